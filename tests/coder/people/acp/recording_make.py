@@ -43,8 +43,8 @@ class Recorder(Editor):
 
     def write(self, text: str) -> None:
         """Write a paragraph."""
-        for pattern, shown in ((re.escape(str(self.root)), "~/project"), *FIGURES):
-            text = re.sub(pattern, shown, text)
+        for pattern, replacement in ((re.escape(str(self.root)), "~/project"), *FIGURES):
+            text = re.sub(pattern, replacement, text)
         self.lines += [line.rstrip() for line in text.splitlines()]
         self._is_open = False
 

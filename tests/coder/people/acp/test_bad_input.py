@@ -76,10 +76,10 @@ async def test_bad_messages_are_refused_and_the_session_goes_on(console: Console
                 await send(editor, session, hello, image_block("no base64", "image/png")),
                 await send(editor, session, *[image_block(SHOT, "image/png")] * 21),
             ]
-            asked = len(endpoint.requests)
+            request_count = len(endpoint.requests)
             later = await send(editor, session, hello)
 
-    assert (codes, asked, later) == ([-32602] * 5, 0, None)
+    assert (codes, request_count, later) == ([-32602] * 5, 0, None)
 
 
 @pytest.mark.slow
@@ -163,10 +163,10 @@ def comes_to_be(command: str, *, is_there: bool) -> bool:
 
 def is_running(command: str) -> bool:
     """Whether a process of this machine runs a command."""
-    wanted = command.replace(" ", "\0").encode()
+    command_line = command.replace(" ", "\0").encode()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if path.read_bytes().startswith(wanted):
+            if path.read_bytes().startswith(command_line):
                 return True
     return False
 

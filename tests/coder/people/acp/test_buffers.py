@@ -78,7 +78,7 @@ async def test_what_is_typed_during_the_question_is_merged_and_asked_about_again
             session = await editor.open(project)
             await editor.say(session, "Mend add.")
 
-    assert [shown.content[-1].old_text for shown, _ in editor.questions] == [WRONG, f"# typed\n\n\n{WRONG}"]
+    assert [call.content[-1].old_text for call, _ in editor.questions] == [WRONG, f"# typed\n\n\n{WRONG}"]
     assert path.read_text() == f"# typed\n\n\n{RIGHT}"
 
 

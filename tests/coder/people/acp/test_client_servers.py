@@ -59,9 +59,9 @@ async def test_a_header_of_a_server_over_http_is_sent_and_shown_to_nobody(
             )
             await editor.say(opened.session_id, "What is the header?")
 
-    told = str(endpoint.requests[-1].body)
-    assert "docs_header" in told
-    assert SECRET not in told + str(editor.updates)
+    body = str(endpoint.requests[-1].body)
+    assert "docs_header" in body
+    assert SECRET not in body + str(editor.updates)
 
 
 @pytest.mark.slow
@@ -78,8 +78,8 @@ async def test_a_transport_that_is_not_declared_is_refused(console: Console, pro
 
 
 def test_variables_have_the_values_of_the_client_and_are_not_shown() -> None:
-    named = STDIO.model_copy(update={"env": [EnvVariable(name="TOKEN", value=SECRET)]})
-    (server,) = servers_of([named], [])
+    server_with_token = STDIO.model_copy(update={"env": [EnvVariable(name="TOKEN", value=SECRET)]})
+    (server,) = servers_of([server_with_token], [])
 
     assert server.variables() == {"TOKEN": SECRET}
     assert SECRET not in repr(server)
@@ -95,8 +95,8 @@ def test_a_value_is_not_shown_in_an_error() -> None:
 
 @given(st.lists(st.text(max_size=50), max_size=8))
 def test_any_names_become_names_of_their_own(names: list[str]) -> None:
-    named = [STDIO.model_copy(update={"name": name}) for name in names]
-    servers = servers_of(named, [Mcp("server", command=("x",))])
+    client_servers = [STDIO.model_copy(update={"name": name}) for name in names]
+    servers = servers_of(client_servers, [Mcp("server", command=("x",))])
 
     assert len({server.name for server in servers}) == len(names) + 1
     assert json.dumps([server.name for server in servers]).isascii()

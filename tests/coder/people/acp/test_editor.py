@@ -105,7 +105,7 @@ async def test_no_call_is_updated_that_was_not_begun(
 
     begun = [one.tool_call_id for one in editor.updates if isinstance(one, ToolCallStart)]
     updated = [one.tool_call_id for one in editor.updates if isinstance(one, ToolCallProgress)]
-    questions = [shown.tool_call_id for shown, _ in editor.questions]
+    questions = [call.tool_call_id for call, _ in editor.questions]
     assert set(updated) == {*begun, *questions}
 
 
@@ -183,11 +183,18 @@ async def test_a_folder_that_is_none_is_refused(console: Console, cwd: str) -> N
 
 def test_what_is_no_message_is_answered_with_an_error_and_the_server_goes_on(console: Console) -> None:
     hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}}
-    given = [b"hello", b"\xff\xfe", b"[" * 100_000, b"[1, 2]", b'{"id": [1], "result": 1}', b'{"method": 3}']
+    bad_lines = [
+        b"hello",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"[1, 2]",
+        b'{"id": [1], "result": 1}',
+        b'{"method": 3}',
+    ]
     server = console.start("acp")
     assert server.stdin is not None
     assert server.stdout is not None
-    server.stdin.write(b"\n".join([*given, json.dumps(hello).encode()]) + b"\n")
+    server.stdin.write(b"\n".join([*bad_lines, json.dumps(hello).encode()]) + b"\n")
     server.stdin.flush()
     answers = [json.loads(server.stdout.readline()) for _ in range(7)]
 

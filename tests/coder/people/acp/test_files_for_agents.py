@@ -34,8 +34,8 @@ async def test_hooks_of_an_editors_session_start_add_block_and_end(console: Cons
                 await editor.say(session, "Write to the customer.")
             await editor.say(session, "And that?")
 
-    seen = [json.loads(line)["hook_event_name"] for line in log.read_text().splitlines()]
-    assert seen == ["SessionStart", "Stop", "Stop", "SessionEnd"]
+    event_names = [json.loads(line)["hook_event_name"] for line in log.read_text().splitlines()]
+    assert event_names == ["SessionStart", "Stop", "Stop", "SessionEnd"]
     assert "Ticket 77." in requests_of(endpoint)[0]
     assert not any("Write to the customer" in request for request in requests_of(endpoint))
 

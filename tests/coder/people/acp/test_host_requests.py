@@ -21,7 +21,7 @@ async def test_a_host_is_asked_about_once_and_remembered_in_the_project_if_the_u
         for answers in (("p",), ()):
             async with editing(console, endpoint, *answers) as editor:
                 await editor.say(await editor.open(project), "Look?")
-                questions = [(shown.title, shown.kind, options) for shown, options in editor.questions]
+                questions = [(call.title, call.kind, options) for call, options in editor.questions]
                 assert questions == [
                     ("A program wants to reach nowhere.invalid", "fetch", ["t", "p", "no"]) for _ in answers
                 ]

@@ -53,11 +53,11 @@ def test_every_frame_is_answered_as_json_rpc_says_and_the_server_lives_on(
     @given(st.lists(frames, max_size=6))
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def sends(sent: list[bytes]) -> None:
-        wanted = [identity for line in sent for identity in ids_to_answer(line)]
+        expected_ids = [identity for line in sent for identity in ids_to_answer(line)]
 
-        answers = replies(server, sent, count=len(wanted))
+        answers = replies(server, sent, count=len(expected_ids))
 
-        assert sorted(repr(one["id"]) for one in answers) == sorted(map(repr, wanted))
+        assert sorted(repr(one["id"]) for one in answers) == sorted(map(repr, expected_ids))
 
     with serving(console, tmp_path / "stderr") as server:
         sends()

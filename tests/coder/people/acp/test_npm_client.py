@@ -49,8 +49,8 @@ def drive(
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def opens(folder: Path, method: str = "session/new") -> dict[str, Any]:
@@ -75,40 +75,40 @@ def words(seen: dict[str, Any], kind: str) -> str:
 
 def test_it_edits_a_file_once_the_change_is_approved(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
-        seen = drive(console, endpoint, opens(project), prompt("Mend add."), answers=["yes"])
+        report = drive(console, endpoint, opens(project), prompt("Mend add."), answers=["yes"])
 
-    (question,) = seen["questions"]
+    (question,) = report["questions"]
     diff = next(part for part in question["toolCall"]["content"] if part["type"] == "diff")
-    assert seen["results"][1] == "end_turn"
+    assert report["results"][1] == "end_turn"
     assert (diff["oldText"], diff["newText"]) == (WRONG, RIGHT)
     assert (project / "calc.py").read_text() == RIGHT
 
 
 def test_it_refuses_a_permission_and_nothing_is_written(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
-        seen = drive(console, endpoint, opens(project), prompt("Mend add."), answers=["no"])
+        report = drive(console, endpoint, opens(project), prompt("Mend add."), answers=["no"])
 
-    assert (seen["results"][1], len(seen["questions"])) == ("end_turn", 1)
+    assert (report["results"][1], len(report["questions"])) == ("end_turn", 1)
     assert (project / "calc.py").read_text() == WRONG
 
 
 def test_it_cancels_in_the_middle_of_a_command_and_goes_on(console: Console, project: Path) -> None:
     cancelled = prompt("Mend add.", "cancel", "tool_call")
     with faulty_endpoint(calls("bash", command="sleep 600"), says("Hello.")) as endpoint:
-        seen = drive(console, endpoint, opens(project), cancelled, prompt("What is this?"))
+        report = drive(console, endpoint, opens(project), cancelled, prompt("What is this?"))
 
-    assert seen["results"][1:] == ["cancelled", "end_turn"]
-    assert "Hello." in words(seen, "agent_message_chunk")
+    assert report["results"][1:] == ["cancelled", "end_turn"]
+    assert "Hello." in words(report, "agent_message_chunk")
 
 
 def test_it_loads_a_session_after_a_kill_and_continues(console: Console, project: Path) -> None:
     killed = prompt("Mend add.", "kill", "agent_message_chunk")
     steps = (opens(project), killed, opens(project, "session/load"), prompt("/go"))
     with faulty_endpoint(EDIT, BREAKS_OFF, DONE, says("Well.")) as endpoint:
-        seen = drive(console, endpoint, *steps, answers=["yes"])
+        report = drive(console, endpoint, *steps, answers=["yes"])
 
-    assert (seen["results"][1], seen["results"][3]) == ("killed", "end_turn")
-    assert words(seen, "user_message_chunk").startswith("Mend add.")
+    assert (report["results"][1], report["results"][3]) == ("killed", "end_turn")
+    assert words(report, "user_message_chunk").startswith("Mend add.")
     assert "return a + b" in (project / "calc.py").read_text()
 
 
@@ -133,13 +133,13 @@ def test_it_edits_refuses_cancels_and_loads_after_a_kill_in_one_session(
     longer = calls("bash", command="sed -i 's/a + b/a + b + 0/' calc.py")
     replies = (EDIT, DONE, turned, DONE, SLEEPS, longer, BREAKS_OFF, DONE)
     with faulty_endpoint(*replies) as endpoint:
-        seen = drive(console, endpoint, *steps, answers=["yes", "no"])
+        report = drive(console, endpoint, *steps, answers=["yes", "no"])
 
-    ends = [result for result in seen["results"] if isinstance(result, str)]
-    codes = [result["code"] for result in seen["results"] if isinstance(result, dict) and "code" in result]
+    ends = [result for result in report["results"] if isinstance(result, str)]
+    codes = [result["code"] for result in report["results"] if isinstance(result, dict) and "code" in result]
     assert (ends, codes) == (["end_turn", "end_turn", "cancelled", "killed", "end_turn"], [])
-    assert [question["toolCall"]["kind"] for question in seen["questions"]] == ["edit", "edit"]
-    assert words(seen, "user_message_chunk").startswith("Mend add.Turn it.Sleep.Add")
+    assert [question["toolCall"]["kind"] for question in report["questions"]] == ["edit", "edit"]
+    assert words(report, "user_message_chunk").startswith("Mend add.Turn it.Sleep.Add")
     assert "return a + b + 0" in (project / "calc.py").read_text()
 
 
@@ -170,16 +170,16 @@ async def test_it_sees_the_work_of_another_clients_session_and_then_takes_it_ove
             await exists(closed)
             await owner.agent.close_session(session_id=session)
             Path(f"{closed}!").touch()
-            seen = await asyncio.wait_for(reading, 60)
+            report = await asyncio.wait_for(reading, 60)
 
-    refused, reason = seen["results"][4], seen["results"][6]
+    refused, reason = report["results"][4], report["results"][6]
     assert (refused["code"], f"Process {owner.pid}" in refused["message"], reason) == (
         -32603,
         True,
         "end_turn",
     )
-    assert "Hello." in words(seen, "agent_message_chunk")
-    assert seen["questions"] == []
+    assert "Hello." in words(report, "agent_message_chunk")
+    assert report["questions"] == []
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:
@@ -199,20 +199,20 @@ async def exists(path: str) -> None:
 
 def test_it_answers_a_models_question_in_a_form(console: Console, project: Path) -> None:
     with faulty_endpoint(calls("ask", question="Which name?"), says("Done.")) as endpoint:
-        seen = drive(console, endpoint, opens(project), prompt("Rename."), entries=[{"answer": "plus"}])
+        report = drive(console, endpoint, opens(project), prompt("Rename."), entries=[{"answer": "plus"}])
 
-    (form,) = seen["forms"]
+    (form,) = report["forms"]
     assert (form["mode"], form["message"], form["requestedSchema"]["required"]) == (
         "form",
         "Which name?",
         ["answer"],
     )
-    assert seen["results"][1] == "end_turn"
+    assert report["results"][1] == "end_turn"
     assert "plus" in str(endpoint.requests[1].body["messages"][-1])
 
 
 def test_it_is_answered_with_version_1_whatever_it_offers(console: Console) -> None:
     with faulty_endpoint() as endpoint:
-        seen = drive(console, endpoint, version=2)
+        report = drive(console, endpoint, version=2)
 
-    assert seen["initialized"]["protocolVersion"] == 1
+    assert report["initialized"]["protocolVersion"] == 1

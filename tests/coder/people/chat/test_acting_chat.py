@@ -229,9 +229,9 @@ async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Pat
         await session.say("still there?")
 
     assert after < 0.7 * before
-    said = [message.content for message in model.requests[-1].messages if message.role == "user"]
-    assert "that I like" in said[0]
-    assert said[-1] == "still there?"
+    user_messages = [message.content for message in model.requests[-1].messages if message.role == "user"]
+    assert "that I like" in user_messages[0]
+    assert user_messages[-1] == "still there?"
 
 
 @pytest.mark.slow
@@ -241,8 +241,8 @@ async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_e
     async with talk(folder, *answers, says=(other, YES)) as (session, model):
         await session.say("make it more")
 
-    told = "[Nothing was written. Your change still stands here. The user says:]\n3, please"
-    assert told in heard(model, 3)
+    note = "[Nothing was written. Your change still stands here. The user says:]\n3, please"
+    assert note in heard(model, 3)
     assert heard(model, 4).startswith("\nx = 2\n")
     assert (folder / "main.py").read_text() == "x = 3\n"
 

@@ -42,9 +42,9 @@ async def test_a_picture_is_shown_with_its_message_wherever_it_lies(folder: Path
 
     await said(folder, f"why is @{tmp_path}/shot.PNG unlike @inner.png and @main.py?", "sure?", model=model)
 
-    asked = model.requests[0].messages[-1]
-    assert asked.images == (PICTURE, PICTURE)
-    assert "This is about: `main.py`." in asked.content
+    prompt = model.requests[0].messages[-1]
+    assert prompt.images == (PICTURE, PICTURE)
+    assert "This is about: `main.py`." in prompt.content
     assert [len(message.images) for message in model.requests[1].messages if message.role == "user"] == [2, 0]
 
 

@@ -129,8 +129,8 @@ async def test_words_alone_are_an_answer_and_the_next_message_knows_of_them(fold
         await session.say("make it 2")
 
     assert len(model.requests) == 2
-    told = [(message.role, message.content) for message in model.requests[1].messages[1:3]]
-    assert told == [("user", "what is x?"), ("assistant", "It is 1.")]
+    earlier_messages = [(message.role, message.content) for message in model.requests[1].messages[1:3]]
+    assert earlier_messages == [("user", "what is x?"), ("assistant", "It is 1.")]
 
 
 QUOTED = "Like this:\n\n```python\nx = 2\n```\nbut 2 is dear."

@@ -46,8 +46,8 @@ def plan(text: str) -> Message:
 
 
 def failed(feedback: str) -> Message:
-    seen = Outcome(passed=False, verified="tests", feedback=feedback)
-    return OutcomeMessage(author="executor", outcome=seen)
+    outcome = Outcome(passed=False, verified="tests", feedback=feedback)
+    return OutcomeMessage(author="executor", outcome=outcome)
 
 
 def test_the_first_message_of_a_conversation_has_no_history() -> None:
@@ -57,17 +57,17 @@ def test_the_first_message_of_a_conversation_has_no_history() -> None:
 def test_however_small_the_budget_what_was_asked_first_is_kept_and_what_is_left_out_is_counted() -> None:
     steps = (step("build a parser"), *[step(f"message {n}: {LONG}") for n in range(30)])
 
-    said = "\n".join(message.content for message in history(state(*steps), budget=600))
+    text = "\n".join(message.content for message in history(state(*steps), budget=600))
 
-    assert "build a parser" in said
-    assert "of the messages that came next are left out here" in said
+    assert "build a parser" in text
+    assert "of the messages that came next are left out here" in text
 
 
 def test_the_plan_and_the_failure_of_the_newest_message_are_told() -> None:
-    said = history(state(step("go", plan("1. tokens first"), failed("KeyError: 'x'"))), budget=1_000)
+    messages = history(state(step("go", plan("1. tokens first"), failed("KeyError: 'x'"))), budget=1_000)
 
-    assert "1. tokens first" in said[1].content
-    assert "KeyError: 'x'" in said[1].content
+    assert "1. tokens first" in messages[1].content
+    assert "KeyError: 'x'" in messages[1].content
 
 
 def test_the_newest_message_is_told_most_fully() -> None:
@@ -81,9 +81,9 @@ def test_the_newest_message_is_told_most_fully() -> None:
 def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
     passed = OutcomeMessage(author="executor", outcome=Outcome(passed=True, verified="tests"))
 
-    said = history(state(step("go", failed("KeyError"), passed)), budget=1_000)
+    messages = history(state(step("go", failed("KeyError"), passed)), budget=1_000)
 
-    assert "KeyError" not in said[1].content
+    assert "KeyError" not in messages[1].content
 
 
 @pytest.mark.slow
@@ -91,10 +91,10 @@ def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
 def test_user_and_model_take_turns_and_the_budget_holds_for_all_that_may_be_left_out(
     prompts: list[str], budget: int
 ) -> None:
-    told = history(state(*map(step, prompts)), budget=budget)
+    messages = history(state(*map(step, prompts)), budget=budget)
 
-    assert [message.role for message in told] == ["user", "assistant"] * (len(told) // 2)
-    assert input_tokens(told) <= budget or len(told) <= 2
+    assert [message.role for message in messages] == ["user", "assistant"] * (len(messages) // 2)
+    assert input_tokens(messages) <= budget or len(messages) <= 2
 
 
 def test_a_conversation_of_a_thousand_messages_is_no_work() -> None:

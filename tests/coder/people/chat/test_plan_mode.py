@@ -43,7 +43,7 @@ async def talk(
 
 
 def offered(model: Scripted) -> list[list[str]]:
-    return [[tool.name for tool in asked.form.tools] if asked.form else [] for asked in model.requests]
+    return [[tool.name for tool in request.form.tools] if request.form else [] for request in model.requests]
 
 
 @pytest.mark.slow

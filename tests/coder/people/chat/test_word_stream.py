@@ -40,9 +40,9 @@ LINES = st.sampled_from(["word", "* item", "<b>", "```", "```python", "~~~", "\x
 
 def said(pieces: Sequence[str]) -> str:
     words = WordStream()
-    shown = "".join([*map(words.feed, pieces), words.end()])
-    assert shown == words.text
-    return shown
+    text = "".join([*map(words.feed, pieces), words.end()])
+    assert text == words.text
+    return text
 
 
 def cut(text: str, places: Sequence[int]) -> list[str]:

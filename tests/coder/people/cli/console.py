@@ -142,22 +142,22 @@ class Finished:
 
 def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, str] | None) -> Finished:
     try:
-        shown = _watched(terminal, dict(answers or {}))
+        screen = _watched(terminal, dict(answers or {}))
     except TimeoutError:
         os.kill(pid, signal.SIGKILL)
         raise
     finally:
         code = wait()
         os.close(terminal)
-    return Finished(code, shown, "")
+    return Finished(code, screen, "")
 
 
 def _watched(terminal: int, answers: dict[str, str]) -> str:
-    shown = b""
+    output = b""
     deadline = monotonic() + LONGEST_S
     while True:
         if monotonic() > deadline:
-            raise TimeoutError(shown)
+            raise TimeoutError(output)
         if not select([terminal], [], [], 1.0)[0]:
             continue
         try:
@@ -166,9 +166,9 @@ def _watched(terminal: int, answers: dict[str, str]) -> str:
             break
         if not piece:
             break
-        shown += piece
+        output += piece
         for text, answer in list(answers.items()):
-            if text.encode() in shown:
+            if text.encode() in output:
                 os.write(terminal, answer.encode())
                 del answers[text]
-    return shown.decode("utf-8", "replace").replace("\r\n", "\n")
+    return output.decode("utf-8", "replace").replace("\r\n", "\n")

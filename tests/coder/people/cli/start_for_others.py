@@ -34,8 +34,8 @@ def command_for_others(
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"\0{name}")
         listening.listen()
-        given = (listening.dup(), coder, arguments, environ, cwd, pid)
-        Thread(target=_fork, args=given, daemon=True).start()
+        fork_arguments = (listening.dup(), coder, arguments, environ, cwd, pid)
+        Thread(target=_fork, args=fork_arguments, daemon=True).start()
         try:
             yield [sys.executable, "-I", "-S", __file__, name]
         finally:

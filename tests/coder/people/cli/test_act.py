@@ -48,21 +48,21 @@ async def test_a_module_that_is_renamed_with_its_tests_lands_whole_by_the_comman
     with faulty_endpoint(says(RENAME), says("DONE"), says("DONE")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
         done = console.run("solve", "Rename shelf to rack, tests too.", ".", *flags, *model, cwd=folder)
-        asked = [request.body["messages"][-1]["content"] for request in endpoint.requests]
-        shown = console.run("show", "run_", cwd=folder)
+        prompts = [request.body["messages"][-1]["content"] for request in endpoint.requests]
+        details = console.run("show", "run_", cwd=folder)
         command = done.next.partition("coder resume ")[2].split()
         landed = console.run("resume", *command, "--json", *model, cwd=folder)
 
-    assert "left out, lands nowhere: large.bin: too_large" in asked[1]
-    assert "contradicts given tests, which fail as they were: tests/test_shelf.py." in asked[2]
-    assert (done.code, len(asked)) == (8, 3), done.err
+    assert "left out, lands nowhere: large.bin: too_large" in prompts[1]
+    assert "contradicts given tests, which fail as they were: tests/test_shelf.py." in prompts[2]
+    assert (done.code, len(prompts)) == (8, 3), done.err
     left_out = {"large.bin": "too_large", "tests/test_shelf.py": "needs_allow"}
     assert json.loads(done.out)["left_out"] == left_out
     assert "left out large.bin: larger than 10 MiB" in done.err
     assert "left out tests/test_shelf.py: given tests" in done.err
-    assert "tests/test_shelf.py  (left out: needs --allow)" in shown.out
+    assert "tests/test_shelf.py  (left out: needs --allow)" in details.out
     assert "cover.bin binary, 1 bytes" in done.err
-    assert "(binary, 1 bytes)" in shown.out
+    assert "(binary, 1 bytes)" in details.out
     assert command[1:] == ["--accept-unverified", "--allow", "tests/test_shelf.py"]
     assert landed.code == 0, landed.err
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
@@ -146,7 +146,7 @@ def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
         ended = console.run(
             "solve", "Write total.py.", ".", *check, "-m", "anthropic/toy", cwd=folder, **keys
         )
-        shown = [
+        outputs = [
             console.run("show", "run_", *more, cwd=folder) for more in ((), ("--full",), ("--step", "1"))
         ]
         stored = console.run("show", "run_", "--json", "--full", cwd=folder)
@@ -156,7 +156,7 @@ def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
     assert second["messages"][1]["content"] == [thought, called]
     assert second["output_config"] == {"effort": "high"}
     assert signature in stored.out
-    assert not any(signature in text for one in (ended, *shown) for text in (one.out, one.err))
+    assert not any(signature in text for one in (ended, *outputs) for text in (one.out, one.err))
 
 
 @pytest.mark.slow
@@ -168,14 +168,14 @@ def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, 
         done = console.run(
             "solve", "Write total.py.", ".", *check, "--base-url", endpoint.url, "-m", "toy", cwd=folder
         )
-    shown = console.run("show", "run_", cwd=folder)
+    details = console.run("show", "run_", cwd=folder)
 
     assert done.code == 0, done.err
     assert "  · plan  2 steps, 1 done\n    [x] look" in done.err
     assert "    [>] write total.py\n" in done.err
     assert "\x1b[2J" not in done.err
-    assert "  calls plan  (step 1)\n    [x] look" in shown.out
-    assert "    2 steps, 1 done\n" in shown.out
+    assert "  calls plan  (step 1)\n    [x] look" in details.out
+    assert "    2 steps, 1 done\n" in details.out
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_attempts_are_told_apart_and_one_of_them_lands(console: Console, folder:
         model = ("--base-url", endpoint.url, "-m", "toy", "--price", "1,1")
         done = console.run("solve", "Mend add.", ".", *flags, *model, cwd=folder)
     (document,) = json.loads(console.run("ls", "--json", cwd=folder).out)
-    shown = console.run("show", document["run_id"], cwd=folder).out
+    details = console.run("show", document["run_id"], cwd=folder).out
     costs = json.loads(console.run("show", document["run_id"], "--cost", "--json", cwd=folder).out)
 
     assert done.code == 0, done.err
@@ -195,7 +195,7 @@ def test_attempts_are_told_apart_and_one_of_them_lands(console: Console, folder:
     assert any(line in ("  1: ✓ 1 of 1 passed", "  2: ✓ 1 of 1 passed") for line in done.said)
     assert any(line.startswith("  · attempt ") and " is chosen: " in line for line in done.said)
     assert f"coder undo {document['run_id']}" in done.next
-    assert [f"attempt {n}  {document['run_id']}.{n}" in shown for n in (1, 2)] == [True, True]
+    assert [f"attempt {n}  {document['run_id']}.{n}" in details for n in (1, 2)] == [True, True]
     assert len(costs["calls"]) == len(endpoint.requests) == 2
 
 
@@ -214,8 +214,8 @@ def test_a_model_calls_a_tool_of_an_mcp_server_that_the_user_names(console: Cons
         refused = console.run("solve", "Write total.py.", *flags, "--strategy", "repair", cwd=folder)
 
     assert done.code == 0, done.err
-    told = [request.body["messages"][-1]["content"] for request in endpoint.requests[1:]]
-    assert [text.splitlines()[0] for text in told] == ["three", "four"]
+    tool_outputs = [request.body["messages"][-1]["content"] for request in endpoint.requests[1:]]
+    assert [text.splitlines()[0] for text in tool_outputs] == ["three", "four"]
     assert done.err.count("MCP server broken can't be used") == 1
     assert refused.code == 2
     assert "--strategy repair calls none" in refused.err
@@ -244,10 +244,10 @@ def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
         with console.start("solve", "Write it.", *flags, cwd=folder, CALLED_LOG=str(called)) as process:
             assert wait_until(called.exists)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    first, *last = [line.split(b" run_")[0].strip() for line in said.splitlines()]
+    first, *last = [line.split(b" run_")[0].strip() for line in errors.splitlines()]
     assert first.endswith(b"toy answers; programs run in bubblewrap")
     assert last == [
         b"error: Interrupted and saved.",
@@ -273,12 +273,12 @@ def test_a_call_with_an_effect_is_made_again_after_a_kill_only_where_a_person_sa
         with console.start(*begin, cwd=folder, CALLED_LOG=str(called)) as process:
             assert wait_until(called.exists)
             process.kill()
-        asked = console.run("resume", "run_", *flags, cwd=folder, CALLED_LOG=str(called))
+        resume = console.run("resume", "run_", *flags, cwd=folder, CALLED_LOG=str(called))
         done = console.run("approve", "run_", *answer, *flags, cwd=folder, CALLED_LOG=str(called))
 
-    assert asked.code == 9, asked.err
-    assert "shop_pay" in asked.err
-    assert "may have had its effect or not. Make it again?" in asked.err
+    assert resume.code == 9, resume.err
+    assert "shop_pay" in resume.err
+    assert "may have had its effect or not. Make it again?" in resume.err
     assert done.code == 0, done.err
     assert called.read_text() == 'pay {"text": "3"}\n' * times
     assert len(endpoint.requests) == 2
@@ -304,7 +304,7 @@ def test_a_terminal_shows_all_of_a_call_above_the_place_where_a_person_allows_it
             columns=120,
         )
 
-    shown, _, _ = done.out.partition("Allow this? [y]es, [a]lways, [N]o: ")
-    assert "DROP TABLE users;" in shown
-    assert "\\n" not in shown
+    screen, _, _ = done.out.partition("Allow this? [y]es, [a]lways, [N]o: ")
+    assert "DROP TABLE users;" in screen
+    assert "\\n" not in screen
     assert "did not allow this call" in str(endpoint.requests[1].body["messages"])

@@ -68,9 +68,9 @@ def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console,
     with faulty_endpoint(says(answer)) as endpoint:
         done = solve(console, endpoint, str(folder), "--test", "pytest -q")
         again = re.findall(r"coder (resume .*)$", done.next)[0].split()
-        taken = console.run(*again)
+        completed = console.run(*again)
 
     assert done.code == 8, done.err
     assert again[-1] == "--accept-unverified"
-    assert taken.code == 0, taken.err
+    assert completed.code == 0, completed.err
     assert {path.name: path.read_text() for path in folder.iterdir()} == files

@@ -63,11 +63,11 @@ def test_an_answer_that_does_not_fit_comes_back_to_the_model(console: Console, p
     wrong = {"todos": [{"path": "app.txt", "line": 2}]}
     with faulty_endpoint(calls("done", answer=wrong), calls("done", answer=ANSWER)) as endpoint:
         done = _solve(console, endpoint, "--json", cwd=project)
-        told = endpoint.requests[1].body["messages"][-1]["content"]
+        feedback = endpoint.requests[1].body["messages"][-1]["content"]
 
     document = json.loads(done.out)
-    assert "todos[0].path" in told
-    assert "'app.txt' does not match" in told
+    assert "todos[0].path" in feedback
+    assert "'app.txt' does not match" in feedback
     assert (document["status"], document["answer"], document["answer_problem"]) == ("solved", ANSWER, "")
     assert document["verified"] == "none", "a schema shows nothing about the truth of an answer"
 
@@ -92,14 +92,14 @@ def test_a_model_without_tools_answers_by_a_block_of_json(console: Console, proj
     ]
     with faulty_endpoint(*replies) as endpoint:
         done = _solve(console, endpoint, cwd=project)
-        system, told = (
+        system, feedback = (
             endpoint.requests[1].body["messages"][0]["content"],
             endpoint.requests[2].body["messages"][-1]["content"],
         )
 
     assert (done.code, json.loads(done.out)) == (0, ANSWER), done.err
     assert json.dumps(SCHEMA) in system
-    assert "it holds no JSON" in told
+    assert "it holds no JSON" in feedback
 
 
 @pytest.mark.slow

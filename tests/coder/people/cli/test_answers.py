@@ -77,9 +77,9 @@ def test_a_silence_ends_when_the_user_says(console: Console) -> None:
 
 
 def test_the_configuration_shows_both(console: Console) -> None:
-    shown = console.run("config", CODER_MAX_ANSWER_TOKENS="3000")
+    listing = console.run("config", CODER_MAX_ANSWER_TOKENS="3000")
 
-    rows = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
+    rows = dict(line.split(maxsplit=1) for line in listing.out.splitlines())
     assert rows["max_answer_tokens"].split() == ["3000", "CODER_MAX_ANSWER_TOKENS"]
     assert rows["model_timeout"].split() == ["600", "default"]
 
@@ -91,16 +91,18 @@ def test_effort_is_asked_for_where_the_user_names_one_and_noted_where_it_changes
     (source := tmp_path / "catalog.json").write_bytes(document(openai=provider()))
     console.run("models", "update", "--from", str(source))
     with faulty_endpoint(says(code(ADD))) as endpoint:
-        known = ("solve", TASK, *CHECK, "--strategy", "repair", "--effort", "low", "-m")
+        arguments = ("solve", TASK, *CHECK, "--strategy", "repair", "--effort", "low", "-m")
         keys = {"OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "none"}
         flagged = solve(console, endpoint, *CHECK, "--effort", "high")
         configured = solve(console, endpoint, *CHECK, CODER_EFFORT="medium")
-        plain = console.run(*known, "openai/plan", **keys)
-        reasoning = console.run(*known, "openai/big", **keys)
+        plain = console.run(*arguments, "openai/plan", **keys)
+        reasoning = console.run(*arguments, "openai/big", **keys)
         wrong = solve(console, endpoint, *CHECK, "--effort", "most")
 
-    asked = [request.body.get("reasoning_effort") for request in endpoint.requests]
-    assert asked == ["high", "medium", None, "low"], flagged.err + configured.err + plain.err + reasoning.err
+    efforts = [request.body.get("reasoning_effort") for request in endpoint.requests]
+    assert efforts == ["high", "medium", None, "low"], (
+        flagged.err + configured.err + plain.err + reasoning.err
+    )
     note = "openai/plan: it has no reasoning, so that --effort changes nothing"
     assert plain.err.count(note) == 1
     assert "changes nothing" not in flagged.err + configured.err + reasoning.err

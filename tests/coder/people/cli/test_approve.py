@@ -77,8 +77,8 @@ def test_the_version_from_the_users_editor_is_tried_and_lands(console: Console, 
 def test_a_detached_answer_is_logged_and_a_resume_goes_on(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         _, run = waiting(console, endpoint, folder)
-        said = console.run("approve", run, "--detach")
-        assert (said.code, f"coder resume {run}" in said.err) == (0, True)
+        approval = console.run("approve", run, "--detach")
+        assert (approval.code, f"coder resume {run}" in approval.err) == (0, True)
         assert not (folder / "solution.py").exists()
         second = console.run("approve", run)
         assert (second.code, "answered already" in second.err) == (2, True)
@@ -167,14 +167,14 @@ def test_the_text_of_a_hostile_repository_forges_nothing_where_it_is_asked_about
     answer = f"{name}\n```python\n{hostile}```\nsolution.py\n{code(ADD)}"
     with faulty_endpoint(says(answer)) as endpoint:
         _, run = waiting(console, endpoint, folder)
-        shown = [console.run("ls", "--waiting").out, console.run("show", run).out]
-        shown.append(console.on_terminal("approve", run, answers={"[N]o": "y\n"}).out)
+        outputs = [console.run("ls", "--waiting").out, console.run("show", run).out]
+        outputs.append(console.on_terminal("approve", run, answers={"[N]o": "y\n"}).out)
 
-    for text in shown:
+    for text in outputs:
         assert "\x1b[2J" not in text
         assert "\x1b]0" not in text
         assert "\u202e" not in text
-    assert not any(line.startswith("? Approve") for line in visible(shown[2]))
+    assert not any(line.startswith("? Approve") for line in visible(outputs[2]))
 
 
 @pytest.mark.slow
@@ -186,11 +186,11 @@ def test_a_question_of_the_models_own_forges_nothing_where_it_wants_words(
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
         assert console.run("solve", TASK, str(folder), *CHECK, *model, "--detach").code == 9
         run = json.loads(console.run("ls", "--waiting", "--json").out)[0]["run_id"]
-        asked = console.run("approve", run)
+        approval = console.run("approve", run)
         console.run("approve", run, "--detach", "--answer", hostile)
         late = console.run("approve", run, "--answer", "this")
 
-    for refused, words in ((asked, "asks: Which?"), (late, "answered already by")):
+    for refused, words in ((approval, "asks: Which?"), (late, "answered already by")):
         assert (refused.code, words in refused.err) == (2, True), refused.err
         assert not {"\x1b", "\x07", "\u202e"} & {*refused.err}
 

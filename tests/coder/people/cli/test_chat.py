@@ -154,13 +154,17 @@ def test_a_program_gets_one_document_with_every_message_and_what_came_of_it(
     with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
         done = chat(console, endpoint, *lines, cwd=project, flags=("--json",))
 
-    told = json.loads(done.out)
-    asked, mended = told["messages"]
-    assert (asked["prompt"], asked["answer"], asked["exit_code"]) == ("What is wrong?", "It subtracts.", 0)
+    document = json.loads(done.out)
+    question, mended = document["messages"]
+    assert (question["prompt"], question["answer"], question["exit_code"]) == (
+        "What is wrong?",
+        "It subtracts.",
+        0,
+    )
     assert (mended["answer"], mended["landed"], mended["taken_back"]) == (None, ["calc.py"], True)
-    assert told["calls"] == 2
-    assert (told["exit_code"], done.code) == (2, 2)
-    assert told["error"].startswith("There is no command /udno")
+    assert document["calls"] == 2
+    assert (document["exit_code"], done.code) == (2, 2)
+    assert document["error"].startswith("There is no command /udno")
 
 
 @pytest.mark.slow
@@ -191,9 +195,9 @@ def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console
     with faulty_endpoint() as endpoint:
         done = chat(console, endpoint, cwd=project, flags=("nowhere", "--json"))
 
-    told = json.loads(done.out)
-    assert (told["exit_code"], told["run_id"], told["messages"]) == (2, None, [])
-    assert told["error"].startswith("There is no nowhere.")
+    document = json.loads(done.out)
+    assert (document["exit_code"], document["run_id"], document["messages"]) == (2, None, [])
+    assert document["error"].startswith("There is no nowhere.")
 
 
 @pytest.mark.slow
@@ -299,9 +303,9 @@ def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console
         flags = ("--test", TESTED)
         done = chat(console, endpoint, "Add double to calc.py.", "y", cwd=project, flags=flags)
 
-    said = "the tests passed before and after: nothing shows that the task is done"
+    warning = "the tests passed before and after: nothing shows that the task is done"
     assert (done.code, (project / "calc.py").read_text()) == (8, more), done.err
-    assert done.err.index(said) < done.err.index("Write it?")
+    assert done.err.index(warning) < done.err.index("Write it?")
 
 
 @pytest.mark.slow
@@ -362,7 +366,7 @@ def test_plan_asks_for_a_plan_before_the_change_until_it_is_said_again(
     assert "plan mode is off\nIt adds.\n1. Turn the sign in calc.py.\n" in done.out
     assert "? 1. Turn the sign in calc.py." in done.err
     assert "Follow it? [y]es, [N]o, or say what should be different:" in done.err
-    tools = [[tool["function"]["name"] for tool in asked.body["tools"]] for asked in endpoint.requests]
+    tools = [[tool["function"]["name"] for tool in request.body["tools"]] for request in endpoint.requests]
     looks, works = ["bash", "plan"], ["bash", "edit", "plan", "done"]
     assert tools == [looks, looks, works, works, works, looks]
     assert "write it anew" in endpoint.requests[1].body["messages"][-1]["content"]

@@ -41,9 +41,9 @@ def test_what_a_chat_has_written_is_committed_in_the_models_words_and_nothing_el
     assert project.git("status", "--porcelain") == "A  notes.txt\n M test_calc.py"
     assert "stays out: notes.txt, test_calc.py" in done.err
     assert "$ git commit --file=MESSAGE -- calc.py" in done.err
-    asked = endpoint.requests[1].body["messages"][-1]["content"]
-    assert "+    return a + b" in asked
-    assert "User: Mend it.\n\nModel: ```python" in asked
+    prompt = endpoint.requests[1].body["messages"][-1]["content"]
+    assert "+    return a + b" in prompt
+    assert "User: Mend it.\n\nModel: ```python" in prompt
     assert "committer" in done.out
     assert f"✓ commit {project.git('rev-parse', 'HEAD')[:12]} on main" in done.err
 
@@ -76,9 +76,9 @@ def test_a_message_is_edited_or_asked_for_again_with_the_users_words(
         done = chat(console, endpoint, *lines, cwd=project.top, EDITOR="sed -i s/numbers/two/")
 
     assert project.git("log", "-1", "--format=%s") == "Add the two", done.err
-    asked = endpoint.requests[2].body["messages"][-1]["content"]
-    assert "Change it" in asked
-    assert "Name the numbers" in asked
+    prompt = endpoint.requests[2].body["messages"][-1]["content"]
+    assert "Change it" in prompt
+    assert "Name the numbers" in prompt
 
 
 @pytest.mark.slow
@@ -89,9 +89,9 @@ def test_a_secret_in_the_change_is_not_told_to_the_model(console: Console, proje
     with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
         chat(console, endpoint, *MEND, "/commit", "n", cwd=project.top)
 
-    asked = endpoint.requests[1].body["messages"][-1]["content"]
-    assert '-TOKEN = "[redacted]"' in asked
-    assert secret not in asked
+    prompt = endpoint.requests[1].body["messages"][-1]["content"]
+    assert '-TOKEN = "[redacted]"' in prompt
+    assert secret not in prompt
 
 
 @pytest.mark.slow

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def project(folder: Path) -> GitRepository:
     """A repository in which a file of no meaning can be executed."""
-    made = make_repository(folder, calc__py=WRONG, test_calc__py=TEST, check__sh="true\n")
-    (made.top / "check.sh").chmod(0o755)
-    made.commit()
-    return made
+    repository = make_repository(folder, calc__py=WRONG, test_calc__py=TEST, check__sh="true\n")
+    (repository.top / "check.sh").chmod(0o755)
+    repository.commit()
+    return repository
 
 
 def committed(
@@ -97,9 +97,9 @@ def test_a_setting_of_the_repository_that_may_run_a_program_is_told_whole(
     with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
         done = chat(console, endpoint, *MEND, "/commit", "n", cwd=project.top)
 
-    shown, _, _ = done.err.partition("Run it?")
-    told = value.replace("\u202e", "\\u{202e}")
-    assert f"may run outside of the sandbox: {key.lower()}={told}\n" in shown, done.err
+    text, _, _ = done.err.partition("Run it?")
+    setting = value.replace("\u202e", "\\u{202e}")
+    assert f"may run outside of the sandbox: {key.lower()}={setting}\n" in text, done.err
 
 
 def test_the_address_to_which_is_pushed_is_shown_before_a_yes(
@@ -116,9 +116,9 @@ def test_the_address_to_which_is_pushed_is_shown_before_a_yes(
     with faulty_endpoint() as endpoint:
         done = chat(console, endpoint, "/pr", "n", cwd=project.top)
 
-    shown, _, _ = done.err.partition("Run it?")
-    assert "pushes to ext::sh -c touch% ../ran% #x\n" in shown, done.err
-    assert "protocol.ext.allow=always\n" in shown
+    text, _, _ = done.err.partition("Run it?")
+    assert "pushes to ext::sh -c touch% ../ran% #x\n" in text, done.err
+    assert "protocol.ext.allow=always\n" in text
 
 
 def test_neither_gh_nor_git_finds_programs_in_the_repository(
@@ -160,9 +160,9 @@ def test_the_script_that_a_filter_or_hook_starts_is_shown_before_a_yes_where_the
         lines = ("/auto", "Make it.", "y", "/commit", "n")
         done = chat(console, endpoint, *lines, cwd=project.top, **user)
 
-    shown, _, _ = done.err.partition("Run it?")
-    assert "may run outside of the sandbox: filter.plain.clean=scripts/lint.sh" in shown, done.err
-    assert "+touch ../ran" in shown
+    text, _, _ = done.err.partition("Run it?")
+    assert "may run outside of the sandbox: filter.plain.clean=scripts/lint.sh" in text, done.err
+    assert "+touch ../ran" in text
     assert not (project.top.parent / "ran").exists()
 
 
@@ -182,15 +182,15 @@ def test_git_works_on_the_folders_repository_whatever_the_environment_says(
 def test_a_chat_asks_about_a_dot_file_by_itself_also_where_what_passes_is_written_unasked(
     console: Console, project: GitRepository
 ) -> None:
-    made = calls("bash", command="echo evil > .yarnrc; echo 1 > new.txt")
-    with faulty_endpoint(made, says("Done.")) as endpoint:
-        left = chat(console, endpoint, "/auto", "Make it.", cwd=project.top)
-    with faulty_endpoint(made, says("Done.")) as endpoint:
-        taken = chat(console, endpoint, "/auto", "Make it.", "y", cwd=project.top)
+    tool_calls = calls("bash", command="echo evil > .yarnrc; echo 1 > new.txt")
+    with faulty_endpoint(tool_calls, says("Done.")) as endpoint:
+        refusal = chat(console, endpoint, "/auto", "Make it.", cwd=project.top)
+    with faulty_endpoint(tool_calls, says("Done.")) as endpoint:
+        approval = chat(console, endpoint, "/auto", "Make it.", "y", cwd=project.top)
 
-    assert "+evil" in left.out
-    assert "Write what may run by itself later, too: .yarnrc?" in left.err, left.err
-    assert (project.top / ".yarnrc").read_text() == "evil\n", taken.err
+    assert "+evil" in refusal.out
+    assert "Write what may run by itself later, too: .yarnrc?" in refusal.err, refusal.err
+    assert (project.top / ".yarnrc").read_text() == "evil\n", approval.err
 
 
 def test_a_remote_or_a_branch_that_git_would_take_for_a_flag_is_not_named_to_it(

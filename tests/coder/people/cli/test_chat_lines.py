@@ -74,10 +74,10 @@ def test_continue_without_a_run_takes_the_latest_chat_of_the_folder_and_no_other
         model = ("--base-url", endpoint.url, "-m", "toy")
         console.run("solve", "Mend it", str(project), *model, "--strategy", "one-shot", cwd=project)
         done = console.run("chat", "--continue", cwd=project, stdin=b"And now?\n")
-        named = console.run("chat", str(project), "--continue", cwd=tmp_path, stdin=b"Then?\n")
+        folder_chat = console.run("chat", str(project), "--continue", cwd=tmp_path, stdin=b"Then?\n")
         none = console.run("chat", "--continue", cwd=tmp_path)
 
-    assert (done.out, named.out) == ("Second.\n", "Third.\n"), done.err + named.err
+    assert (done.out, folder_chat.out) == ("Second.\n", "Third.\n"), done.err + folder_chat.err
     assert endpoint.requests[2].body["messages"][1]["content"].startswith("What is wrong?")
     assert f"No chat has worked on {tmp_path}" in none.err
 
@@ -190,11 +190,11 @@ def test_with_no_color_a_chat_has_neither_colours_nor_a_live_line(
 ) -> None:
     with faulty_endpoint(calls("bash", command="sleep 1"), says("It is **brief**.")) as endpoint:
         script = ((PROMPT, f"Look.{ENTER}"), ("[exit 0, ", ""), ("It is ", ""), (PROMPT, CTRL_D))
-        code, shown = talk_raw(console, endpoint, script, cwd=project, NO_COLOR=no_color)
+        code, screen = talk_raw(console, endpoint, script, cwd=project, NO_COLOR=no_color)
 
     is_plain = no_color == "1"
-    styles = set(re.findall(r"\x1b\[([0-9;]*)m", shown)) - {"", "0"}
-    assert code == 0, shown
+    styles = set(re.findall(r"\x1b\[([0-9;]*)m", screen)) - {"", "0"}
+    assert code == 0, screen
     assert bool(styles) is not is_plain
-    assert any(frame in shown for frame in "⠋⠙⠹⠸") is not is_plain
-    assert ("\x1b[1mbrief" in shown) is not is_plain
+    assert any(frame in screen for frame in "⠋⠙⠹⠸") is not is_plain
+    assert ("\x1b[1mbrief" in screen) is not is_plain

@@ -24,8 +24,8 @@ def project(folder: Path) -> Path:
 
 def output(endpoint: FaultyEndpoint, request: int) -> str:
     """What the model was told that its latest command printed."""
-    told = [one["content"] for one in endpoint.requests[request].body["messages"] if one["role"] == "tool"]
-    return str(told[-1])
+    outputs = [one["content"] for one in endpoint.requests[request].body["messages"] if one["role"] == "tool"]
+    return str(outputs[-1])
 
 
 @pytest.mark.slow
@@ -37,9 +37,9 @@ def test_a_host_is_asked_about_once_and_one_that_is_allowed_in_the_project_is_re
         ask = (PROMPT, f"Look.{ENTER}")
         first = talk(console, endpoint, [ask, (QUESTION, f"p{ENTER}"), (PROMPT, CTRL_D)], cwd=project)
         allowed = output(endpoint, 1)
-        shown = [(PROMPT, f"/permissions{ENTER}"), ("nowhere.invalid: programs may reach it", "")]
+        listing_steps = [(PROMPT, f"/permissions{ENTER}"), ("nowhere.invalid: programs may reach it", "")]
         forgets = [(PROMPT, f"/permissions forget{ENTER}"), ("nothing is allowed in advance", "")]
-        later = talk(console, endpoint, [ask, *shown, *forgets, (PROMPT, CTRL_D)], cwd=project)
+        later = talk(console, endpoint, [ask, *listing_steps, *forgets, (PROMPT, CTRL_D)], cwd=project)
 
     assert allowed.startswith("said 502;said 502;"), first.out
     assert output(endpoint, 3).startswith("said 502;said 502;"), later.out
@@ -57,8 +57,8 @@ def test_a_host_that_is_refused_stays_refused_and_one_this_time_is_not_remembere
         refused = talk(console, endpoint, [ask, (QUESTION, f"n{ENTER}"), (PROMPT, CTRL_D)], cwd=project)
         talk(console, endpoint, [ask, (QUESTION, f"t{ENTER}"), (PROMPT, CTRL_D)], cwd=project)
 
-    said = [output(endpoint, n)[:9] for n in (1, 2, 4)]
-    assert said == ["said 403;", "said 403;", "said 502;"], refused.out
+    outputs = [output(endpoint, n)[:9] for n in (1, 2, 4)]
+    assert outputs == ["said 403;", "said 403;", "said 502;"], refused.out
     assert not (console.home / "data" / "permissions.json").exists()
 
 

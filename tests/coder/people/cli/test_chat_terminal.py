@@ -38,8 +38,8 @@ def talk(
     **environ: str,
 ) -> Finished:
     """Type each text once the screen has shown, behind what was typed before, what stands beside it."""
-    code, shown = talk_raw(console, endpoint, script, cwd=cwd, **environ)
-    return Finished(code, re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown), "")
+    code, screen = talk_raw(console, endpoint, script, cwd=cwd, **environ)
+    return Finished(code, re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", screen), "")
 
 
 def talk_raw(
@@ -54,7 +54,7 @@ def talk_raw(
     words = ("chat", "--base-url", endpoint.url, "-m", "toy")
     environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
     pid, wait, terminal = console.open_terminal(*words, cwd=cwd, columns=100, **environ)
-    left, shown, seen = list(script), b"", 0
+    steps, screen, position = list(script), b"", 0
     deadline = monotonic() + LONGEST_S
     try:
         while monotonic() < deadline:
@@ -64,10 +64,10 @@ def talk_raw(
                 piece = os.read(terminal, 65_536)
             except OSError:  # Linux: the other end has been closed
                 break
-            shown += piece
-            while left and (place := _place_of(left[0][0], shown, seen)) >= 0:
-                wanted, typed = left.pop(0)
-                seen = place + len(wanted)
+            screen += piece
+            while steps and (place := _place_of(steps[0][0], screen, position)) >= 0:
+                expected, typed = steps.pop(0)
+                position = place + len(expected)
                 if typed == CTRL_C:  # before the request is there, the next one would be the first
                     assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
                 os.write(terminal, typed.encode())
@@ -76,7 +76,7 @@ def talk_raw(
     finally:
         exit_code = wait()
         os.close(terminal)
-    return exit_code, shown.decode("utf-8", "replace")
+    return exit_code, screen.decode("utf-8", "replace")
 
 
 def _place_of(wanted: str, shown: bytes, start: int) -> int:
@@ -212,10 +212,10 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
             (PROMPT, CTRL_D),
         )
         done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
-        told = endpoint.requests[1].body["messages"]
+        messages = endpoint.requests[1].body["messages"]
 
-    assert (told[-1]["role"], told[-1]["content"]) == ("user", "Be brief.")
-    assert told[-2]["role"] == "tool"
+    assert (messages[-1]["role"], messages[-1]["content"]) == ("user", "Be brief.")
+    assert messages[-2]["role"] == "tool"
     assert (project / "calc.py").read_text() == WRONG, done.out
     assert "[exit 0, " in done.out
     assert "'y' was not sent: it had no Enter before this question" in done.out

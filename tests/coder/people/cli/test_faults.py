@@ -51,14 +51,14 @@ def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_wri
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
-        left = file.read_text()
+        content = file.read_text()
         file.chmod(0o644)
         (again,) = re.findall(r"coder (resume run_\w+)", done.err)
         resumed = console.run(*again.split())
 
     assert done.code == 5
     assert "is read-only" in done.err
-    assert left == SUBTRACT
+    assert content == SUBTRACT
     assert resumed.code == 0, resumed.err
     assert file.read_text() == ADD
     assert len(endpoint.requests) == 1
@@ -125,8 +125,8 @@ def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
     )
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
-        asked = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        done = console.run_behind((*small_disk(folder, 8192), "sh", "-c", script, "sh"), *asked)
+        arguments = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        done = console.run_behind((*small_disk(folder, 8192), "sh", "-c", script, "sh"), *arguments)
 
     verdict, _, rest = done.out.partition("\n")
     assert verdict.startswith("✗ error  1 attempt  1 call")
@@ -191,12 +191,12 @@ def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_
     missing = folder / "shpo"
     with faulty_endpoint(says(code(ADD))) as endpoint:
         refused = solve(console, endpoint, str(missing), *CHECK)
-        asked = len(endpoint.requests)
-        made = solve(console, endpoint, str(missing), *CHECK, "-y")
+        request_count = len(endpoint.requests)
+        completed = solve(console, endpoint, str(missing), *CHECK, "-y")
 
-    assert (refused.code, asked) == (2, 0)
+    assert (refused.code, request_count) == (2, 0)
     assert f"There is no {missing}; no model was called." in refused.err
-    assert (made.code, (missing / "solution.py").read_text()) == (0, ADD)
+    assert (completed.code, (missing / "solution.py").read_text()) == (0, ADD)
 
 
 @pytest.mark.slow
@@ -338,10 +338,10 @@ def test_what_a_program_or_a_model_says_brings_no_control_sequence_to_the_screen
 
     with faulty_endpoint(says(f"Here {hostile}", code(program))) as endpoint:
         done = solve(console, endpoint, *CHECK, "-v", "--max-calls", "1")
-        shown = console.run("show", console.run("ls").out.split()[0])
+        details = console.run("show", console.run("ls").out.split()[0])
 
     assert done.code == 3
-    for text in (done.out, done.err, shown.out, shown.err):
+    for text in (done.out, done.err, details.out, details.err):
         assert all(character.isprintable() or character == "\n" for character in text)
 
 
@@ -380,8 +380,8 @@ def test_the_runs_are_listed_from_a_disk_without_any_room(console: Console) -> N
     script = f'"$@" -q; cat /dev/zero >{data}/filler 2>/dev/null; ls -s {data}/filler; {CODER} ls; echo $?'
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
-        asked = ("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        done = console.run_behind((*small_disk(data, 512 << 10), "sh", "-c", script, "sh"), *asked)
+        arguments = ("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        done = console.run_behind((*small_disk(data, 512 << 10), "sh", "-c", script, "sh"), *arguments)
 
     listed, ended = done.out.splitlines()[-2:]
     assert ended == "0", done.err

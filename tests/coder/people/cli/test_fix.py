@@ -88,10 +88,10 @@ def test_who_answers_with_other_tests_alone_is_told_that_the_code_is_what_may_ch
         says(code("# test_calc.py\ndef test_add():\n    pass\n")), says(code(RIGHT))
     ) as endpoint:
         done = fix(console, endpoint, cwd=project)
-        told = endpoint.requests[1].body["messages"][-1]["content"]
+        feedback = endpoint.requests[1].body["messages"][-1]["content"]
 
     assert (done.code, len(endpoint.requests)) == (0, 2), done.err
-    assert "no answer may change `test_calc.py`" in told
+    assert "no answer may change `test_calc.py`" in feedback
     assert "1 attempt " in done.err
 
 
@@ -308,8 +308,8 @@ def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path)
     answer = says("**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n")
 
     def fixed(*flags: str) -> Finished:
-        given = ("--base-url", endpoint.url, "-m", "toy", "--install-with", MODULE, "--no-apply", *flags)
-        return console.run("fix", *given, "--", "node", "sum.test.js", cwd=folder)
+        arguments = ("--base-url", endpoint.url, "-m", "toy", "--install-with", MODULE, "--no-apply", *flags)
+        return console.run("fix", *arguments, "--", "node", "sum.test.js", cwd=folder)
 
     with faulty_endpoint(answer, answer) as endpoint:
         refused = fixed()
@@ -374,11 +374,11 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
     with faulty_endpoint(says(code(more))) as endpoint:
         flags = ("--test", " ".join(UNITTEST), "--base-url", endpoint.url, "-m", "toy", "-y")
         done = console.run("solve", "Add double to calc.py.", ".", *flags, cwd=project)
-        left = (project / "calc.py").read_text()
+        content = (project / "calc.py").read_text()
         goes_on = done.next.rpartition("   ")[2].split()
         accepted = console.run(*goes_on[1:], "--base-url", endpoint.url, "-m", "toy", cwd=project)
 
-    assert (done.code, left) == (8, RIGHT), done.err
+    assert (done.code, content) == (8, RIGHT), done.err
     assert done.verdict.startswith(
         "? unverified  the tests passed before and after: nothing shows that the task is done"
     )
@@ -398,8 +398,8 @@ def test_a_new_test_that_failed_before_is_enough_unless_a_given_one_is_required(
     new = SUITE.replace("test_add", "test_sum")
     answer = f"`calc.py`\n{code(RIGHT)}\n`test_sum.py`\n{code(new)}"
     with faulty_endpoint(says(answer)) as endpoint:
-        known = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", " ".join(UNITTEST), *flags)
-        done = console.run("solve", "Mend add.", ".", *known, cwd=project)
+        arguments = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", " ".join(UNITTEST), *flags)
+        done = console.run("solve", "Mend add.", ".", *arguments, cwd=project)
 
     assert done.code == ends, done.err
     assert ("reproduced: test_sum.Calc.test_sum" in done.err) == (ends != 2)
@@ -416,7 +416,7 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
         flags = ("--base-url", endpoint.url, "-m", "toy")
         words = ("solve", "Let add subtract.", ".", "--test", " ".join(UNITTEST), *flags)
         done = console.run(*words, cwd=project)
-        shown = console.run("show", "run_", cwd=project)
+        details = console.run("show", "run_", cwd=project)
         goes_on = done.next.partition("coder resume ")[2].split()
         accepted = console.run("resume", *goes_on, *flags, cwd=project)
 
@@ -424,7 +424,7 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
     assert "? unverified  contradicts given tests: test_calc.Calc.test_add" in done.err
     assert "left out test_calc.py: given tests" in done.err
     assert "b/test_calc.py" not in done.out
-    assert "test_calc.py  (left out: needs --allow)" in shown.out
+    assert "test_calc.py  (left out: needs --allow)" in details.out
     assert goes_on[1:] == ["--accept-unverified", "--allow", "test_calc.py"]
     assert (accepted.code, (project / "test_calc.py").read_text()) == (0, test), accepted.err
 

@@ -42,7 +42,7 @@ def test_a_flow_waits_is_listed_and_shown_and_its_output_is_printed(console: Con
     run = json.loads(console.run("flow", "ls", "--json").out)[0]["run_id"]
     listed = console.run("ls").out
     approved = console.run("approve", run, "--answer", "card")
-    shown = console.run("show", run).out
+    details = console.run("show", run).out
 
     assert waiting.code == 9, waiting.err
     assert "Pay 6?" in waiting.err
@@ -50,8 +50,8 @@ def test_a_flow_waits_is_listed_and_shown_and_its_output_is_printed(console: Con
     assert "shop:buy" in listed
     assert (approved.code, json.loads(approved.out)) == (0, {"text": "6 by card"}), approved.err
     assert (folder / "calls.txt").read_text() == "price "
-    assert "flow step 1  price" in shown
-    assert '"text": "6 by card"' in shown
+    assert "flow step 1  price" in details
+    assert '"text": "6 by card"' in details
     assert console.run("resume", run).code == 2
 
 

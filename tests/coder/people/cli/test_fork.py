@@ -29,20 +29,20 @@ def test_a_run_is_forked_at_a_step_with_other_words_and_another_model(console: C
         console.run("undo", origin, cwd=folder)
         say = ("--say", "Write b + a.", "--max-calls", "2", "--price", "1,1")
         done = console.run("fork", origin, "--step", "1", *say, *at, "other", "--json", cwd=folder)
-        asked = [request.body for request in endpoint.requests]
+        bodies = [request.body for request in endpoint.requests]
     run = json.loads(done.out)
-    shown, cost, listed = (
+    details, cost, listed = (
         console.run(*words, cwd=folder).out
         for words in (("show", run["run_id"]), ("show", run["run_id"], "--cost"), ("ls",))
     )
 
     assert (first.code, done.code) == (0, 0), done.err
     assert (run["calls"], run["limits"]["max_calls"], run["limit"]) == (2, 2, None)
-    assert asked[3]["messages"][:-1] == asked[1]["messages"]
-    assert (asked[3]["model"], asked[3]["messages"][-1]["content"]) == ("other", "Write b + a.")
+    assert bodies[3]["messages"][:-1] == bodies[1]["messages"]
+    assert (bodies[3]["model"], bodies[3]["messages"][-1]["content"]) == ("other", "Write b + a.")
     assert (folder / "calc.py").read_text() == "def add(a, b):\n    return b + a\n"
     words = f"fork of {origin} at step 1"
-    assert f"  · {words}\n" in shown
+    assert f"  · {words}\n" in details
     assert f"({words})" in listed.splitlines()[0]
     assert "fork" not in listed.splitlines()[1]
     assert "2 calls" in cost.splitlines()[-1]

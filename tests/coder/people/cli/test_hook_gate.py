@@ -68,10 +68,10 @@ def test_a_hook_blocks_an_edit_in_the_text_of_an_answer_and_its_reason_is_for_th
     assert "settings.lock is generated" in last_words(endpoint, 1)
     assert not (folder / "settings.lock").exists()
     assert (folder / "total.py").read_text() == RIGHT
-    seen = [json.loads(line) for line in log.read_text().splitlines()]
+    events = [json.loads(line) for line in log.read_text().splitlines()]
     new_file = {"file_path": f"{folder}/total.py", "content": RIGHT}
-    assert ("Write", new_file) in [(each["tool_name"], each["tool_input"]) for each in seen]
-    assert {each["cwd"] for each in seen} == {str(folder)}
+    assert ("Write", new_file) in [(each["tool_name"], each["tool_input"]) for each in events]
+    assert {each["cwd"] for each in events} == {str(folder)}
 
 
 @pytest.mark.slow

@@ -75,8 +75,8 @@ def test_a_hook_of_the_user_blocks_a_path_and_its_reason_is_for_the_model(
         done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
 
     assert done.code == 0, done.err
-    told = endpoint.requests[1].body["messages"][-1]["content"]
-    assert told.startswith("[A hook blocked this call: settings.lock is generated]")
+    tool_output = endpoint.requests[1].body["messages"][-1]["content"]
+    assert tool_output.startswith("[A hook blocked this call: settings.lock is generated]")
     assert "  ! edit: A hook blocked this call: settings.lock is generated" in done.said
     assert "restarted" not in endpoint.requests[2].body["messages"][-1]["content"]  # nothing was lost
     assert not (folder / "settings.lock").exists()

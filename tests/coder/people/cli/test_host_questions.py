@@ -50,13 +50,13 @@ async def test_a_flood_of_hosts_is_refused_after_few_questions(tmp_path: Path) -
     hosts = questions(person, tmp_path)
 
     async with hosts.asking():
-        said = await asyncio.gather(*(hosts.may_reach(f"h{n}.example", 80) for n in range(50)))
+        decisions = await asyncio.gather(*(hosts.may_reach(f"h{n}.example", 80) for n in range(50)))
         tracemalloc.start()
         later = [await hosts.may_reach(f"later{n}.example", 80) for n in range(5_000)]
         kept, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 
-    assert not any((*said, *later))
+    assert not any((*decisions, *later))
     assert kept < 1 << 18
     assert len(person.asked) == MAX_REFUSED
 

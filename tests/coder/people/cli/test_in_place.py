@@ -102,8 +102,8 @@ def test_a_command_that_ends_its_session_is_not_made_again_and_its_change_is_rec
     (folder / "add.py").write_text(WRONG)
     work = calls("bash", command="sed -i s/-/+/ add.py; echo once >> made.txt; kill -9 $PPID; sleep 9")
     with faulty_endpoint(work, calls("done", summary="Done.")) as endpoint:
-        given = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy", "--json")
-        done = console.run("solve", "Mend add.", *given, cwd=folder, **PERMITTED)
+        arguments = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy", "--json")
+        done = console.run("solve", "Mend add.", *arguments, cwd=folder, **PERMITTED)
 
     assert done.code == 0, done.err
     assert (folder / "made.txt").read_text() == "once\n"
@@ -114,11 +114,11 @@ def test_edits_of_an_answer_without_calls_are_in_the_folder(console: Console, fo
     (folder / "add.py").write_text(WRONG)
     edit = "add.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"
     with faulty_endpoint(says(edit)) as endpoint:
-        given = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy")
-        done = console.run("solve", "Mend add.", *given, cwd=folder, **PERMITTED)
-        asked = endpoint.requests[0].body["messages"][0]["content"]
+        arguments = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", "Mend add.", *arguments, cwd=folder, **PERMITTED)
+        prompt = endpoint.requests[0].body["messages"][0]["content"]
 
     assert done.code == 0, done.err
     assert (folder / "add.py").read_text() == RIGHT
-    assert "left out" not in asked
-    assert "Existing tests are run as they were" in asked
+    assert "left out" not in prompt
+    assert "Existing tests are run as they were" in prompt

@@ -85,11 +85,11 @@ def test_root_installs_a_package_changes_the_system_and_leaves_a_service(image: 
     serve = f"cd /etc && nohup python3 -m http.server {port} > /dev/null 2>&1 &"
     waits = f"until python3 -c '{ASK}' http://127.0.0.1:{port}/greeting; do sleep 0.1; done 2> /dev/null"
 
-    said = solved(
+    output = solved(
         image, "root", coder, f"set -e\n{PACKAGE}\n{ADD}\n{serve}\n{waits}", f"greeter; {waits}; ls /app"
     )
 
-    assert said.split() == ["hello", "hello", "add.py"]
+    assert output.split() == ["hello", "hello", "add.py"]
 
 
 def test_an_ordinary_user_works_outside_of_the_folder_and_leaves_a_service(image: str) -> None:
@@ -97,7 +97,7 @@ def test_an_ordinary_user_works_outside_of_the_folder_and_leaves_a_service(image
     serve = f"cd ~ && setsid python3 -m http.server {port} > log 2>&1 < /dev/null &"
     waits = f"until python3 -c '{ASK}' http://127.0.0.1:{port}/made; do sleep 0.1; done 2> /dev/null"
 
-    said = solved(
+    output = solved(
         image,
         "worker",
         "/opt/coder/bin/coder",
@@ -105,4 +105,4 @@ def test_an_ordinary_user_works_outside_of_the_folder_and_leaves_a_service(image
         f"{waits}; ls /etc/made 2> /dev/null; ls /app",
     )
 
-    assert said.split() == ["worker", "add.py"]
+    assert output.split() == ["worker", "add.py"]

@@ -112,10 +112,10 @@ def test_the_token_is_in_no_prompt_sandbox_log_output_or_comment(job: Job) -> No
     done = job.run("issues", opened(), looks, MENDS, ends(f"The token is {job.github.token}."))
 
     assert done.code == 0, done.err
-    seen = [done.out, done.err, *job.prompts, *(body for _, body in job.github.comments)]
-    seen += [pull["body"] for pull in job.github.pulls.values()]
-    assert "The token is [redacted]" in seen[-1]
-    assert all(job.github.token not in text for text in seen)
+    texts = [done.out, done.err, *job.prompts, *(body for _, body in job.github.comments)]
+    texts += [pull["body"] for pull in job.github.pulls.values()]
+    assert "The token is [redacted]" in texts[-1]
+    assert all(job.github.token not in text for text in texts)
     places = [path for path in job.console.home.rglob("*") if path.is_file() and "server" not in path.parts]
     assert any(path.suffix.startswith((".sqlite", ".db")) for path in places)
     for path in places:

@@ -26,13 +26,13 @@ def test_a_run_with_long_contents_is_kept_in_a_folder_and_every_command_reads_it
         first = console.run("solve", TASK, *CHECK, *model, "--max-calls", "1", "--json", CODER_BLOBS=place)
         run = json.loads(first.out)["run_id"]
         done = console.run("resume", run, "--max-calls", "4", "--json", CODER_BLOBS=place)
-    shown = console.run("show", run, "--json", CODER_BLOBS=place)
+    details = console.run("show", run, "--json", CODER_BLOBS=place)
     exported = console.run("export", run, "--atif", CODER_BLOBS=place)
     config = console.run("config", CODER_BLOBS=place)
     without = console.run("show", run)
 
     assert json.loads(done.out)["files"] == {"solution.py": LONG_ADD}, done.err
-    assert "é" * BLOB_BYTES in json.dumps(json.loads(shown.out), ensure_ascii=False)
+    assert "é" * BLOB_BYTES in json.dumps(json.loads(details.out), ensure_ascii=False)
     assert exported.code == 0, exported.err
     assert not (console.home / "data/events/blobs").exists()
     assert f"their long contents are kept in {place}" in config.err
@@ -112,7 +112,7 @@ def test_runs_are_moved_checked_and_cleaned_by_commands(
     environ = {**keys, "CODER_BLOBS": object_store.place, "CODER_HOME": f"{tmp_path}/new"}
     locations = (str(home), f"{tmp_path}/new", "--from-blobs", place, "--to-blobs", object_store.place)
     away = console.run("store", "move", *locations, **keys)
-    shown = console.run("show", run, **environ)
+    details = console.run("show", run, **environ)
 
     assert [each["name"] for each in json.loads(planned.out)["removed"]] == ["0" * 64]
     assert ("✓ 0 blobs removed" in young.err, "✓ 1 blob removed, 8 bytes" in cleaned.err) == (True, True)
@@ -122,7 +122,7 @@ def test_runs_are_moved_checked_and_cleaned_by_commands(
     assert away.code == 0, away.err
     assert object_store.keys()
     assert not [path for path in (tmp_path / "place").rglob("*") if path.is_file()]
-    assert "solved" in shown.out
+    assert "solved" in details.out
     assert run not in console.run("ls").out
 
 

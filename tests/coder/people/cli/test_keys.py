@@ -79,8 +79,8 @@ def places_of(secrets: tuple[str, ...], console: Console, *done: Finished) -> li
     """Where any of them is written."""
     texts = {f"stream {at}": (each.out + each.err).encode() for at, each in enumerate(done)}
     texts |= {str(path): path.read_bytes() for path in console.home.rglob("*") if path.is_file()}
-    known = [form.encode() for secret in secrets for form in forms(secret)]
-    return [place for place, text in texts.items() if any(form in text for form in known)]
+    secret_forms = [form.encode() for secret in secrets for form in forms(secret)]
+    return [place for place, text in texts.items() if any(form in text for form in secret_forms)]
 
 
 @pytest.mark.slow
@@ -90,13 +90,13 @@ def test_a_key_that_the_endpoint_echoes_is_written_nowhere(
 ) -> None:
     with faulty_endpoint(*script) as first, faulty_endpoint(*script) as second:
         done = run(console, first, second)
-        shown = [
+        outputs = [
             console.run("show", "run_", CODER_API_KEY=KEY),
             console.run("show", "run_", "--json"),
             console.run("show", "run_", "--cost"),
         ]
 
-    assert places_of(SECRETS, console, done, *shown) == []
+    assert places_of(SECRETS, console, done, *outputs) == []
     assert first.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert "in the sandbox: True" not in done.err
 

@@ -52,12 +52,12 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     answers = [says(code(SUBTRACT))] * (calls - 1)
 
     with faulty_endpoint(*answers, hangs(), says(code(ADD))) as endpoint:
-        code_and_left, said = _ended_at(console, endpoint, calls, number, folder, temporary)
+        code_and_left, errors = _ended_at(console, endpoint, calls, number, folder, temporary)
         run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
         resumed = console.run("resume", run, "--json")
 
     assert code_and_left == f"{-number if number == signal.SIGKILL else 130} False"
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert list(temporary.iterdir()) == []
     assert resumed.code == 0, resumed.err
     assert len(endpoint.requests) == calls + 1  # the one that hung is made again, and no other
@@ -115,13 +115,13 @@ def test_a_run_that_acts_goes_on_from_its_files_and_repeats_no_command(
     mend = calls("edit", path="add.py", old="a - b", new="a + b")
 
     with faulty_endpoint(count, mend, hangs(), calls("done", summary="It adds.")) as endpoint:
-        code_and_left, said = _ended_at(console, endpoint, 3, number, folder, temporary)
+        code_and_left, errors = _ended_at(console, endpoint, 3, number, folder, temporary)
         untouched = (folder / "add.py").read_text()
         run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
         resumed = console.run("resume", run, "--json")
 
     assert code_and_left == f"{-number if number == signal.SIGKILL else 130} False"
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert untouched == SUBTRACT
     assert resumed.code == 0, resumed.err
     assert len(endpoint.requests) == 4  # the one that hung is made again, and no other
@@ -147,18 +147,18 @@ def test_a_planner_that_is_killed_goes_on_with_its_dialogue_and_leaves_nothing_o
         code_and_left, _ = _ended_at(console, endpoint, 2, signal.SIGKILL, folder, temporary, "--plan")
         run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
         resumed = console.run("resume", run, "--json")
-        shown = console.run("show", run).out
+        details = console.run("show", run).out
 
     assert code_and_left == f"{-signal.SIGKILL} False"
     assert resumed.code == 0, resumed.err
-    sent = [asked.body["messages"] for asked in endpoint.requests]
+    sent = [request.body["messages"] for request in endpoint.requests]
     assert (len(sent), sent[1]) == (len(script), sent[2])  # the call that hung is made again, and no other
     assert "spoilt.txt" not in sent[3][-1]["content"]
     assert "This is a fresh copy of the user's files" in sent[3][-1]["content"]
     assert "Follow this plan:\n1. Turn the sign." in sent[4][1]["content"]
     assert ((folder / "add.py").read_text(), (folder / "spoilt.txt").exists()) == (ADD, False)
-    assert shown.count("planner") >= 3
-    assert "changed in a copy that is discarded" in shown
+    assert details.count("planner") >= 3
+    assert "changed in a copy that is discarded" in details
 
 
 @pytest.mark.slow
@@ -169,10 +169,10 @@ def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     other = ADD.replace("a + b", "b + a")
 
     with faulty_endpoint(hangs()) as endpoint, faulty_endpoint(says(code(other))) as quick:
-        asked = ("solve", TASK, str(folder), *CHECK, "-m", "toy", "--base-url")
-        slow = console.start(*asked, endpoint.url)
+        arguments = ("solve", TASK, str(folder), *CHECK, "-m", "toy", "--base-url")
+        slow = console.start(*arguments, endpoint.url)
         assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
-        first = console.run(*asked, quick.url)
+        first = console.run(*arguments, quick.url)
         slow.terminate()
         slow.communicate(timeout=60)
         run = next(row["run_id"] for row in json.loads(console.run("ls", "--json").out)[1:])
@@ -249,9 +249,9 @@ def test_a_conversation_that_is_killed_at_its_question_asks_it_again_and_calls_n
         assert process.stderr is not None
         process.stdin.write(b"Write add in add.py.\n")
         process.stdin.flush()
-        shown = b""
-        while b"Write it?" not in shown and (piece := os.read(process.stderr.fileno(), 4096)):
-            shown += piece
+        output = b""
+        while b"Write it?" not in output and (piece := os.read(process.stderr.fileno(), 4096)):
+            output += piece
         process.kill()
         process.communicate()
         run = json.loads(console.run("ls", "--json").out)[0]

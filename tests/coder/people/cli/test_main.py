@@ -46,13 +46,13 @@ def test_started_by_its_other_name_it_tells_to_type_that(console: Console) -> No
 
 
 def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
-    shown = console.run("--help")
+    help_page = console.run("--help")
 
-    assert shown.code == 0
+    assert help_page.code == 0
     for name, summary in SUMMARIES.items():
-        assert f"  {name} " in shown.out
-        assert summary.split()[0] in shown.out
-    assert "130 interrupted" in shown.out
+        assert f"  {name} " in help_page.out
+        assert summary.split()[0] in help_page.out
+    assert "130 interrupted" in help_page.out
 
 
 @pytest.mark.slow
@@ -108,11 +108,11 @@ def test_a_toy_task_loads_few_modules_of_ours(strategy: str, most: int, tmp_path
         model = ["--base-url", endpoint.url, "-m", "toy", "--price", "0,0"]
         imported = _imported(["solve", *task, *model], home=tmp_path / "home")
 
-    ours = {name for name in imported if name.partition(".")[0] in OURS}
+    own_modules = {name for name in imported if name.partition(".")[0] in OURS}
 
-    by_machine = BY_MACHINE | (OF_THE_MEMORY_WATCH if "sandbox.host.memory_watch" in ours else set())
+    by_machine = BY_MACHINE | (OF_THE_MEMORY_WATCH if "sandbox.host.memory_watch" in own_modules else set())
     assert len(endpoint.requests) == 2
-    assert len(ours - by_machine) <= most, "\n".join(sorted(ours))
+    assert len(own_modules - by_machine) <= most, "\n".join(sorted(own_modules))
 
 
 def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
@@ -135,36 +135,36 @@ def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
 @pytest.mark.slow
 def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None:
     for name in COMMANDS:
-        shown = console.run("bench", name, "--help")
+        help_page = console.run("bench", name, "--help")
 
-        assert shown.code == 0, shown.err
-        assert f"Usage: coder bench {name}" in shown.out
+        assert help_page.code == 0, help_page.err
+        assert f"Usage: coder bench {name}" in help_page.out
 
 
 @pytest.mark.slow
 def test_every_command_has_its_own_help(console: Console) -> None:
     for name in SUMMARIES:
-        shown = console.run(name, "--help")
+        help_page = console.run(name, "--help")
 
-        assert shown.code == 0, shown.err
-        assert f"Usage: coder {name}" in shown.out
+        assert help_page.code == 0, help_page.err
+        assert f"Usage: coder {name}" in help_page.out
 
 
 def test_a_command_that_is_not_there_is_refused_with_the_nearest(console: Console) -> None:
-    shown = console.run("slove", "Add.")
+    refusal = console.run("slove", "Add.")
 
-    assert shown.code == 2
-    assert "Did you mean 'solve'" in shown.err
-    assert shown.out == ""
+    assert refusal.code == 2
+    assert "Did you mean 'solve'" in refusal.err
+    assert refusal.out == ""
 
 
 def test_a_flag_that_is_not_there_is_refused(console: Console) -> None:
-    shown = console.run("solve", "Add.", "--maxcalls", "3")
+    refusal = console.run("solve", "Add.", "--maxcalls", "3")
 
-    assert shown.code == 2
-    assert shown.err.startswith("error: No such option: --maxcalls")
-    assert "--max-calls" in shown.err
-    assert "\n  Usage: coder solve [OPTIONS]" in shown.err
+    assert refusal.code == 2
+    assert refusal.err.startswith("error: No such option: --maxcalls")
+    assert "--max-calls" in refusal.err
+    assert "\n  Usage: coder solve [OPTIONS]" in refusal.err
 
 
 @pytest.mark.parametrize(
@@ -179,19 +179,19 @@ def test_a_flag_that_is_not_there_is_refused(console: Console) -> None:
 def test_what_typer_refuses_is_printed_as_any_other_error(
     console: Console, arguments: tuple[str, ...], refusal: str
 ) -> None:
-    shown = console.run(*arguments)
+    completed = console.run(*arguments)
 
-    assert shown.code == 2
-    assert shown.err.startswith(refusal)
-    assert shown.out == ""
+    assert completed.code == 2
+    assert completed.err.startswith(refusal)
+    assert completed.out == ""
 
 
 def test_a_group_without_a_command_prints_its_help_on_stderr(console: Console) -> None:
-    shown = console.run("bench")
+    completed = console.run("bench")
 
-    assert shown.code == 2
-    assert shown.err.startswith("Usage: coder bench")
-    assert shown.out == ""
+    assert completed.code == 2
+    assert completed.err.startswith("Usage: coder bench")
+    assert completed.out == ""
 
 
 def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> None:
@@ -200,10 +200,10 @@ def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> 
     assert process.stderr is not None
     process.stdout.close()
 
-    said = process.stderr.read()
+    errors = process.stderr.read()
     process.wait()
 
-    assert said == b""
+    assert errors == b""
 
 
 @pytest.mark.slow
@@ -298,10 +298,10 @@ def test_a_bug_is_one_line_and_its_traceback_is_kept_in_a_file(
 
     code = report(ZeroDivisionError("division by zero"))
 
-    said = capsys.readouterr().err
+    errors = capsys.readouterr().err
     assert code == 5
-    assert "This is a bug in coder: ZeroDivisionError: division by zero" in said
-    assert "Traceback" not in said
+    assert "This is a bug in coder: ZeroDivisionError: division by zero" in errors
+    assert "Traceback" not in errors
     assert "ZeroDivisionError" in (tmp_path / "crashes" / f"{os.getpid()}.txt").read_text()
 
 
@@ -313,10 +313,10 @@ def test_a_bug_tells_no_key_neither_on_the_screen_nor_in_its_file(
 
     report(RuntimeError("sent planted-0123456789 to https://me:password-1@host"))
 
-    said = capsys.readouterr().err + next((tmp_path / "crashes").iterdir()).read_text()
-    assert "sent [redacted] to https://me:[redacted]@host" in said
-    assert "planted-0123456789" not in said
-    assert "password-1@" not in said
+    texts = capsys.readouterr().err + next((tmp_path / "crashes").iterdir()).read_text()
+    assert "sent [redacted] to https://me:[redacted]@host" in texts
+    assert "planted-0123456789" not in texts
+    assert "password-1@" not in texts
 
 
 def test_a_bug_shows_its_traceback_when_asked(

@@ -21,11 +21,11 @@ def loaded(console: Console, tmp_path: Path) -> Console:
 
 
 def test_models_are_listed_and_filtered(loaded: Console) -> None:
-    found = loaded.run("models", "big", "--min-context", "100000", "--tools", "--reasoning", "--json")
+    listing = loaded.run("models", "big", "--min-context", "100000", "--tools", "--reasoning", "--json")
     dear = loaded.run("models", "big", "--max-price", "0.2")
     seeing = loaded.run("models", "acme/", "--images", "--json")
 
-    (row,) = json.loads(found.out)
+    (row,) = json.loads(listing.out)
     assert (row["model"], row["context"], row["output_usd"], row["key_is_set"]) == (
         "acme/big",
         200000,
@@ -109,12 +109,12 @@ def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console
             *("--base-url", first.url, "-m", "toy", "--fallback", f"toy@{second.url}"),
         )
         show = console.run("show", "run_", "--cost")
-        told = console.run("show", "run_")
+        details = console.run("show", "run_")
 
     switched = f"127.0.0.1:{second.port}/toy is asked instead"
     assert done.code == 0, done.err
     assert switched in done.err
-    assert switched in told.out
+    assert switched in details.out
     assert "1 retry  1 switch" in show.out
     assert show.out.splitlines()[-1].startswith("2 calls  14 tokens in")
 

@@ -11,9 +11,9 @@ def test_what_is_refused_again_is_no_more_than_was_told() -> None:
     with network_refusals() as lines:
         for reason in (*hosts, *hosts):
             log.info("refused: %s", reason)
-        told = [*lines]
+        first_lines = [*lines]
         for reason in ("a sixth", "a seventh"):
             log.info("refused: %s", reason)
 
-    assert told == [f"network: {reason}" for reason in hosts]
-    assert lines == [*told, "network: and more"]
+    assert first_lines == [f"network: {reason}" for reason in hosts]
+    assert lines == [*first_lines, "network: and more"]

@@ -53,8 +53,8 @@ def test_a_run_of_an_earlier_version_is_listed_among_the_others(older: str, cons
 
 
 def test_answers_in_a_run_of_an_earlier_version_are_still_shown(older: str, console: Console) -> None:
-    shown = console.run("show", older)
+    details = console.run("show", older)
 
-    assert (shown.code, shown.err) == (0, "")
-    assert "return sum(prices)" in shown.out
-    assert "can't read it" in shown.out
+    assert (details.code, details.err) == (0, "")
+    assert "return sum(prices)" in details.out
+    assert "can't read it" in details.out

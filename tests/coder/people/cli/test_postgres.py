@@ -85,16 +85,16 @@ async def test_the_doctor_looks_into_the_log_that_commands_open(
 ) -> None:
     monkeypatch.setenv("CODER_LOG", url)
 
-    found = await _log_finding()
+    finding = await _log_finding()
 
-    assert (found.works, found.needed, said in found.text) == (False, True, True)
-    assert PASSWORD not in found.text
+    assert (finding.works, finding.needed, said in finding.text) == (False, True, True)
+    assert PASSWORD not in finding.text
 
 
 @pytest.mark.slow
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
-    named = "import os; os.environ['CODER_LOG'] = 'postgresql://h/d'"
-    script = f"{named}\nfrom coder.store import open_log\nopen_log().__enter__()"
+    preamble = "import os; os.environ['CODER_LOG'] = 'postgresql://h/d'"
+    script = f"{preamble}\nfrom coder.store import open_log\nopen_log().__enter__()"
 
     done = run_without("psycopg", script, tmp_path)
 

@@ -120,15 +120,15 @@ def test_a_file_that_the_rules_ask_about_lands_only_if_a_flag_or_an_answer_names
     rules(console, ask=["Edit(docs/**)"], allow=["Edit"])
     with faulty_endpoint(calls("bash", command=WORK), calls("done", summary="Done.")) as endpoint:
         flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
-        held = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+        completed = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
         was_there = (folder / "docs").exists()
         run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
         console.run("resume", run, "--allow", "docs/a.md", "-y", cwd=folder)
 
-    assert held.code != 0
-    assert "tried with more than is written; left out until you allow it: docs/a.md" in held.err
-    assert "docs/a.md: your rule asks about it: --allow PATH writes it" in held.err
-    assert ": ask Edit(docs/**) of ~/.claude/settings.json" in held.err
+    assert completed.code != 0
+    assert "tried with more than is written; left out until you allow it: docs/a.md" in completed.err
+    assert "docs/a.md: your rule asks about it: --allow PATH writes it" in completed.err
+    assert ": ask Edit(docs/**) of ~/.claude/settings.json" in completed.err
     assert (folder / "total.py").exists()
     assert not was_there
     assert (folder / "docs/a.md").read_text() == "1\n"
@@ -146,7 +146,7 @@ def test_a_file_that_the_rules_deny_to_be_read_is_in_no_request_and_not_in_the_s
     with faulty_endpoint(calls("bash", command=look), calls("done", summary="Done.")) as endpoint:
         flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y", "--read", ".env")
         done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
-        shown = console.run("solve", "Write total.py.", ".", *CHECK, *flags, "--show", "keys", cwd=folder)
+        refusal = console.run("solve", "Write total.py.", ".", *CHECK, *flags, "--show", "keys", cwd=folder)
 
     assert done.code == 0, done.err
     assert "No such file" in endpoint.requests[1].body["messages"][-1]["content"]
@@ -154,7 +154,7 @@ def test_a_file_that_the_rules_deny_to_be_read_is_in_no_request_and_not_in_the_s
     assert (
         ".env, keys/a.pem: left out, your rules deny reading: deny Read(./.env), deny Read(*.pem)" in done.err
     )
-    assert (shown.code, "your rules deny reading keys/a.pem" in shown.err) == (2, True)
+    assert (refusal.code, "your rules deny reading keys/a.pem" in refusal.err) == (2, True)
     assert (folder / ".env").read_text() == "PASSWORD=tangerine\n"
 
 
@@ -181,10 +181,10 @@ def test_permissions_of_a_chat_and_the_list_of_skills_name_each_rule_and_its_fil
     (folder / ".claude/settings.json").write_text(json.dumps({"permissions": {"ask": ["WebFetch"]}}))
     with faulty_endpoint(says("Done.")) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy")
-        shown = console.run("chat", ".", *flags, stdin=b"/permissions\n", cwd=folder)
+        permissions = console.run("chat", ".", *flags, stdin=b"/permissions\n", cwd=folder)
     listed = console.run("skills", cwd=folder)
 
-    for text in (shown.out + shown.err, listed.err):
+    for text in (permissions.out + permissions.err, listed.err):
         assert "rule deny Edit(docs/**) of ~/.claude/settings.json" in text
         assert "rule ask WebFetch of .claude/settings.json" in text
         assert "rule allow mcp__shop of ~/.claude/settings.json" in text

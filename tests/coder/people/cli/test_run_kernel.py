@@ -79,10 +79,10 @@ def test_all_cells_share_the_time_of_one_program(console: Console) -> None:
 
 @pytest.mark.slow
 def test_the_variable_asks_for_a_kernel_and_the_flag_wins_over_it(console: Console) -> None:
-    asked = console.run("run", "-c", "6 * 7", CODER_KERNEL="1")
+    kernel_run = console.run("run", "-c", "6 * 7", CODER_KERNEL="1")
     refused = console.run("run", "--no-kernel", "-c", "6 * 7", CODER_KERNEL="1")
 
-    assert (asked.out, refused.out) == ("42\n", "")
+    assert (kernel_run.out, refused.out) == ("42\n", "")
 
 
 def test_a_repository_can_not_ask_for_a_kernel(console: Console, folder: Path) -> None:

@@ -44,10 +44,10 @@ def test_the_exit_code_says_how_it_ended(console: Console, code: str, expected: 
 
 @pytest.mark.slow
 def test_a_limit_is_named_with_the_flag_that_raises_it_unless_quiet(console: Console) -> None:
-    said = console.run("run", "--timeout", "0.5", "-c", "import time; time.sleep(60)")
+    completed = console.run("run", "--timeout", "0.5", "-c", "import time; time.sleep(60)")
     quiet = console.run("run", "-q", "--timeout", "0.5", "-c", "import time; time.sleep(60)")
 
-    assert said.said == ["coder run: ended after 0.5 s; --timeout SECONDS gives it more"]
+    assert completed.said == ["coder run: ended after 0.5 s; --timeout SECONDS gives it more"]
     assert (quiet.code, quiet.err) == (124, "")
 
 
@@ -287,10 +287,10 @@ def test_input_goes_through_as_it_comes(console: Console) -> None:
 def test_a_plain_file_can_be_the_input(console: Console, folder: Path) -> None:
     (folder / "in.txt").write_bytes(b"x" * 300_000)
 
-    with (folder / "in.txt").open("rb") as given:
+    with (folder / "in.txt").open("rb") as input_file:
         done = subprocess.run(
             [CODER, "run", "-c", "import sys; print(len(sys.stdin.read()))"],
-            stdin=given,
+            stdin=input_file,
             env=console.environ,
             capture_output=True,
         )
@@ -308,10 +308,10 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -
     assert process.stdout.read(4) == b"x\nx\n"
 
     process.stdout.close()
-    said = process.stderr.read()
+    errors = process.stderr.read()
 
     assert process.wait(LONGEST_S) == 141
-    assert said == b""
+    assert errors == b""
 
 
 @pytest.mark.slow

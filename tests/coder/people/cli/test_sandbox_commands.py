@@ -25,11 +25,11 @@ def test_the_doctor_names_what_keeps_each_guarantee(console: Console) -> None:
 
 @pytest.mark.slow
 def test_the_doctor_gives_the_same_as_one_json_document(console: Console) -> None:
-    found = json.loads(console.run("sandbox", "doctor", "--json").out)
+    document = json.loads(console.run("sandbox", "doctor", "--json").out)
 
-    by_name = {report["name"]: report for report in found["backends"]}
+    by_name = {report["name"]: report for report in document["backends"]}
     kept = {each["guarantee"]: each["mechanism"] for each in by_name["bubblewrap"]["capabilities"]}
-    assert (found["ready"], found["auto"]) == (True, "bubblewrap")
+    assert (document["ready"], document["auto"]) == (True, "bubblewrap")
     assert by_name["bubblewrap"]["works"]
     assert kept.keys() >= GUARANTEES
 

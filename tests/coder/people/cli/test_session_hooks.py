@@ -72,13 +72,13 @@ def test_hooks_of_the_start_and_of_a_message_add_context_and_the_one_of_the_end_
     first = requests_of(endpoint)[0]
     assert all(text in first for text in ("Branch main is frozen.", "Ticket 77.", "Use two spaces"))
     assert "[From hooks of the repository, which the user hasn't written, as context:\\nUse two" in first
-    seen = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [(each["hook_event_name"], each["cwd"]) for each in seen] == [
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(each["hook_event_name"], each["cwd"]) for each in events] == [
         ("SessionStart", str(folder)),
         ("UserPromptSubmit", str(folder)),
         ("SessionEnd", str(folder)),
     ]
-    assert (seen[0]["source"], seen[1]["prompt"], seen[2]["reason"]) == (
+    assert (events[0]["source"], events[1]["prompt"], events[2]["reason"]) == (
         "startup",
         "Write total.py.",
         "other",

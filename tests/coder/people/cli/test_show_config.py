@@ -9,15 +9,15 @@ from tests.coder.people.cli.console import Console
 def test_each_setting_stands_with_where_it_comes_from(console: Console, folder: Path) -> None:
     (folder / "pyproject.toml").write_text('[tool.coder]\nmax_calls = 3\nmodel = "evil/one"\n')
 
-    shown = console.run("config", str(folder), CODER_SAMPLES="4", CODER_TIMEOUT="60")
+    listing = console.run("config", str(folder), CODER_SAMPLES="4", CODER_TIMEOUT="60")
 
-    rows = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
-    assert shown.code == 0
+    rows = dict(line.split(maxsplit=1) for line in listing.out.splitlines())
+    assert listing.code == 0
     assert rows["max_calls"].split() == ["3", "[tool.coder]"]
     assert rows["samples"].split() == ["4", "CODER_SAMPLES"]
     assert rows["memory"].split() == ["512", "default"]
     assert rows["model"].split() == ["-", "default"]
-    assert "[tool.coder] model is ignored: a repository can't set it" in shown.err
+    assert "[tool.coder] model is ignored: a repository can't set it" in listing.err
 
 
 def test_the_place_of_the_log_is_told_without_its_password(console: Console) -> None:
@@ -32,29 +32,29 @@ def test_the_place_of_the_log_is_told_without_its_password(console: Console) -> 
 def test_programs_get_a_document_without_the_secrets_of_addresses(console: Console, folder: Path) -> None:
     address = "https://me:planted-pass@models.example.com/v1?key=planted-key"
 
-    shown = console.run(
+    listing = console.run(
         "config", str(folder), "--json", CODER_BASE_URL=address, CODER_NETWORK="a.example,b.example"
     )
 
-    document = json.loads(shown.out)
+    document = json.loads(listing.out)
     assert document["settings"]["base_url"] == {
         "value": "https://models.example.com/v1",
         "from": "CODER_BASE_URL",
     }
     assert document["settings"]["network"]["value"] == ["a.example", "b.example"]
     assert document["settings"]["max_cost"] == {"value": "1", "from": "default"}
-    assert "planted" not in shown.out + shown.err
+    assert "planted" not in listing.out + listing.err
 
 
 def test_a_value_that_cannot_be_used_is_named_with_its_place(console: Console, folder: Path) -> None:
-    shown = console.run("config", str(folder), CODER_MAX_CALLS="many")
+    refusal = console.run("config", str(folder), CODER_MAX_CALLS="many")
 
-    assert shown.code == 2
-    assert "CODER_MAX_CALLS" in shown.err
+    assert refusal.code == 2
+    assert "CODER_MAX_CALLS" in refusal.err
 
 
 def test_a_folder_that_is_not_there_is_said(console: Console, folder: Path) -> None:
-    shown = console.run("config", str(folder / "nowhere"))
+    refusal = console.run("config", str(folder / "nowhere"))
 
-    assert (shown.code, shown.out) == (2, "")
-    assert "nowhere" in shown.err
+    assert (refusal.code, refusal.out) == (2, "")
+    assert "nowhere" in refusal.err

@@ -64,34 +64,34 @@ def shows(
 def test_calls_are_numbered_where_they_are_made_and_where_they_are_answered(
     shows: Callable[..., str],
 ) -> None:
-    shown = shows()
+    output = shows()
 
     order = ["calls bash  (step 1)", "echo seen", "step 1  bash\n", "seen", "calls edit  (step 2)"]
     order += ["step 2  edit", "calc.py", "calls done  (step 4)", "solved"]
     at = 0
     for part in order:
-        at = shown.index(part, at) + 1
+        at = output.index(part, at) + 1
 
 
 def test_a_step_is_shown_alone_with_what_it_changed(shows: Callable[..., str]) -> None:
-    shown = shows("--step", "2", "--diff")
+    output = shows("--step", "2", "--diff")
 
-    assert "old: a - b" in shown
-    assert "    -    return a - b\n    +    return a + b\n" in shown
-    assert "echo seen" not in shown
+    assert "old: a - b" in output
+    assert "    -    return a - b\n    +    return a + b\n" in output
+    assert "echo seen" not in output
 
 
 def test_a_step_shows_modes_too(shows: Callable[..., str]) -> None:
-    shown = shows("--step", "1", "--diff")
+    output = shows("--step", "1", "--diff")
 
-    assert "    diff --git a/calc.py b/calc.py\n    old mode 100644\n    new mode 100755\n" in shown
-    assert "new file mode 100755" in shown
+    assert "    diff --git a/calc.py b/calc.py\n    old mode 100644\n    new mode 100755\n" in output
+    assert "new file mode 100755" in output
 
 
 def test_a_call_that_was_not_carried_out_is_shown_with_its_arguments(shows: Callable[..., str]) -> None:
-    shown = shows("--step", "3")
+    output = shows("--step", "3")
 
-    assert shown.startswith("step 3  fly\n  call\n    to: the moon\n  gave\n    There is no tool 'fly'.")
+    assert output.startswith("step 3  fly\n  call\n    to: the moon\n  gave\n    There is no tool 'fly'.")
 
 
 def test_a_step_that_there_is_not_is_refused(
@@ -127,11 +127,11 @@ def test_of_many_tests_a_reason_names_three_and_a_count() -> None:
 def test_a_terminal_gets_colours_and_the_same_text_as_a_pipe(
     command: tuple[str, ...], home: Path, tmp_path: Path
 ) -> None:
-    console, told = Console(tmp_path), {"CODER_HOME": str(home), "NO_COLOR": ""}
+    console, variables = Console(tmp_path), {"CODER_HOME": str(home), "NO_COLOR": ""}
     name, *flags = command
 
-    drawn = console.on_terminal(name, "run_", *flags, columns=60, **told).out
-    piped = console.run(name, "run_", *flags, **told).out
+    drawn = console.on_terminal(name, "run_", *flags, columns=60, **variables).out
+    piped = console.run(name, "run_", *flags, **variables).out
 
     assert "\x1b[92m+    return a + b\x1b[0m" in drawn
     assert re.sub(r"\x1b\[[0-9;]*m", "", drawn) == piped

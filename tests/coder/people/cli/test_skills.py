@@ -69,11 +69,11 @@ def test_skills_are_listed_with_where_they_are_from_and_what_was_refused(
     skill(folder / ".claude/skills", "odd", title='"a\\e[31mb"')
     os.symlink("/etc/hostname", folder / ".claude/skills/test-it/link")
 
-    shown = console.run("skills", cwd=folder)
+    listing = console.run("skills", cwd=folder)
     document = json.loads(console.run("skills", "--json", cwd=folder).out)
 
     own = str(home(console) / ".agents/skills/deploy/SKILL.md")
-    assert shown.code == 0
+    assert listing.code == 0
     assert [(row["name"], row["path"]) for row in document["skills"]] == [
         ("deploy", own),
         ("test-it", ".claude/skills/test-it/SKILL.md"),
@@ -82,15 +82,15 @@ def test_skills_are_listed_with_where_they_are_from_and_what_was_refused(
     assert reasons[".claude/skills/deploy/SKILL.md"] == f"{own} has the same name"
     assert "isn't a-z" in reasons[".claude/skills/odd/SKILL.md"]
     assert "links are not followed" in reasons[".claude/skills/test-it/link"]
-    assert "  ! .claude/skills/odd/SKILL.md: the name" in shown.err
-    assert "\x1b" not in shown.out + shown.err
+    assert "  ! .claude/skills/odd/SKILL.md: the name" in listing.err
+    assert "\x1b" not in listing.out + listing.err
 
 
 def test_a_folder_without_skills_says_where_one_is_written(console: Console, folder: Path) -> None:
-    shown = console.run("skills", cwd=folder)
+    listing = console.run("skills", cwd=folder)
 
-    assert (shown.code, shown.out) == (0, "")
-    assert ".agents/skills/NAME/SKILL.md" in shown.err
+    assert (listing.code, listing.out) == (0, "")
+    assert ".agents/skills/NAME/SKILL.md" in listing.err
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ def test_plugins_are_listed_with_their_parts_and_a_repositorys_server_waits_for_
     (make_plugin(folder / ".claude/plugins", "fake") / ".claude-plugin/plugin.json").write_text("{}")
 
     document = json.loads(console.run("skills", "--json", cwd=folder).out)
-    shown = console.run("skills", cwd=folder)
+    listing = console.run("skills", cwd=folder)
 
     refused = {row["path"]: row["reason"] for row in document["refused"]}
     own = str(home(console) / ".agents/plugins/store")
@@ -221,4 +221,4 @@ def test_plugins_are_listed_with_their_parts_and_a_repositorys_server_waits_for_
     }
     assert "skills --allow " in refused[".agents/plugins/shop"]
     assert "Field required" in refused[".claude/plugins/fake"]
-    assert "  · plugin shop of .agents/plugins/shop: Sells." in shown.err
+    assert "  · plugin shop of .agents/plugins/shop: Sells." in listing.err

@@ -222,11 +222,11 @@ def test_a_replay_costs_the_price_that_is_given(console: Console, tmp_path: Path
         solve(console, endpoint, *CHECK, "--record", tape)
 
     replay = ("solve", TASK, *CHECK, "--replay", tape, "--max-cost", "5", "--json")
-    unknown, known = console.run(*replay), console.run(*replay, "--price", "1,2")
+    unknown, priced_replay = console.run(*replay), console.run(*replay, "--price", "1,2")
 
-    assert (unknown.code, known.code) == (2, 0), unknown.err + known.err
+    assert (unknown.code, priced_replay.code) == (2, 0), unknown.err + priced_replay.err
     assert "--price IN,OUT" in unknown.err
-    assert json.loads(known.out)["cost"] > 0
+    assert json.loads(priced_replay.out)["cost"] > 0
 
 
 def test_a_broken_configuration_ends_with_2_and_names_the_line(console: Console) -> None:
@@ -360,15 +360,15 @@ def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> Non
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
 
     listed = console.run("ls")
-    shown = console.run("show", run)
+    details = console.run("show", run)
     events = json.loads(console.run("show", run, "--json").out)
     undone = console.run("undo", run)
 
     assert run in listed.out
     assert "solved" in listed.out
-    assert TASK in shown.out
-    assert "return a + b" in shown.out
-    assert "✓ 1 of 1 passed" in shown.out
+    assert TASK in details.out
+    assert "return a + b" in details.out
+    assert "✓ 1 of 1 passed" in details.out
     assert events[0]["type"] == "run.started"
     assert undone.code == 0, undone.err
     assert not (folder / "solution.py").exists()
@@ -536,10 +536,10 @@ def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(cons
 
 @pytest.mark.slow
 def test_a_resume_keeps_a_limit_of_cost_and_the_price_of_the_same_model(console: Console) -> None:
-    asked = ("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan")
+    task_arguments = ("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan")
     with faulty_endpoint(error(401, "no"), says(ADD)) as server:
-        named = ("--base-url", server.url, "-m", "toy", "--price", "1,1", "--max-cost", "0.1")
-        first = console.run(*asked, *named, CODER_API_KEY="x")
+        model_arguments = ("--base-url", server.url, "-m", "toy", "--price", "1,1", "--max-cost", "0.1")
+        first = console.run(*task_arguments, *model_arguments, CODER_API_KEY="x")
         other = console.run("resume", "run_", "--base-url", server.url, "-m", "toy-large", CODER_API_KEY="x")
         same = console.run("resume", "run_", "--max-cost", "0.2", "--json", CODER_API_KEY="x")
 

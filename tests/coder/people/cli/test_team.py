@@ -30,16 +30,16 @@ def test_a_team_of_a_file_solves_a_task_and_stands_in_the_log(console: Console) 
     done = solve(console, "debate.toml")
 
     assert (done.code, done.out) == (0, ADD), done.err
-    shown = console.run("show", done.next.split()[-1]).out
-    assert "call 1  fast" in shown
-    assert "call 3  coder" in shown
+    details = console.run("show", done.next.split()[-1]).out
+    assert "call 1  fast" in details
+    assert "call 3  coder" in details
 
 
 def test_a_team_of_the_configuration_is_known_by_its_name(console: Console) -> None:
     file = console.home / ".config/coder/config.toml"
     file.parent.mkdir(parents=True)
-    named = TEAM.replace("[[members]]", "[[teams.debate.members]]")
-    file.write_text(f"[teams.debate]\n{named}")
+    table = TEAM.replace("[[members]]", "[[teams.debate.members]]")
+    file.write_text(f"[teams.debate]\n{table}")
 
     assert solve(console, "debate").code == 0
 

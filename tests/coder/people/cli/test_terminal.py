@@ -142,8 +142,8 @@ def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folde
     assert done.code == 0, done.out
     assert "-    return a - b" in done.out
     assert done.out.index("+    return a + b") < done.out.index("[y]es, [N]o")
-    asked = [line for line in visible(done.out) if "[y]es, [N]o" in line]
-    assert [line.partition("?")[0] for line in asked] == ["Change solution.py"]  # no live line beside it
+    questions = [line for line in visible(done.out) if "[y]es, [N]o" in line]
+    assert [line.partition("?")[0] for line in questions] == ["Change solution.py"]  # no live line beside it
     assert (folder / "solution.py").read_text() == ADD
 
 
@@ -251,8 +251,8 @@ def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = 
 def test_a_person_decides_on_a_change_of_which_the_tests_show_nothing(console: Console, folder: Path) -> None:
     done = under_green_tests(console, folder, typed="y\n")
 
-    asked = "The tests passed before and after: nothing shows that the task is done. Write solution.py"
-    assert done.out.index("+def double(a):") < done.out.index(asked), done.out
+    question = "The tests passed before and after: nothing shows that the task is done. Write solution.py"
+    assert done.out.index("+def double(a):") < done.out.index(question), done.out
     assert "? unverified  the tests passed before and after" in done.out
     assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
 
@@ -295,15 +295,15 @@ def test_two_runs_that_ask_at_once_ask_one_after_the_other() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, [sys.executable, "-c", TWO])
-    shown = b""
+    output = b""
 
     def see(text: bytes) -> None:
-        nonlocal shown
-        while text not in shown:
-            shown += os.read(terminal, 1000)
+        nonlocal output
+        while text not in output:
+            output += os.read(terminal, 1000)
 
     see(b"both have begun")
-    assert (b"First? [y]es, [N]o" in shown, b"Second?" in shown) == (True, False)
+    assert (b"First? [y]es, [N]o" in output, b"Second?" in output) == (True, False)
     os.write(terminal, b"y\n")
     see(b"Second? [y]es, [N]o")
     os.write(terminal, b"n\n")

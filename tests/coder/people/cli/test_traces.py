@@ -36,8 +36,8 @@ def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
         assert (sent.code, sent.out) == (0, ""), sent.err
 
     assert live.spans
-    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
-    assert ours == theirs  # a slow machine may send a batch again, which takes longer than five seconds
+    live_spans, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert live_spans == theirs  # a slow machine may send a batch again, which takes longer than five seconds
     assert live.resources == later.resources
     tokens = json.loads(done.out)["tokens"]
     assert live.sums("gen_ai.client.token.usage") == {"input": tokens["input"], "output": tokens["output"]}
@@ -52,8 +52,8 @@ def test_a_resumed_run_goes_on_with_its_trace(console: Console, folder: Path) ->
         assert approved.code == 0, approved.err
         console.run("export", run, "--otlp", later.url)
 
-    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
-    assert ours == theirs
+    live_spans, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert live_spans == theirs
     assert len(live.spans) == len(later.spans)
     assert len({one.trace_id for one in live.spans}) == 1
 
@@ -84,8 +84,8 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
     program = f"{script}\nfrom coder.people.cli.main import entry\nentry()"
     done = run_without("opentelemetry", program, tmp_path)
 
-    said = "error: OpenTelemetry isn't installed. Install it: "
-    assert (done.returncode, done.stderr.startswith(said)) == (2, True), done.stderr
+    message = "error: OpenTelemetry isn't installed. Install it: "
+    assert (done.returncode, done.stderr.startswith(message)) == (2, True), done.stderr
     assert done.stderr.endswith(f" -m pip install -e '{Path(__file__).parents[4]}[otel]'\n")
 
 

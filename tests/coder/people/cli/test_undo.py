@@ -113,8 +113,8 @@ def test_a_command_without_a_run_takes_the_latest_one_of_this_folder(
         solve(console, endpoint, str(console.home / "elsewhere"), *CHECK)
 
     for command in ("show", "export", "resume", "undo"):
-        named, here = console.run(command, run, cwd=folder), console.run(command, cwd=folder)
-        assert (here.code, untimed(here.out)) == (0, untimed(named.out)), command
+        run_output, here = console.run(command, run, cwd=folder), console.run(command, cwd=folder)
+        assert (here.code, untimed(here.out)) == (0, untimed(run_output.out)), command
 
 
 def untimed(text: str) -> str:
@@ -138,12 +138,12 @@ def test_a_command_without_a_run_says_where_no_run_has_worked_on_this_folder(
 
 def test_the_list_shows_kind_and_folder_and_does_not_wrap_on_a_terminal(console: Console, run: str) -> None:
     (plain,) = console.run("ls").out.splitlines()
-    shown = console.on_terminal("ls", columns=80).out.strip("\r\n").splitlines()
+    rows = console.on_terminal("ls", columns=80).out.strip("\r\n").splitlines()
 
     assert f"{run}  solved" in plain
     assert "  task  " in plain
     assert "project" in plain
-    assert [len(line) <= 80 for line in shown] == [True]
+    assert [len(line) <= 80 for line in rows] == [True]
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
@@ -152,8 +152,8 @@ def test_the_list_shows_the_task_on_a_terminal_of_40_columns(
 ) -> None:
     (listed,) = json.loads(console.run("ls", "--json").out)
 
-    shown = console.on_terminal("ls", columns=40, NO_COLOR=no_color).out.strip("\r\n").splitlines()
+    lines = console.on_terminal("ls", columns=40, NO_COLOR=no_color).out.strip("\r\n").splitlines()
 
-    (row,) = [line for line in shown if line.startswith(run)]
+    (row,) = [line for line in lines if line.startswith(run)]
     assert len(row) <= 40
     assert row.split(maxsplit=1)[1].startswith(listed["task"][:20].rstrip())

@@ -44,12 +44,12 @@ def test_it_has_the_folder_the_variables_and_the_umask_of_its_own(console: Conso
     (folder / "here.py").write_text("print('found')")
     mask = os.umask(0o027)
     try:
-        found = console.run("run", "here.py", cwd=folder, CODER_HOME=str(folder / "home"))
+        completed = console.run("run", "here.py", cwd=folder, CODER_HOME=str(folder / "home"))
         listed = console.run("ls", cwd=folder, CODER_HOME=str(folder / "home"))
     finally:
         os.umask(mask)
 
-    assert (found.code, found.out, listed.code) == (0, "found\n", 0)
+    assert (completed.code, completed.out, listed.code) == (0, "found\n", 0)
     assert (folder / "home").stat().st_mode & 0o777 == 0o700
     assert not (console.home / "data").exists()
 

@@ -92,22 +92,22 @@ class WarmStart:
         """Fork a command with these standard streams; a single one is its terminal."""
         umask = os.umask(0)
         os.umask(umask)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._asking, [b"."], [theirs.fileno(), *streams])
-        ours.sendall(json.dumps([arguments, dict(environ), str(cwd), umask]).encode())
-        ours.shutdown(socket.SHUT_WR)
-        return Forked(ours)
+        parent_socket, child_socket = socket.socketpair()
+        with child_socket:
+            socket.send_fds(self._asking, [b"."], [child_socket.fileno(), *streams])
+        parent_socket.sendall(json.dumps([arguments, dict(environ), str(cwd), umask]).encode())
+        parent_socket.shutdown(socket.SHUT_WR)
+        return Forked(parent_socket)
 
 
 @cache
 def warm_start(coder: Path) -> WarmStart:
     """The server of this process, which ends with it."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        command = [sys.executable, __file__, str(coder), str(theirs.fileno())]
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-    return WarmStart(ours, _read_at_start(os.environ))
+    parent_socket, child_socket = socket.socketpair()
+    with child_socket:
+        command = [sys.executable, __file__, str(coder), str(child_socket.fileno())]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[child_socket.fileno()])
+    return WarmStart(parent_socket, _read_at_start(os.environ))
 
 
 def _read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -163,8 +163,8 @@ def _serve(asking: socket.socket) -> tuple[int, list[int]]:
             _close(ended, line)
         if asking.fileno() not in ready:
             continue
-        asked, fds, _, _ = socket.recv_fds(asking, 1, 4)
-        if not asked:
+        request, fds, _, _ = socket.recv_fds(asking, 1, 4)
+        if not request:
             os._exit(0)
         line, *streams = fds
         if (pid := os.fork()) == 0:

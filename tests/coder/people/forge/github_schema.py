@@ -67,8 +67,8 @@ def _absolute(schema: Any) -> Any:
 
 def operation(method: str, template: str) -> dict[str, Any]:
     """The description of a request."""
-    found: dict[str, Any] = document()["paths"][template][method.lower()]
-    return found
+    description: dict[str, Any] = document()["paths"][template][method.lower()]
+    return description
 
 
 def resolved(value: dict[str, Any]) -> dict[str, Any]:

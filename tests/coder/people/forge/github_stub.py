@@ -87,18 +87,18 @@ class GitHubStub:
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self._check(description, {**names, **query}, content)
         body = json.loads(content) if content else {}
-        found = getattr(self, _ROUTES[method, template])(**names, **query, **body)
+        reply = getattr(self, _ROUTES[method, template])(**names, **query, **body)
         status = next(code for code in description["responses"] if code.startswith("2"))
         schema = body_schema(description["responses"][status])
-        assert not problems(schema, found), (template, problems(schema, found))
-        return int(status), {}, found
+        assert not problems(schema, reply), (template, problems(schema, reply))
+        return int(status), {}, reply
 
     def _check(self, description: dict[str, Any], given: dict[str, str], content: bytes) -> None:
-        known = {row["name"]: row for row in map(resolved, description.get("parameters", ()))}
+        parameters = {row["name"]: row for row in map(resolved, description.get("parameters", ()))}
         for name, text in given.items():
-            if name not in known:
+            if name not in parameters:
                 raise Refusal(422, f"Unknown parameter {name}")
-            schema = resolved(known[name]["schema"])
+            schema = resolved(parameters[name]["schema"])
             value = int(text) if schema.get("type") == "integer" and text.isdecimal() else text
             if wrong := problems(schema, value):
                 raise Refusal(422, "Validation Failed", {"message": wrong[0]})
@@ -132,12 +132,12 @@ class GitHubStub:
 
     def list_pulls(self, state: str = "open", head: str = "") -> Any:
         """GET pull requests by their head."""
-        found = [pull for pull in self.pulls.values() if head in ("", f"ada:{pull['head']['ref']}")]
+        pulls = [pull for pull in self.pulls.values() if head in ("", f"ada:{pull['head']['ref']}")]
         schema = {"$ref": "#/components/schemas/pull-request-simple"}
         common = {name: _pull()[name] for name in ("number", "title", "state", "head", "base", "html_url")}
         return [
             sample(schema, **{name: pull[name] for name in common})
-            for pull in found
+            for pull in pulls
             if state in ("all", pull["state"])
         ]
 
@@ -208,8 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers: dict[str, str] = {}
         try:
-            given = {name.lower(): value for name, value in self.headers.items()}
-            status, headers, body = self.stub.answer(self.command, self.path, given, content)
+            headers_by_name = {name.lower(): value for name, value in self.headers.items()}
+            status, headers, body = self.stub.answer(self.command, self.path, headers_by_name, content)
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
         text = json.dumps(body).encode()

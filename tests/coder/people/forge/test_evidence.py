@@ -61,9 +61,9 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def test_tests_that_failed_before_are_told_from_those_that_passed_before() -> None:
-    shown = evidence.evidence_of(run(), state(a=False, b=True))
+    proof = evidence.evidence_of(run(), state(a=False, b=True))
 
-    assert (shown.mended, shown.kept, shown.shows_change) == (("t::a",), 1, True)
+    assert (proof.mended, proof.kept, proof.shows_change) == (("t::a",), 1, True)
 
 
 def test_tests_that_passed_before_show_nothing() -> None:
@@ -115,18 +115,22 @@ def test_words_of_others_stand_in_code_alone() -> None:
         summary=HOSTILE, reason=HOSTILE, patch=HOSTILE, tests=lines, contradicts=(HOSTILE,), model=HOSTILE,
         left_out={HOSTILE: "held"}, reproduced_by=(HOSTILE,), verified="reproduced",
     )  # fmt: skip
-    shown = evidence.evidence_of(result, state())
+    proof = evidence.evidence_of(result, state())
     bodies = [
-        evidence.proposal_of(result, state(), shown, 12),
-        evidence.missing_of(result, state(), shown),
-        evidence.follow_up_of(result, state(), shown, "abc"),
+        evidence.proposal_of(result, state(), proof, 12),
+        evidence.missing_of(result, state(), proof),
+        evidence.follow_up_of(result, state(), proof, "abc"),
         evidence.failure_of(HOSTILE),
     ]
 
     for body in bodies:
-        found = [*tokens(body)]
-        assert sum("@everyone" in token.content for token in found if token.type in ("fence", "code_inline"))
-        for token in found:
+        markdown_tokens = [*tokens(body)]
+        assert sum(
+            "@everyone" in token.content
+            for token in markdown_tokens
+            if token.type in ("fence", "code_inline")
+        )
+        for token in markdown_tokens:
             if token.type == "text":
                 assert not any(word in token.content for word in ("@", "#1 ", "evil")), token.content
             assert token.type not in ("image", "link_open", "html_inline"), token

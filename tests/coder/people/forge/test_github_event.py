@@ -26,9 +26,14 @@ def request(name: str, payload: dict[str, Any], *, phrase: str = "@coder", label
 
 @pytest.mark.parametrize("text", ["@coder", "Please, @Coder: mend it", "(@coder)", "so?\n@coder", "@coder."])
 def test_an_issue_with_the_phrase_as_a_word_is_a_request(text: str) -> None:
-    found = request("issues", event("issues-opened", issue={**ISSUE, "body": text}))
+    issue_request = request("issues", event("issues-opened", issue={**ISSUE, "body": text}))
 
-    assert (found.number, found.text, found.actor, found.repository) == (12, text, "ada", "ada/shop")
+    assert (issue_request.number, issue_request.text, issue_request.actor, issue_request.repository) == (
+        12,
+        text,
+        "ada",
+        "ada/shop",
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,10 +70,10 @@ def test_a_review_comment_has_its_place_and_the_thread_that_it_began_or_answers(
 
 
 def test_a_comment_on_a_pull_request_is_told_from_one_on_an_issue() -> None:
-    said = {"body": "@coder again"}
-    on_issue = request("issue_comment", event("issue-comment-created", issue=ISSUE, comment=said))
+    comment = {"body": "@coder again"}
+    on_issue = request("issue_comment", event("issue-comment-created", issue=ISSUE, comment=comment))
     pull = {**ISSUE, "pull_request": {"url": "https://github.example/x"}}
-    on_pull = request("issue_comment", event("issue-comment-created", issue=pull, comment=said))
+    on_pull = request("issue_comment", event("issue-comment-created", issue=pull, comment=comment))
 
     assert (on_issue.on_pull_request, on_pull.on_pull_request) == (False, True)
     assert (on_issue.text, on_pull.text) == ("@coder mend it", "")

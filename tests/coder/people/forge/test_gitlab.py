@@ -20,9 +20,14 @@ def request(kind: str, attributes: dict[str, Any], *, label: str = "", **more: A
 def test_a_new_issue_with_the_phrase_is_a_request_and_a_closed_one_is_none() -> None:
     issue = {"iid": 12, "title": "Sums", "description": "@coder mend it", "action": "open"}
 
-    found = request("issue", issue)
+    issue_request = request("issue", issue)
 
-    assert (found.number, found.text, found.actor_id, found.on_pull_request) == (
+    assert (
+        issue_request.number,
+        issue_request.text,
+        issue_request.actor_id,
+        issue_request.on_pull_request,
+    ) == (
         12,
         "@coder mend it",
         9,
@@ -51,10 +56,10 @@ def test_a_note_on_a_merge_request_has_its_place_and_its_discussion() -> None:
         "position": position,
     }
 
-    found = request("note", note, merge_request={"iid": 4, "title": "Sums"})
+    note_request = request("note", note, merge_request={"iid": 4, "title": "Sums"})
 
-    assert (found.number, found.on_pull_request, found.thread) == (4, True, "d1")
-    assert (found.remarks[0].path, found.remarks[0].line) == ("calc.py", 4)
+    assert (note_request.number, note_request.on_pull_request, note_request.thread) == (4, True, "d1")
+    assert (note_request.remarks[0].path, note_request.remarks[0].line) == ("calc.py", 4)
     with pytest.raises(NothingToDo):
         request("note", {**note, "system": True}, merge_request={"iid": 4, "title": "Sums"})
 
@@ -87,13 +92,13 @@ async def test_a_merge_request_is_opened_found_and_answered_in_its_discussion() 
         async with Api(url, {"PRIVATE-TOKEN": "glpat-x"}) as api:
             gitlab = GitLab(api, "group/shop")
             opened = await gitlab.propose(title="Sums", body="B", branch="coder/issue-12", base="main")
-            found = await gitlab.open_pull_request("coder/issue-12")
+            merge_request = await gitlab.open_pull_request("coder/issue-12")
             await gitlab.answer(on_merge, "Done.")
             await gitlab.answer(on_issue, "Not done.")
 
     assert opened == MERGE["web_url"]
-    assert found is not None
-    assert (found.number, found.is_own, found.is_open) == (4, True, True)
+    assert merge_request is not None
+    assert (merge_request.number, merge_request.is_own, merge_request.is_open) == (4, True, True)
     fields = {"title": "Sums", "description": "B", "source_branch": "coder/issue-12", "target_branch": "main"}
     assert posted[0] == (f"{root}/merge_requests", fields)
     assert [body for _, body in posted[1:]] == [{"body": "Done."}, {"body": "Not done."}]

@@ -137,11 +137,11 @@ async def test_an_install_that_leaves_nothing_is_no_install(tmp_path: Path) -> N
 def test_no_archive_says_which_interpreter_runs_or_has_anything_else_written(tmp_path: Path) -> None:
     plan = plan_install(tmp_path, {}, settings=Settings(), command="true")
     outside, folder = tmp_path / "outside", tmp_path / "entry"
-    for made in (outside, folder):
-        made.mkdir()
+    for directory in (outside, folder):
+        directory.mkdir()
     (outside / "file").write_text("the user's")
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in ("env", "env/lib", "env/lib/a", "env/lib/a/b", "env/lib/a/b/c"):
             entry = tarfile.TarInfo(name)
             entry.type = tarfile.DIRTYPE
@@ -153,10 +153,10 @@ def test_no_archive_says_which_interpreter_runs_or_has_anything_else_written(tmp
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             archive.addfile(entry)
 
-    fill(folder, held.getvalue(), plan)
+    fill(folder, buffer.getvalue(), plan)
 
-    found = {path.name: path.read_bytes() for path in outside.iterdir()}
-    assert found == {"file": b"the user's"}
+    contents = {path.name: path.read_bytes() for path in outside.iterdir()}
+    assert contents == {"file": b"the user's"}
     assert not (folder / "env/bin").is_symlink()
     assert (folder / "env/bin/python").readlink() == plan.base.executable
     assert "home = " in (folder / "env/pyvenv.cfg").read_text()
@@ -164,8 +164,8 @@ def test_no_archive_says_which_interpreter_runs_or_has_anything_else_written(tmp
 
 def test_no_archive_without_packages_brings_an_interpreter(tmp_path: Path) -> None:
     plan = plan_install(tmp_path, {}, settings=Settings(), command="true")
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in ("env", "env/bin", "node_modules"):
             entry = tarfile.TarInfo(name)
             entry.type = tarfile.DIRTYPE
@@ -175,6 +175,6 @@ def test_no_archive_without_packages_brings_an_interpreter(tmp_path: Path) -> No
         archive.addfile(entry)
     entry_of_ours = Installed(tmp_path / "key")
 
-    make_entry(entry_of_ours, lambda folder: fill(folder, held.getvalue(), plan))
+    make_entry(entry_of_ours, lambda folder: fill(folder, buffer.getvalue(), plan))
 
     assert (entry_of_ours.python, entry_of_ours.modules) == (None, entry_of_ours.folder / "node_modules")

@@ -36,12 +36,12 @@ def archive(*entries: tuple[str, str, str]) -> io.BytesIO:
 
 
 def test_files_keep_their_content_their_time_and_whether_they_run(tmp_path: Path) -> None:
-    held = archive(("env", "folder", ""), ("env/bin", "folder", ""), ("env/bin/tool", "file", "#!"))
+    stream = archive(("env", "folder", ""), ("env/bin", "folder", ""), ("env/bin/tool", "file", "#!"))
 
-    size = unpack(held, tmp_path, tops=("env",))
+    size = unpack(stream, tmp_path, tops=("env",))
 
-    found = (tmp_path / "env/bin/tool").stat()
-    assert (size, found.st_mode & 0o7777, found.st_mtime) == (2, 0o755, 1_700_000_000)
+    status = (tmp_path / "env/bin/tool").stat()
+    assert (size, status.st_mode & 0o7777, status.st_mtime) == (2, 0o755, 1_700_000_000)
 
 
 @pytest.mark.parametrize(
@@ -72,24 +72,24 @@ def test_nothing_is_written_through_a_link_that_came_before(tmp_path: Path) -> N
     (tmp_path / "aim").mkdir()
     folder = tmp_path / "in"
     folder.mkdir()
-    held = archive(
+    stream = archive(
         ("env", "folder", ""), ("env/a", "folder", ""), ("env/l", "link", "a"),
         ("env/l/x", "file", "x"), ("env/l", "folder", ""), ("env/l", "file", "y"),
     )  # fmt: skip
 
-    unpack(held, folder, tops=("env",))
+    unpack(stream, folder, tops=("env",))
 
     assert (folder / "env/l").is_symlink()
     assert list((folder / "env/a").iterdir()) == []
 
 
 def test_a_link_that_leaves_by_way_of_another_one_is_left_out(tmp_path: Path) -> None:
-    held = archive(
+    stream = archive(
         ("env", "folder", ""), ("env/a", "folder", ""), ("env/a/b", "folder", ""),
         ("env/a/b/up", "link", "../../.."), ("env/out", "link", "a/b/up/../../aim"),
     )  # fmt: skip
 
-    unpack(held, tmp_path, tops=("env",))
+    unpack(stream, tmp_path, tops=("env",))
 
     assert (tmp_path / "env/a/b/up").resolve() == tmp_path
     assert not (tmp_path / "env/out").is_symlink()
@@ -117,18 +117,18 @@ def test_headers_without_an_end_are_an_error(kind: bytes, tmp_path: Path) -> Non
 def test_a_time_that_is_no_number_is_an_error(tmp_path: Path) -> None:
     header = tarfile.TarInfo("env/x")
     header.pax_headers = {"mtime": "inf"}
-    held = io.BytesIO(header.tobuf(tarfile.PAX_FORMAT))
+    stream = io.BytesIO(header.tobuf(tarfile.PAX_FORMAT))
     (tmp_path / "env").mkdir()
 
     with pytest.raises(MachineError, match="can't be read"):
-        unpack(held, tmp_path, tops=("env",))
+        unpack(stream, tmp_path, tops=("env",))
 
 
 def test_more_than_is_kept_is_refused(tmp_path: Path) -> None:
-    held = archive(("env", "folder", ""), ("env/x", "file", "x" * 11))
+    stream = archive(("env", "folder", ""), ("env/x", "file", "x" * 11))
 
     with pytest.raises(MachineError, match="more than is kept"):
-        unpack(held, tmp_path, tops=("env",), most_bytes=10)
+        unpack(stream, tmp_path, tops=("env",), most_bytes=10)
 
 
 def test_an_archive_that_is_none_is_an_error(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ class Served:
             started = StdioServerParameters(
                 command=command[0], args=command[1:], env=own, cwd=self.console.home
             )
-            said = stack.enter_context(self.said.open("ab"))
-            async with Client(stdio_client(started, errlog=said), mode=mode, **more) as client:  # type: ignore[arg-type]
+            log = stack.enter_context(self.said.open("ab"))
+            async with Client(stdio_client(started, errlog=log), mode=mode, **more) as client:  # type: ignore[arg-type]
                 yield client
 
 

@@ -46,10 +46,10 @@ async def client_of(url: str, token: str, **more: Any) -> AsyncIterator[Client]:
 @pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_runs_progress_and_forms_are_as_over_stdio(served: Served, token_file: Path, era: str) -> None:
-    told: list[str | None] = []
+    messages: list[str | None] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
-        told.append(message)
+        messages.append(message)
 
     (served.root / "project").mkdir()
     person = Person(ElicitResult(action="accept", content={"decision": "yes"}))
@@ -64,19 +64,19 @@ async def test_runs_progress_and_forms_are_as_over_stdio(served: Served, token_f
 
     assert ran["stdout"] == "42\n"
     assert (run["status"], run["landed"], len(person.asked)) == ("solved", ["solution.py"], 1)
-    assert told[0] == f"run {run['run_id']}"
+    assert messages[0] == f"run {run['run_id']}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_cancelled_request_leaves_no_program(served: Served, token_file: Path, era: str) -> None:
     tag = f"4{time.monotonic_ns()}"
-    asked = {"command": f"sleep {tag}", "timeout_s": 600}
+    arguments = {"command": f"sleep {tag}", "timeout_s": 600}
     async with (
         serving(served, "--token-file", str(token_file)) as (url, _),
         client_of(url, TOKEN, mode=era) as client,
     ):
-        call = asyncio.create_task(client.call_tool("run_code", asked))
+        call = asyncio.create_task(client.call_tool("run_code", arguments))
         assert await asyncio.to_thread(wait_until, lambda: bool(processes_with(tag)))
         call.cancel()
         assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
@@ -86,8 +86,8 @@ async def test_a_cancelled_request_leaves_no_program(served: Served, token_file:
 @pytest.mark.slow
 async def test_a_signal_ends_what_runs(served: Served, token_file: Path) -> None:
     tag = f"4{time.monotonic_ns()}"
-    asked = {"name": "run_code", "arguments": {"command": f"sleep {tag}", "timeout_s": 600}}
-    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked}
+    params = {"name": "run_code", "arguments": {"command": f"sleep {tag}", "timeout_s": 600}}
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
     async with httpx2.AsyncClient(timeout=60, headers=HEADERS) as http:
         async with serving(served, "--token-file", str(token_file)) as (url, _):
             begun = await http.post(url, json=INITIALIZE)
@@ -153,10 +153,10 @@ async def test_the_operators_token_goes_on_with_a_run_of_the_terminal(served: Se
     (secret := tmp_path / "secret").write_text(TOKEN)
     secret.chmod(0o600)
     (served.root / "project").mkdir()
-    wanted = ("solve", TASK, "--check", *CHECKS, "--approve", "landing", "--detach", "--json", "project")
+    arguments = ("solve", TASK, "--check", *CHECKS, "--approve", "landing", "--detach", "--json", "project")
     with faulty_endpoint(says(code(ADD))) as endpoint:
         served.configure(base_url=endpoint.url, model="toy", strategy="repair")
-        begun = served.console.run(*wanted, cwd=served.root)
+        begun = served.console.run(*arguments, cwd=served.root)
         assert begun.code == 9, begun.err
         async with (
             serving(served, "--token-file", str(secret), command=("mcp", "--http", "0")) as (url, _),

@@ -51,7 +51,7 @@ def test_the_inspector_lists_the_tools_and_calls_one(served: Served) -> None:
 @pytest.mark.slow
 async def test_the_inspector_lists_the_tools_over_http(served: Served, token_file: Path) -> None:
     async with serving(served, "--token-file", str(token_file)) as (url, _):
-        named = ("--header", f"Authorization: Bearer {TOKEN}", "--method", "tools/list")
-        listed = inspect(served, url, "--transport", "http", *named)["tools"]
+        options = ("--header", f"Authorization: Bearer {TOKEN}", "--method", "tools/list")
+        listed = inspect(served, url, "--transport", "http", *options)["tools"]
 
     assert [tool["name"] for tool in listed] == TOOLS

@@ -57,8 +57,8 @@ async def test_a_folder_of_git_is_no_workspace_of_a_client(served: Served, inner
     with faulty_endpoint(says("`pre-commit`\n```sh\n#!/bin/sh\ntouch ran\n```\n" + code(ADD))) as endpoint:
         served.configure(base_url=endpoint.url, model="toy", strategy="repair")
         async with served.over_stdio() as client:
-            asked = {"prompt": TASK, "path": str(folder), "checks": CHECK[1:]}
-            refused = words(await client.call_tool("solve", asked))
+            arguments = {"prompt": TASK, "path": str(folder), "checks": CHECK[1:]}
+            refused = words(await client.call_tool("solve", arguments))
 
     assert "belongs to git" in refused
     assert sorted(folder.iterdir()) == before
@@ -98,5 +98,5 @@ async def test_a_request_that_can_not_be_served_is_told_why(served: Served) -> N
         ({"code": "1", "timeout_s": 1e9}, "timeout_s"),
     ]
     async with served.over_stdio() as client:
-        for asked, said in requests:
-            assert said in words(await client.call_tool("run_code", asked))
+        for arguments, reason in requests:
+            assert reason in words(await client.call_tool("run_code", arguments))

@@ -55,25 +55,25 @@ def _repaired(served: Served) -> Iterator[None]:
 async def test_solve_gives_the_document_of_the_command_and_tells_of_each_event(
     served: Served, folder: Path, era: str
 ) -> None:
-    told: list[str | None] = []
+    messages: list[str | None] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
-        assert (progress, total) == (len(told) + 1, None)
-        told.append(message)
+        assert (progress, total) == (len(messages) + 1, None)
+        messages.append(message)
 
     async with served.over_stdio(mode=era) as client:
-        asked = {"prompt": TASK, "path": "project", "checks": CHECKS}
-        run = document(await client.call_tool("solve", asked, progress_callback=tell))
+        arguments = {"prompt": TASK, "path": "project", "checks": CHECKS}
+        run = document(await client.call_tool("solve", arguments, progress_callback=tell))
         status = document(await client.call_tool("run_status", {"run": run["run_id"]}))
 
     assert (run["status"], run["verified"], run["exit_code"]) == ("solved", "checks", 0)
     assert (folder / "solution.py").read_text() == ADD
-    assert told[0] == f"run {run['run_id']}"
-    assert any("expected 5, got -1" in str(line) for line in told)
-    assert "✓ 1 of 1 passed" in told
+    assert messages[0] == f"run {run['run_id']}"
+    assert any("expected 5, got -1" in str(line) for line in messages)
+    assert "✓ 1 of 1 passed" in messages
     assert status == run
-    shown = json.loads(served.console.run("resume", run["run_id"], "--json").out)
-    assert shown.keys() == run.keys()
+    resumed_run = json.loads(served.console.run("resume", run["run_id"], "--json").out)
+    assert resumed_run.keys() == run.keys()
 
 
 @pytest.mark.slow
@@ -124,19 +124,19 @@ async def test_a_new_test_alone_does_not_show_that_a_task_is_done(
 async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
 ) -> None:
-    told = asyncio.Queue[str]()
+    messages = asyncio.Queue[str]()
     tag = f"4{time.monotonic_ns()}"
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
-        told.put_nowait(str(message))
+        messages.put_nowait(str(message))
 
     async def until(claim: Callable[[], bool]) -> bool:
         return await asyncio.to_thread(wait_until, claim)
 
     async with served.over_stdio(mode=era) as client:
-        asked = {"path": "project", "command": f"sleep {tag}"}
-        call = asyncio.create_task(client.call_tool("fix", asked, progress_callback=tell))
-        run = (await told.get()).removeprefix("run ")
+        arguments = {"path": "project", "command": f"sleep {tag}"}
+        call = asyncio.create_task(client.call_tool("fix", arguments, progress_callback=tell))
+        run = (await messages.get()).removeprefix("run ")
         assert await until(lambda: bool(processes_with(tag)))
         status = document(await client.call_tool("run_status", {"run": run}))
         assert (status["status"], "coder stop" in status["reason"]) == ("running", True)
@@ -160,14 +160,14 @@ async def test_a_client_that_goes_away_ends_its_run_and_the_server(
 ) -> None:
     tag = f"4{time.monotonic_ns()}"
     async with served.over_stdio(mode=era) as client:
-        asked = {"path": "project", "command": f"sleep {tag}"}
-        call = asyncio.create_task(client.call_tool("fix", asked))
+        arguments = {"path": "project", "command": f"sleep {tag}"}
+        call = asyncio.create_task(client.call_tool("fix", arguments))
         assert await asyncio.to_thread(wait_until, lambda: bool(processes_with(tag)))
     with pytest.raises(MCPError):
         await call
     assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
-    (said,) = served.said.read_text().splitlines()
-    assert said.startswith("Interrupted and saved. Go on with: coder resume run_")
+    (line,) = served.said.read_text().splitlines()
+    assert line.startswith("Interrupted and saved. Go on with: coder resume run_")
 
 
 class Person:
@@ -192,20 +192,20 @@ LANDING = {"prompt": TASK, "path": "project", "checks": CHECKS, "approve": ["lan
 async def test_a_landing_is_approved_by_a_form(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
 ) -> None:
-    person, told = Person(YES), list[float]()
+    person, progress_values = Person(YES), list[float]()
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
-        told.append(progress)
+        progress_values.append(progress)
 
     async with served.over_stdio(mode=era, elicitation_callback=person) as client:
         run = document(await client.call_tool("solve", LANDING, progress_callback=tell))
 
     assert (run["status"], run["landed"], len(endpoint.requests)) == ("solved", ["solution.py"], 1)
-    (asked,) = person.asked
-    assert era != "legacy" or told == [*range(1, len(told) + 1)]
-    assert asked.message.startswith("Change solution.py?")
-    assert "+    return a + b" in asked.message
-    assert asked.requested_schema["properties"]["decision"]["enum"] == ["yes", "no"]
+    (form,) = person.asked
+    assert era != "legacy" or progress_values == [*range(1, len(progress_values) + 1)]
+    assert form.message.startswith("Change solution.py?")
+    assert "+    return a + b" in form.message
+    assert form.requested_schema["properties"]["decision"]["enum"] == ["yes", "no"]
     log = json.loads(served.console.run("show", run["run_id"], "--json").out)
     (answer,) = [event["body"] for event in log if event["type"] == "question.answered"]
     assert (answer["decision"], answer["how"], answer["who"]) == ("yes", "mcp", "mcp")
@@ -237,7 +237,7 @@ async def test_a_user_who_can_be_asked_is_asked_before_a_file_is_overwritten(
         run = document(await client.call_tool("solve", LANDING | {"approve": []}))
 
     assert (run["status"], run["landed"]) == ("solved", ["solution.py"])
-    assert [asked.message.partition("\n")[0] for asked in person.asked] == ["Change solution.py?"]
+    assert [form.message.partition("\n")[0] for form in person.asked] == ["Change solution.py?"]
 
 
 @pytest.mark.slow
@@ -276,22 +276,22 @@ async def test_without_forms_a_run_waits_and_approve_ends_it(
 async def test_a_request_that_is_cancelled_while_its_form_is_open_can_be_approved_later(
     served: Served, endpoint: FaultyEndpoint, folder: Path
 ) -> None:
-    shown = asyncio.Event()
-    told: list[str | None] = []
+    form_event = asyncio.Event()
+    messages: list[str | None] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
-        told.append(message)
+        messages.append(message)
 
     async def never(context: object, asked: ElicitRequestParams) -> ElicitResult:
-        shown.set()
+        form_event.set()
         await asyncio.Event().wait()
         raise AssertionError("nobody sets it")
 
     async with served.over_stdio(mode="legacy", elicitation_callback=never) as client:
         call = asyncio.create_task(client.call_tool("solve", LANDING, progress_callback=tell))
-        await shown.wait()
+        await form_event.wait()
         call.cancel()
-        run = str(told[0]).removeprefix("run ")
+        run = str(messages[0]).removeprefix("run ")
         ended = document(await client.call_tool("approve", {"run": run}))
 
     assert (ended["status"], ended["landed"]) == ("solved", ["solution.py"])
@@ -333,7 +333,7 @@ async def test_a_model_s_own_question_is_answered_by_a_form(served: Served) -> N
         person = Person(ElicitResult(action="accept", content={"decision": "blanks"}))
         async with served.over_stdio(elicitation_callback=person) as client:
             await client.call_tool("solve", {"prompt": TASK})
-        (asked,) = person.asked
-        assert asked.message == "Tabs or blanks?"
-        assert asked.requested_schema["properties"]["decision"]["enum"] == ["tabs", "blanks"]
+        (form,) = person.asked
+        assert form.message == "Tabs or blanks?"
+        assert form.requested_schema["properties"]["decision"]["enum"] == ["tabs", "blanks"]
         assert "blanks" in str(endpoint.requests[1].body["messages"][-1])

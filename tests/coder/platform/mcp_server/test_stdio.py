@@ -124,7 +124,7 @@ def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path)
 @pytest.mark.slow
 def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
     tag = f"4{time.monotonic_ns()}"
-    asked = {"name": "fix", "arguments": {"path": ".", "command": f"sleep {tag}"}}
+    params = {"name": "fix", "arguments": {"path": ".", "command": f"sleep {tag}"}}
     with faulty_endpoint(says(code(ADD))) as endpoint:
         served.configure(base_url=endpoint.url, model="toy", strategy="repair")
         server = started(served)
@@ -132,7 +132,7 @@ def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
         for frame in (
             INITIALIZE,
             INITIALIZED,
-            {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked},
+            {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params},
         ):
             server.stdin.write(json.dumps(frame).encode() + b"\n")
         server.stdin.flush()

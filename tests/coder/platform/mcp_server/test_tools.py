@@ -54,10 +54,10 @@ async def test_a_bug_is_named_and_its_words_are_not(
 
     monkeypatch.setattr(runs, "run_job", run_job)
     async with Client(server_of(FlowRuns(root))) as client:
-        said = words(await client.call_tool("run_code", {"code": "1"}))
+        text = words(await client.call_tool("run_code", {"code": "1"}))
 
-    assert "This is a bug in coder: ValueError." in said
-    assert "a secret of ours" not in said
+    assert "This is a bug in coder: ValueError." in text
+    assert "a secret of ours" not in text
     assert "This is a bug in coder: ValueError: a secret of ours" in capsys.readouterr().err
 
 
@@ -65,10 +65,10 @@ async def test_a_bug_is_named_and_its_words_are_not(
 async def test_a_request_sets_nothing_of_the_configuration(
     root: Path, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
 
     async def solve(task: object, **options: Any) -> None:
-        given.update(options)
+        keywords.update(options)
         raise ValueError("over")
 
     monkeypatch.setattr(runs, "solve", solve)
@@ -82,29 +82,29 @@ async def test_a_request_sets_nothing_of_the_configuration(
     async with Client(server_of(FlowRuns(root))) as client:
         await client.call_tool("solve", {"prompt": TASK, key: "http://evil.example", "approve": ["landing"]})
 
-    settings = given["settings"]
+    settings = keywords["settings"]
     assert (settings.model, settings.base_url) == ("toy", "http://127.0.0.1:9/v1")
     assert (settings.sandbox, settings.network, settings.budget.timeout) == ("auto", (), 600.0)
     assert (settings.approve, settings.require) == (("tools", "landing"), "tests")
-    assert [server.name for server in given["tools"]] == ["docs"]
+    assert [server.name for server in keywords["tools"]] == ["docs"]
 
 
 async def test_a_file_is_no_folder_to_fix(root: Path) -> None:
     (root / "file.py").write_text("")
     async with Client(server_of(FlowRuns(root))) as client:
-        said = words(await client.call_tool("fix", {"path": "file.py", "command": "true"}))
+        text = words(await client.call_tool("fix", {"path": "file.py", "command": "true"}))
 
-    assert "is no folder" in said
+    assert "is no folder" in text
 
 
 @pytest.mark.parametrize(("configured", "most_s"), [("", 60), ("program_timeout = 0.5", 0.5)])
 async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows(
     root: Path, configured: str, most_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[Settings] = []
+    settings_list: list[Settings] = []
 
     def prepare_program(wanted: object, settings: Settings, **more: Any) -> Any:
-        given.append(settings)
+        settings_list.append(settings)
         raise UsageError("over")
 
     monkeypatch.setattr(runs, "prepare_program", prepare_program)
@@ -114,13 +114,13 @@ async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows
     async with Client(server_of(FlowRuns(root))) as client:
         await client.call_tool("run_code", {"code": "1", "timeout_s": 60})
 
-    assert given[0].program_timeout == most_s
+    assert settings_list[0].program_timeout == most_s
 
 
 @pytest.mark.parametrize("run", ["\ud800", "\0", "run_none"])
 async def test_an_id_that_no_log_can_hold_is_no_run(root: Path, run: str) -> None:
     async with Client(server_of(FlowRuns(root))) as client:
-        said = words(await client.call_tool("run_status", {"run": run}))
+        text = words(await client.call_tool("run_status", {"run": run}))
 
-    assert "bug" not in said
-    assert "run" in said
+    assert "bug" not in text
+    assert "run" in text

@@ -192,11 +192,11 @@ async def test_a_run_outside_of_the_tokens_folder_is_not_there(server: Server) -
     for run, (task, settings) in begun.items():
         await server.append(run, [RunStarted(task=task, settings=settings, model="toy")])
 
-    seen = {
+    runs_by_token = {
         token: {row["run_id"] for row in call(server, "GET", "/runs", token).json()} for token in (ALL, OTHER)
     }
 
-    assert seen == {ALL: {"run_below", "run_mine"}, OTHER: set()}
+    assert runs_by_token == {ALL: {"run_below", "run_mine"}, OTHER: set()}
     for run in begun:
         for method, path in (
             ("GET", ""),
@@ -233,14 +233,14 @@ def test_a_cookie_is_no_token_and_counts_until_the_browser_signs_out(server: Ser
 
     elsewhere = call(server, "POST", "/logout", None, headers=first | {"Origin": "https://example.org"})
     before = call(server, "GET", "/runs", None, headers=first).status_code
-    left = call(server, "POST", "/logout", None, headers=first)
+    logout = call(server, "POST", "/logout", None, headers=first)
 
-    assert (elsewhere.status_code, before, left.status_code) == (403, 200, 204)
+    assert (elsewhere.status_code, before, logout.status_code) == (403, 200, 204)
     assert call(server, "GET", "/runs", None, headers=first).status_code == 401
     assert call(server, "GET", "/runs", None, headers=other).status_code == 200
     assert "Max-Age=43200" in cookies[0]
-    for known in (ALL, digest(ALL), ""):
-        headers = {"Cookie": f"{COOKIE}={known}"}
+    for cookie in (ALL, digest(ALL), ""):
+        headers = {"Cookie": f"{COOKIE}={cookie}"}
         assert call(server, "GET", "/runs", None, headers=headers).status_code == 401
 
 
@@ -363,5 +363,5 @@ def test_where_the_extra_is_missing_it_says_what_to_install(
     server = Console(tmp_path).start(*arguments, PYTHONPATH=str(tmp_path))
 
     install = f"{sys.executable} -m pip install -e '{Path(__file__).parents[4]}[server]'"
-    said = f"error: FastAPI isn't installed. Install it: {install}\n".encode()
-    assert (server.communicate()[1].endswith(said), server.returncode) == (True, 2)
+    message = f"error: FastAPI isn't installed. Install it: {install}\n".encode()
+    assert (server.communicate()[1].endswith(message), server.returncode) == (True, 2)

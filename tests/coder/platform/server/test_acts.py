@@ -26,9 +26,9 @@ async def ended(client: httpx2.AsyncClient, run: str, *statuses: str) -> dict[st
     """The run once it has stopped."""
     async with asyncio.timeout(60):
         while True:
-            shown = (await client.get(f"/runs/{run}")).json()
-            if not shown["is_live"] and (not statuses or shown["status"] in statuses):
-                return dict(shown)
+            document = (await client.get(f"/runs/{run}")).json()
+            if not document["is_live"] and (not statuses or document["status"] in statuses):
+                return dict(document)
             await asyncio.sleep(0.05)
 
 
@@ -87,10 +87,10 @@ async def test_a_message_shows_no_file_outside_of_the_runs_folder(
     await ended(client, run)
     text = f"What is in @{name.format(outside=server.root)} ?"
 
-    said = await client.post(f"/runs/{run}/messages", json={"text": text})
+    response = await client.post(f"/runs/{run}/messages", json={"text": text})
     await ended(client, run)
 
-    assert said.status_code == 202, said.text
+    assert response.status_code == 202, response.text
     assert text.split()[-2] in (events := (await client.get(f"/runs/{run}/events")).text)
     assert "JVBERi0" not in events
 
@@ -125,11 +125,11 @@ async def test_a_run_that_waits_is_answered_and_goes_on_and_a_second_answer_come
     waiting = await ended(client, run, "waiting")
     assert [*(server.root / "project").iterdir()] == []
 
-    said = {"question": waiting["question_id"], "decision": "yes"}
-    wrong = await client.post(f"/runs/{run}/answers", json=said | {"decision": "perhaps"})
-    both = await asyncio.gather(*(client.post(f"/runs/{run}/answers", json=said) for _ in range(2)))
+    decision = {"question": waiting["question_id"], "decision": "yes"}
+    wrong = await client.post(f"/runs/{run}/answers", json=decision | {"decision": "perhaps"})
+    both = await asyncio.gather(*(client.post(f"/runs/{run}/answers", json=decision) for _ in range(2)))
     solved = await ended(client, run, "solved")
-    late = await client.post(f"/runs/{run}/answers", json=said)
+    late = await client.post(f"/runs/{run}/answers", json=decision)
 
     assert wrong.status_code == 422
     assert sorted(answer.status_code for answer in both) == [202, 409]
@@ -152,15 +152,15 @@ async def test_a_plan_is_asked_about_first_and_words_have_it_planned_otherwise(
         configure(server.console.home, base_url=endpoint.url, model="toy", strategy="act")
         run = (await client.post("/runs", json=task)).json()["run_id"]
         first = await ended(client, run, "waiting")
-        said = {"question": first["question_id"], "decision": "no", "words": "do not subtract"}
-        await client.post(f"/runs/{run}/answers", json=said)
+        answer = {"question": first["question_id"], "decision": "no", "words": "do not subtract"}
+        await client.post(f"/runs/{run}/answers", json=answer)
         await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3)
         second = await ended(client, run, "waiting")
-        said = {"question": second["question_id"], "decision": "yes"}
-        await client.post(f"/runs/{run}/answers", json=said)
+        answer = {"question": second["question_id"], "decision": "yes"}
+        await client.post(f"/runs/{run}/answers", json=answer)
         solved = await ended(client, run, "solved")
 
-    assert [shown["question"]["about"] for shown in (first, second)] == ["plan", "plan"]
+    assert [state["question"]["about"] for state in (first, second)] == ["plan", "plan"]
     assert "1. Subtract." in first["question"]["text"]
     assert "1. Add." in second["question"]["text"]
     assert (solved["landed"], len(endpoint.requests)) == (["solution.py"], 4)

@@ -84,8 +84,8 @@ def test_connections_without_a_caller_are_bounded_and_callers_get_in_meanwhile(s
         for connection in opened:
             connection.setblocking(False)
         ended = [connection for connection in opened if is_over(connection)]
-        held = len(opened) - len(ended)
-        assert HttpConnection.strangers - 1 <= held <= HttpConnection.strangers
+        open_count = len(opened) - len(ended)
+        assert HttpConnection.strangers - 1 <= open_count <= HttpConnection.strangers
         assert ended == opened[: len(ended)]
     for connection in opened:
         connection.close()

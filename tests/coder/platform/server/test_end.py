@@ -42,10 +42,10 @@ async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no
             run = await begun(first)
             first.process.send_signal(signal.SIGKILL)
             async with httpx2.AsyncClient(base_url=second.url, timeout=60) as client:
-                shown = await ended(client, run)
+                document = await ended(client, run)
 
-    assert (shown["status"], shown["files"]) == ("solved", {"solution.py": ADD})
-    assert (shown["calls"], len(endpoint.requests)) == (2, 2)
+    assert (document["status"], document["files"]) == ("solved", {"solution.py": ADD})
+    assert (document["calls"], len(endpoint.requests)) == (2, 2)
 
 
 @pytest.mark.slow
@@ -64,10 +64,10 @@ async def test_two_servers_that_get_one_key_at_once_give_the_run_that_one_of_the
                     both = await asyncio.gather(
                         *(client.post("/runs", json=task, headers=key) for client in (one, other))
                     )
-                    (run,) = {said.json().get("run_id") for said in both}
-                    shown = await ended(other, run)
+                    (run,) = {response.json().get("run_id") for response in both}
+                    document = await ended(other, run)
 
-    assert (shown["status"], len(endpoint.requests)) == ("solved", 3)
+    assert (document["status"], len(endpoint.requests)) == ("solved", 3)
 
 
 @pytest.mark.slow
@@ -87,11 +87,11 @@ async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp
             last = (await log.read(run))[-1]
         with started(tmp_path) as next_server:
             async with httpx2.AsyncClient(base_url=next_server.url, timeout=60) as client:
-                shown = await ended(client, run, "solved")
+                document = await ended(client, run, "solved")
 
     assert (code_of, "end" in events) == (0, False)
     assert (last.type, last.body["status"]) == ("run.stopped", "interrupted")
-    assert shown["files"] == {"solution.py": ADD}
+    assert document["files"] == {"solution.py": ADD}
 
 
 @pytest.mark.slow
@@ -100,14 +100,14 @@ async def test_a_request_that_a_server_at_its_end_does_not_wait_for_is_to_be_mad
 ) -> None:
     with started(tmp_path, "--workers", "1") as server:
         async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-            asked = asyncio.create_task(client.post("/run", json={"command": "sleep 60", "timeout_s": 60}))
+            request = asyncio.create_task(client.post("/run", json={"command": "sleep 60", "timeout_s": 60}))
             while (await client.post("/run", json={})).status_code != 429:  # 422 while no worker is busy
                 pass
             server.process.send_signal(signal.SIGTERM)
-            said = await asked
+            response = await request
 
-    assert (said.status_code, said.headers["retry-after"]) == (503, "5")
-    assert said.json()["what"] == "This server ends."
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.json()["what"] == "This server ends."
 
 
 @pytest.mark.slow

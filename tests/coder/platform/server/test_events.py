@@ -27,10 +27,15 @@ async def test_a_run_of_the_log_is_listed_and_shown(server: Server, client: http
     await server.append(RUN, [started(), SOLVED])
 
     (listed,) = (await client.get("/runs")).json()
-    shown = (await client.get(f"/runs/{RUN}")).json()
+    document = (await client.get(f"/runs/{RUN}")).json()
 
     assert (listed["run_id"], listed["status"]) == (RUN, "solved")
-    assert (shown["run_id"], shown["status"], shown["last"], shown["is_live"]) == (RUN, "solved", 2, False)
+    assert (document["run_id"], document["status"], document["last"], document["is_live"]) == (
+        RUN,
+        "solved",
+        2,
+        False,
+    )
 
 
 async def test_a_run_that_is_not_there_is_said_in_a_document(client: httpx2.AsyncClient) -> None:
@@ -133,13 +138,13 @@ async def test_a_document_of_long_events_ends_early_and_names_the_next(
 ) -> None:
     await server.append(RUN, [started(), *[says("x" * (1 << 20))] * 20, SOLVED])
 
-    path, seen, longest = f"/runs/{RUN}/events?limit=10000", [], 0
+    path, numbers, longest = f"/runs/{RUN}/events?limit=10000", [], 0
     while events := (answered := await client.get(path)).json():
-        seen += [event["seq"] for event in events]
+        numbers += [event["seq"] for event in events]
         longest = max(longest, len(answered.content))
         path = answered.links["next"]["url"]
 
-    assert seen == list(range(1, 23))
+    assert numbers == list(range(1, 23))
     assert 8 << 20 <= longest < 11 << 20
 
 
@@ -149,11 +154,11 @@ async def test_a_batch_of_long_events_is_short_and_one_of_short_events_long(tmp_
             bodies = [started(), *[says("x" * 300_000)] * 60, *[says("x")] * 300]
             await log.append(RUN, [body.draft() for body in bodies], after=0, token=token)
         async with aclosing(EventStreams(log).batches(RUN, 0)) as batches:
-            found = [batch async for batch in until_empty(batches)]
+            batch_list = [batch async for batch in until_empty(batches)]
 
-    assert sum(map(len, found)) == 361
-    assert max(sum(map(len, batch)) for batch in found) <= 1 << 20
-    assert max(map(len, found)) == 50
+    assert sum(map(len, batch_list)) == 361
+    assert max(sum(map(len, batch)) for batch in batch_list) <= 1 << 20
+    assert max(map(len, batch_list)) == 50
 
 
 async def test_a_reader_who_waits_is_woken_by_another_who_finds_an_event_first(tmp_path: Path) -> None:

@@ -48,18 +48,18 @@ async def test_hooks_skills_and_subagents_serve_a_clients_run(
     with faulty_endpoint(*script) as endpoint:
         configure(home, base_url=endpoint.url, model="toy", strategy="act")
         run = (await client.post("/runs", json=task | {"prompt": TASK})).json()["run_id"]
-        shown = await ended(client, run)
+        document = await ended(client, run)
         await until_ended(log, 1)
         blocked = await client.post("/runs", json=task | {"prompt": "Write to the customer."})
         await until_ended(log, 2)
 
     first, after_skill, of_clerk, after_clerk = requests_of(endpoint)[:4]
-    assert shown["status"] == "solved", shown
+    assert document["status"] == "solved", document
     assert "Ticket 77." in first
     assert ("Tea is 3." in after_skill, "Be kind." in of_clerk, "Good day." in after_clerk) == (True,) * 3
     assert not any("Write to the customer" in request for request in requests_of(endpoint))
-    seen = [json.loads(line) for line in log.read_text().splitlines()]
-    assert sorted(each["hook_event_name"] for each in seen) == ["SessionEnd"] * 2 + ["SessionStart"] * 2
-    assert Path(seen[0]["cwd"]) == server.root / "project"
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sorted(each["hook_event_name"] for each in events) == ["SessionEnd"] * 2 + ["SessionStart"] * 2
+    assert Path(events[0]["cwd"]) == server.root / "project"
     assert blocked.status_code == 422, blocked.text
     assert "It names a customer" in blocked.text

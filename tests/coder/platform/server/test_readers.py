@@ -26,12 +26,12 @@ async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 async def numbers(reader: asyncio.StreamReader) -> list[int]:
     """The ids of a stream that is read to its end."""
-    found = []
+    event_ids = []
     while (line := await reader.readline()) != b"event: end\n":
         assert line
         if line.startswith(b"id: "):
-            found.append(int(line[4:]))
-    return found
+            event_ids.append(int(line[4:]))
+    return event_ids
 
 
 @pytest.mark.slow

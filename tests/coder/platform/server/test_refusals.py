@@ -86,10 +86,10 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
     folder = server.root / "of_the_operator"
     folder.mkdir()
     host = (*CONTAINER, "--approve", "landing", "--json")
-    told = await asyncio.to_thread(
+    completed = await asyncio.to_thread(
         server.console.run, "solve", TASK, str(folder), "--check", CHECKS[0], *host
     )
-    run = json.loads(told.out)["run_id"]
+    run = json.loads(completed.out)["run_id"]
 
     with_files = await post(client, f"/runs/{run}/answers", {"decision": "yes", "files": {"a.py": OWN}})
     resumed = await post(client, f"/runs/{run}/resume", {})
@@ -110,8 +110,8 @@ async def test_no_server_with_a_sandbox_goes_on_with_a_run_outside_of_one(tmp_pa
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         (folder := server.root / "of_the_operator").mkdir()
         task = (TASK, str(folder), "--check", CHECKS[0])
-        told = await asyncio.to_thread(server.console.run, "solve", *task, *host)
-        run = json.loads(told.out)["run_id"]
+        completed = await asyncio.to_thread(server.console.run, "solve", *task, *host)
+        run = json.loads(completed.out)["run_id"]
         async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
             answered = await post(http, f"/runs/{run}/answers", {"decision": "yes"})
             resumed = await post(http, f"/runs/{run}/resume", {})
@@ -128,11 +128,11 @@ async def test_the_files_of_an_answer_are_verified_and_land_in_place_of_the_mode
     folder = server.root / "own_version"
     run = await waiting(client, folder)
 
-    said = await post(client, f"/runs/{run}/answers", {"decision": "yes", "files": {"solution.py": OWN}})
-    shown = await ended(client, run, "solved", "waiting")
+    response = await post(client, f"/runs/{run}/answers", {"decision": "yes", "files": {"solution.py": OWN}})
+    document = await ended(client, run, "solved", "waiting")
 
-    assert said.status_code == 202
-    if shown["status"] == "waiting":  # their own version is shown to them before it lands
+    assert response.status_code == 202
+    if document["status"] == "waiting":  # their own version is shown to them before it lands
         await post(client, f"/runs/{run}/answers", {"decision": "yes"})
         await ended(client, run, "solved")
     assert (folder / "solution.py").read_text() == OWN
@@ -149,8 +149,8 @@ async def test_an_answer_with_a_bad_file_name_is_refused_and_leaves_the_question
         {"../x.py": ""}, {"/etc/x.py": ""}, {".git/hooks/x": ""}, {"link/x.py": ""}, {"": ""}, {"x\0y": ""},
         {"solution.py": "", "solution.py/x": ""}, {"x.py": "\ud800"}, {},
     ):  # fmt: skip
-        said = await post(client, f"/runs/{run}/answers", {"decision": "no", "files": files})
-        assert said.status_code == 422, (files, said.text)
+        response = await post(client, f"/runs/{run}/answers", {"decision": "no", "files": files})
+        assert response.status_code == 422, (files, response.text)
     assert (await client.get(f"/runs/{run}")).json()["status"] == "waiting"
 
 
@@ -168,9 +168,9 @@ async def test_a_task_with_a_field_that_can_not_be_used_is_refused_and_no_run_be
     client: httpx2.AsyncClient, bad: dict[str, object]
 ) -> None:
     before = (await client.get("/runs")).json()
-    said = await post(client, "/runs", {"prompt": TASK} | bad)
+    response = await post(client, "/runs", {"prompt": TASK} | bad)
 
-    assert said.status_code == 422, said.text
+    assert response.status_code == 422, response.text
     assert (await client.get("/runs")).json() == before
 
 
@@ -195,9 +195,9 @@ async def test_a_task_with_a_field_that_can_not_be_used_is_refused_and_no_run_be
 async def test_a_program_that_can_not_be_run_as_it_is_is_refused(
     client: httpx2.AsyncClient, path: str, program: dict[str, object]
 ) -> None:
-    said = await post(client, path, program)
+    response = await post(client, path, program)
 
-    assert said.status_code == 422, said.text
+    assert response.status_code == 422, response.text
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ async def test_one_key_with_two_tasks_at_once_begins_one_of_them(client: httpx2.
     key = {"Idempotency-Key": "one key"}
     both = await asyncio.gather(*(post(client, "/runs", task, **key) for task in tasks))
 
-    assert sorted(said.status_code for said in both) == [202, 409]
+    assert sorted(response.status_code for response in both) == [202, 409]
 
 
 @pytest.mark.slow
@@ -226,10 +226,10 @@ async def test_of_many_runs_at_once_only_as_many_begin_as_there_are_workers(tmp_
     ):
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
-            said = await asyncio.gather(*(post(http, "/runs", {"prompt": TASK}) for _ in range(12)))
+            responses = await asyncio.gather(*(post(http, "/runs", {"prompt": TASK}) for _ in range(12)))
             task = RunStarted(task=Task(prompt="x"), settings=Settings(served=server.root), model="toy")
             await server.append("run_idle", [task])
             resumed = await post(http, "/runs/run_idle/resume", {})
 
-    assert sorted(one.status_code for one in said) == [202] * 2 + [429] * 10
+    assert sorted(one.status_code for one in responses) == [202] * 2 + [429] * 10
     assert resumed.status_code == 429

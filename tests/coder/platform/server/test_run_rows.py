@@ -45,11 +45,11 @@ async def test_a_server_reads_a_long_run_that_goes_on_beside_the_thread_that_ans
     pid = server.process.pid
     before = [_processor_ticks(thread) for thread in (f"{pid}/task/{pid}", f"{pid}")]
 
-    shown = await client.get("/runs/run_0")
+    response = await client.get("/runs/run_0")
 
     after = [_processor_ticks(thread) for thread in (f"{pid}/task/{pid}", f"{pid}")]
     answering, whole = (now - then for now, then in zip(after, before, strict=True))
-    assert shown.status_code == 200
+    assert response.status_code == 200
     assert answering < whole / 5, (answering, whole)  # half of it, where a fold is in that thread
 
 

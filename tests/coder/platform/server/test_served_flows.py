@@ -120,7 +120,7 @@ async def test_a_flow_is_stopped_resumed_and_taken_over_and_repeats_no_finished_
             assert wait_until(doubled.exists)
             await client.post(f"/runs/{run}/stop")
             stopped = await at(client, run, "interrupted")
-            told = await client.post(f"/runs/{run}/messages", json={"text": "hurry"})
+            response = await client.post(f"/runs/{run}/messages", json={"text": "hurry"})
             resumed = await client.post(f"/runs/{run}/resume")
         server.process.send_signal(signal.SIGKILL)
     with started(tmp_path, *NAMED, root=root) as next_server:
@@ -129,7 +129,7 @@ async def test_a_flow_is_stopped_resumed_and_taken_over_and_repeats_no_finished_
             finished = await at(client, run, "finished", "error")
 
     assert stopped["status"] == "interrupted"
-    assert told.status_code == 422, told.text
+    assert response.status_code == 422, response.text
     assert resumed.status_code == 202, resumed.text
     assert finished["answer"] == 9
     assert doubled.read_text() == "x"

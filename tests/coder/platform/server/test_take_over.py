@@ -33,14 +33,14 @@ class SeenLog(SqliteLog):
 
 async def tried(folder: Path, log: SeenLog, monkeypatch: pytest.MonkeyPatch, **more: bool) -> list[str]:
     """The runs that a server would go on with."""
-    found: list[str] = []
+    run_ids: list[str] = []
     monkeypatch.setattr(take_over, "_POLL_S", 0.01)
-    monkeypatch.setattr(Serving, "start", lambda _, run, work: found.append(run))
+    monkeypatch.setattr(Serving, "start", lambda _, run, work: run_ids.append(run))
     serving = Serving(log, folder, load({}), asyncio.Semaphore(1), **more)
     looking = asyncio.create_task(take_over.take_over(serving))
     assert await asyncio.to_thread(wait_until, lambda: log.looks > 2)
     looking.cancel()
-    return found
+    return run_ids
 
 
 async def interrupted(folder: Path, log: SeenLog) -> None:
@@ -85,5 +85,5 @@ async def test_a_run_whose_sandbox_does_not_start_keeps_no_other_from_going_on(t
                 begun = RunStarted(task=task, settings=settings, model="toy")
                 await server.append(f"run_{number}", [begun])
             async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-                shown = await ended(client, "run_2")
-    assert shown["status"] == "solved"
+                document = await ended(client, "run_2")
+    assert document["status"] == "solved"

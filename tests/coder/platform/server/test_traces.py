@@ -26,14 +26,14 @@ async def test_a_served_run_is_the_same_trace_live_and_exported_also_after_a_res
             async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
                 run = (await client.post("/runs", json=task)).json()["run_id"]
                 waiting = await ended(client, run, "waiting")
-                said = {"question": waiting["question_id"], "decision": "yes"}
-                await client.post(f"/runs/{run}/answers", json=said)
+                answer = {"question": waiting["question_id"], "decision": "yes"}
+                await client.post(f"/runs/{run}/answers", json=answer)
                 await ended(client, run, "solved")
         sent = server.console.run("export", run, "--otlp", later.url)
 
     assert sent.code == 0, sent.err
     assert live.spans
-    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
-    assert ours == theirs
-    assert len(live.spans) == len(ours)
+    live_spans, later_spans = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert live_spans == later_spans
+    assert len(live.spans) == len(live_spans)
     assert set(live.sums("gen_ai.client.token.usage")) == {"input", "output"}

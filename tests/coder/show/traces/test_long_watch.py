@@ -63,8 +63,8 @@ async def test_a_run_that_is_resumed_while_its_end_is_sent_is_sent_on() -> None:
         async with Collector(f"{later.url}/v1/traces/", print) as export:
             await export.send(RUN)
 
-    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
-    assert ours == theirs
+    live_spans, later_spans = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert live_spans == later_spans
     assert len(live.spans) == len(ours)
 
 

@@ -91,8 +91,8 @@ async def test_a_comparison_has_no_serious_fault_and_shows_as_text_what_runs_say
     await window.page.set_viewport_size({"width": width, "height": 900})
     await window.open(f"/studio/compare?run={names[0]}&run={names[1]}")
 
-    found = (await Axe().run(window.page)).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    violations = (await Axe().run(window.page)).response["violations"]
+    assert [one["id"] for one in violations if one["impact"] in ("serious", "critical")] == []
     assert await window.page.evaluate("document.documentElement.scrollWidth") <= width
     assert await window.page.evaluate("window.hurt") is None
 

@@ -101,9 +101,13 @@ async def test_a_message_that_comes_too_late_for_the_model_is_worked_on_next(
 
 async def test_a_call_is_shown_whole_where_it_is_asked_about(studio: Server, window: Window) -> None:
     text = f"Call send_mail\nbody: {'x ' * 3000}the end"
-    asked = QuestionAsked(id="q1", kind="approve", about="tools", text=text, options=("yes", "always", "no"))
+    question = QuestionAsked(
+        id="q1", kind="approve", about="tools", text=text, options=("yes", "always", "no")
+    )
     waiting = RunStopped(status="waiting", reason=text, exit_code=9)
-    await studio.append("run_call", [started(Task(prompt="Mail it.", workspace=studio.root)), asked, waiting])
+    await studio.append(
+        "run_call", [started(Task(prompt="Mail it.", workspace=studio.root)), question, waiting]
+    )
     await window.open("/studio/run_call")
 
     await expect(window.page.locator("#ask pre")).to_have_text(text)

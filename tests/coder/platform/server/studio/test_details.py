@@ -135,10 +135,10 @@ async def test_the_tab_of_the_browser_says_what_the_page_shows(studio: Server) -
     async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         pages = {path: (await client.get(path)).text for path in titles}
 
-    shown = {
+    page_titles = {
         path: unescape(html.partition("<title>")[2].partition("</title>")[0]) for path, html in pages.items()
     }
-    assert shown == {path: f"{title} · coder" for path, title in titles.items()}
+    assert page_titles == {path: f"{title} · coder" for path, title in titles.items()}
     assert "<cart>" not in "".join(pages.values())
 
 

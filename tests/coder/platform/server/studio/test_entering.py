@@ -21,17 +21,17 @@ async def test_a_browser_enters_by_a_token_and_has_the_buttons_of_its_scopes(
     configure(home, model="toy")
     with started(home) as first:
         arguments = ("serve", "--token-file", tokens, "--root", str(root))
-        made = [
+        new_tokens = [
             first.console.run(*arguments, "--new-token", scopes, "--scopes", scopes).out.strip()
             for scopes in ("read", "read,run,approve")
         ]
         task = hostile_run()[0]
-        seen = task.model_copy(update={"task": task.task.model_copy(update={"workspace": root})})
-        await first.append("run_asks", [seen, *hostile_run()[1:]])
-        await first.append("run_over", [seen, SOLVED])
+        start = task.model_copy(update={"task": task.task.model_copy(update={"workspace": root})})
+        await first.append("run_asks", [start, *hostile_run()[1:]])
+        await first.append("run_over", [start, SOLVED])
     buttons = []
     with started(home, "--token-file", tokens, root=root) as server:
-        for token in made:
+        for token in new_tokens:
             await page.goto(f"{server.url}/")
             await expect(page).to_have_url(f"{server.url}/login")
             await page.get_by_label("Token").fill("no token")

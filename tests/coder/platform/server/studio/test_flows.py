@@ -77,12 +77,12 @@ async def test_an_input_that_does_not_fit_is_refused_beside_the_button(
 @asynchronous
 async def test_only_flows_that_were_named_are_shown_and_begun(studio: Server) -> None:
     async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
-        shown = (await client.get("/studio/flows")).text
+        page = (await client.get("/studio/flows")).text
         opened = await client.get("/studio/flows?name=hidden")
         begun = await client.post("/studio/flows/hidden", json={})
 
-    assert "greets" in shown
-    assert "hidden" not in shown
+    assert "greets" in page
+    assert "hidden" not in page
     assert (opened.status_code, begun.status_code) == (404, 404)
 
 
@@ -99,11 +99,11 @@ async def test_a_token_that_may_only_read_sees_no_form_and_begins_none(
     headers = {"Authorization": f"Bearer {token}"}
     with started(home, *NAMED, "--token-file", file, root=root) as server:
         async with httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
-            shown = (await client.get("/studio/flows?name=waits")).text
+            page = (await client.get("/studio/flows?name=waits")).text
             begun = await client.post("/studio/flows/waits", json={"input/number": "1"})
 
-    assert "double it" in shown
-    assert "<form" not in shown
+    assert "double it" in page
+    assert "<form" not in page
     assert begun.status_code == 403
 
 
@@ -117,8 +117,8 @@ async def test_the_form_has_no_serious_fault_and_is_not_cut_off(
     await window.page.set_viewport_size({"width": width, "height": 900})
     for path in ("/studio/flows", "/studio/flows?name=waits"):
         await window.open(path)
-        found = (await Axe().run(window.page)).response["violations"]
-        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+        violations = (await Axe().run(window.page)).response["violations"]
+        assert [one["id"] for one in violations if one["impact"] in ("serious", "critical")] == []
         assert await window.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

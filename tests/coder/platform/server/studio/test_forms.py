@@ -31,15 +31,15 @@ def endpoint(studio: Server) -> Iterator[FaultyEndpoint]:
 
 async def begin(studio: Server, window: Window, folder: str) -> Path:
     """Begin a task in the page of a new one; its folder."""
-    (made := studio.root / folder).mkdir()
-    (made / "test_solution.py").write_text(TEST)
+    (project := studio.root / folder).mkdir()
+    (project / "test_solution.py").write_text(TEST)
     await window.open("/new")
     await window.page.get_by_label("Task", exact=True).fill(TASK)
     await window.page.get_by_label("Folder").fill(folder)
     await window.page.get_by_label("Test command").fill("python -m pytest -q")
     await window.page.get_by_role("button", name="Begin").click()
     await expect(window.page.locator("#facts")).to_be_visible()
-    return made
+    return project
 
 
 async def ends(window: Window, status: str) -> None:
@@ -139,8 +139,10 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     for path in (*pages, *(f"/studio/{run}{part}" for part in ("", "/trace", "/files"))):
         await window.page.set_viewport_size({"width": width, "height": 900})
         await window.open(path)
-        found = (await Axe().run(window.page)).response["violations"]
-        assert [(one["id"], one["nodes"]) for one in found if one["impact"] in ("serious", "critical")] == []
+        violations = (await Axe().run(window.page)).response["violations"]
+        assert [
+            (one["id"], one["nodes"]) for one in violations if one["impact"] in ("serious", "critical")
+        ] == []
         for each in (390, 1280):
             await window.page.set_viewport_size({"width": each, "height": 900})
             assert await window.page.evaluate("document.documentElement.scrollWidth") <= each, path

@@ -82,10 +82,10 @@ async def test_reports_of_several_models_are_compared_side_by_side_by_keys(windo
 async def test_a_page_that_is_no_report_reads_nothing_of_ours_and_reaches_no_host(
     studio: Server, window: Window
 ) -> None:
-    heard: list[bytes] = []
+    chunks: list[bytes] = []
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(65536))
+        chunks.append(await reader.read(65536))
         writer.close()
 
     listener = await asyncio.start_server(hear, "127.0.0.1")
@@ -97,9 +97,9 @@ async def test_a_page_that_is_no_report_reads_nothing_of_ours_and_reaches_no_hos
     await window.page.wait_for_load_state("networkidle")
 
     assert window.page.url == f"{window.url}/reports?name=evil.html"
-    assert any("frame" in said for said in window.said), window.said  # the last try was refused, too
+    assert any("frame" in message for message in window.said), window.said  # the last try was refused, too
     await window.page.close()
-    assert b"".join(heard) == b""  # Chromium may connect ahead, and say nothing
+    assert b"".join(chunks) == b""  # Chromium may connect ahead, and say nothing
     listener.close()
     window.said.clear()
 

@@ -61,8 +61,8 @@ async def test_a_page_that_shows_its_end_follows_new_steps(studio: Server, windo
         await expect(window.page.locator(f"#e{n + 1}")).to_have_count(1)
 
     await window.page.evaluate("window.shown = document.documentElement")
-    left = await window.page.evaluate("shown.scrollHeight - shown.scrollTop - shown.clientHeight")
-    assert left < 120
+    distance = await window.page.evaluate("shown.scrollHeight - shown.scrollTop - shown.clientHeight")
+    assert distance < 120
 
 
 async def test_a_reader_further_up_is_left_there_when_steps_come(studio: Server, window: Window) -> None:
@@ -79,8 +79,8 @@ async def test_the_header_says_what_the_log_says_once_a_question_is_answered(
     studio: Server, window: Window
 ) -> None:
     waiting = RunStopped(status="waiting", reason="Change a.py?", exit_code=9)
-    asked = QuestionAsked(id="q1", kind="approve", about="landing", text="Change a.py?")
-    await studio.append("run_asks", [started(), PatchProposed(patch=PATCH.format(2)), asked, waiting])
+    question = QuestionAsked(id="q1", kind="approve", about="landing", text="Change a.py?")
+    await studio.append("run_asks", [started(), PatchProposed(patch=PATCH.format(2)), question, waiting])
     await window.open("/studio/run_asks")
     await expect(window.page.locator("#facts .status")).to_have_text("waiting")
 
