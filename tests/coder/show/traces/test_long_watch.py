@@ -65,7 +65,7 @@ async def test_a_run_that_is_resumed_while_its_end_is_sent_is_sent_on() -> None:
 
     live_spans, later_spans = ({one.SerializeToString() for one in each.spans} for each in (live, later))
     assert live_spans == later_spans
-    assert len(live.spans) == len(ours)
+    assert len(live.spans) == len(live_spans)
 
 
 @pytest.mark.slow
