@@ -117,6 +117,8 @@ class Collector(Watch):
             self._new_events.clear()
             async with self._sending:
                 is_sent = await self._try(self._catch_up(), SLOW_S)
+            if not is_sent:
+                self._new_events.set()  # try again, even if no event comes
             await asyncio.sleep(EVERY_S if is_sent else SLOW_S)
 
     async def _end(self) -> None:

@@ -102,17 +102,17 @@ async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_a
 @pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_report_that_comes_at_the_deadline_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = RunningEntry.receive
+    receive, wall_s = RunningEntry.receive, 3.0
 
     async def receive_late(running: RunningEntry) -> bytes | None:
         frame = await receive(running)
         if frame is not None and frame[:1] == REPORT and decode(frame[1:])[0] == "end":
-            await asyncio.sleep(0.7)  # it was read, and the deadline passes
+            await asyncio.sleep(wall_s + 0.2)  # it was read, and the deadline passes
         return frame
 
     monkeypatch.setattr(RunningEntry, "receive", receive_late)
     async with open_sandbox(Policy(cpu_s=8)) as candidate, open_sandbox(Policy(cpu_s=8)) as checker:
-        limits = Limits(wall_s=0.5, cpu_s=1)
+        limits = Limits(wall_s=wall_s, cpu_s=1)
         result = await run_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
 
     assert (result.outcome.tests, result.outcome.complete) == ([""], True), result.outcome.note

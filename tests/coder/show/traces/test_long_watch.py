@@ -102,3 +102,19 @@ async def test_a_run_whose_end_a_collector_took_only_later_is_kept_no_longer(
             await until(sent(live, 2))
             await until(lambda: RUN not in watch.followed)
             assert "run_other" in watch.followed
+
+
+async def test_what_a_collector_refused_is_sent_again_without_a_new_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "SLOW_S", 0.5)
+    refusals = [503]
+
+    def once(request: BaseHTTPRequestHandler) -> None:
+        request.send_error(refusals.pop()) if refusals else answer_200(request)
+
+    with receiver(once) as live, open_log() as log:
+        async with Collector(live.url, print) as watch:
+            await append(log, watch, [started(), *call(1), SOLVED])
+            await until(sent(live, 2))
+            await until(lambda: RUN not in watch.followed)
