@@ -105,8 +105,8 @@ async def solve(
         ModelError: the model failed for good.
         SandboxError: the sandbox failed.
     """
-    asked = "\n".join([task, "It must pass, with your names imported from solution.py:", *checks])
-    dialogue = [ChatMessage(role="system", content=SYSTEM), ChatMessage(role="user", content=asked)]
+    prompt = "\n".join([task, "It must pass, with your names imported from solution.py:", *checks])
+    dialogue = [ChatMessage(role="system", content=SYSTEM), ChatMessage(role="user", content=prompt)]
     async with open_sandbox(session_policy()) as box, box.session(fresh=True) as session:
         while True:
             max_answers -= await work(model, session, dialogue, max_answers=max_answers)

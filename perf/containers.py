@@ -64,7 +64,7 @@ async def rounds(box: StreamSandbox, session: Session, container: str) -> dict[s
         "write a file": lambda: box.write("a.txt", b"x" * 1000),
         "read a file": lambda: box.read("a.txt"),
     }
-    found: dict[str, list[float]] = {"docker exec": [], "docker run --rm": [], **{name: [] for name in acts}}
+    times: dict[str, list[float]] = {"docker exec": [], "docker run --rm": [], **{name: [] for name in acts}}
     for number in range(ROUNDS + 2):
         one = {name: await timed(act) for name, act in acts.items()}
         one["docker exec"] = await asyncio.to_thread(by_hand, "exec", container, *_PYTHON)
@@ -72,8 +72,8 @@ async def rounds(box: StreamSandbox, session: Session, container: str) -> dict[s
             by_hand, "run", "--rm", "--network", "none", str(POLICY.image), *_PYTHON
         )
         for name, value in one.items() if number >= 2 else ():
-            found[name].append(value)
-    return found
+            times[name].append(value)
+    return times
 
 
 async def sessions() -> None:
@@ -98,7 +98,7 @@ async def main() -> None:
     container = begun.strip()
     try:
         async with open_docker(POLICY) as box, box.session(fresh=True) as session:
-            found = await rounds(box, session, container)
+            times = await rounds(box, session, container)
     finally:
         await asyncio.to_thread(by_hand, "rm", "-f", container)
     first = []
@@ -107,9 +107,9 @@ async def main() -> None:
         async with open_docker(POLICY) as box:
             await box.run(PRINT)
             first.append((time.perf_counter() - began) * 1e3)
-    base = found["docker exec"]
+    base = times["docker exec"]
     print(f"{'':38} {'median':>8} {'min':>8} {'p90':>8} {'ratio':>8}   (ms; ratio to docker exec)")
-    for name, samples in found.items():
+    for name, samples in times.items():
         row(name, samples, base)
     row("open to first result", first, base)
     await sessions()

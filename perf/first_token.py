@@ -46,19 +46,19 @@ class Terminal:
 
     def until(self, wanted: bytes | None) -> float:
         """Seconds until it prints this, or nothing more."""
-        began, seen = time.perf_counter(), b""
+        began, output = time.perf_counter(), b""
         while time.perf_counter() - began < _LONGEST_S:
             if not select.select([self._screen], [], [], _SILENT_S)[0]:
-                if wanted is None and seen:
+                if wanted is None and output:
                     return time.perf_counter() - began
                 continue
             piece = os.read(self._screen, 1 << 16)
             if _WHERE in piece:
                 os.write(self._screen, _HERE)
-            seen += piece
-            if wanted is not None and wanted in seen:
+            output += piece
+            if wanted is not None and wanted in output:
                 return time.perf_counter() - began
-        raise TimeoutError(f"{wanted!r} was not printed: {seen[-2000:]!r}")
+        raise TimeoutError(f"{wanted!r} was not printed: {output[-2000:]!r}")
 
     def type(self, text: bytes) -> None:
         """As if by hand."""
@@ -98,18 +98,18 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--aider", help="the program, in an environment of its own")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with instant_endpoint() as url, tempfile.TemporaryDirectory() as top:
         environment = {**os.environ, "HOME": top, "CODER_HOME": f"{top}/coder", "TERM": "xterm-256color"}
         environment |= {"OPENAI_API_KEY": "unused", "OPENAI_API_BASE": f"{url}/text/v1"}
-        ours = [str(Path(sys.executable).with_name("coder")), "chat", "--base-url", f"{url}/text/v1"]
-        programs = {"coder chat": [*ours, "-m", "toy", "--price", "0,0"]}
-        if given.aider:
-            programs["aider"] = [given.aider, "--model", "openai/toy", *_QUIET]
+        command = [str(Path(sys.executable).with_name("coder")), "chat", "--base-url", f"{url}/text/v1"]
+        programs = {"coder chat": [*command, "-m", "toy", "--price", "0,0"]}
+        if arguments.aider:
+            programs["aider"] = [arguments.aider, "--model", "openai/toy", *_QUIET]
         took: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
         for name in programs:
-            _repository(Path(top, name), given.files)
-        for _ in range(given.rounds):
+            _repository(Path(top, name), arguments.files)
+        for _ in range(arguments.rounds):
             for name, argv in programs.items():
                 took[name].append(conversation(argv, Path(top, name), environment))
         for name, some in took.items():

@@ -25,8 +25,10 @@ def main() -> None:
     """Measure and print."""
     parser = flags(__doc__)
     parser.add_argument("--files", type=int, default=0)
-    given = parser.parse_args()
-    compare("coder fix", lambda: _fix(given.files), rounds=given.rounds, aim="1.8 s in all, of two files")
+    arguments = parser.parse_args()
+    compare(
+        "coder fix", lambda: _fix(arguments.files), rounds=arguments.rounds, aim="1.8 s in all, of two files"
+    )
 
 
 def _fix(files: int) -> Took:

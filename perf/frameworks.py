@@ -28,25 +28,25 @@ def main() -> None:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=ENVIRONMENT")
     parser.add_argument("--turns", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     rows = [("ours_memory", sys.executable), ("ours_sqlite", sys.executable)]
-    peers = [peer.partition("=") for peer in given.peer]
+    peers = [peer.partition("=") for peer in arguments.peer]
     rows += [(name, f"{folder}/bin/python") for name, _, folder in peers]
     print(
         f"{'':18} {'turn':>8} {'ratio':>6} {'loop':>8} {'ratio':>6} {'agent':>9} {'agent':>9} {'import':>8}"
     )
     with instant_endpoint() as url:
         for name, python in rows:
-            told = subprocess.run(
-                [python, str(PEER), name, url, str(given.turns), str(given.rounds)],
+            completed = subprocess.run(
+                [python, str(PEER), name, url, str(arguments.turns), str(arguments.rounds)],
                 capture_output=True,
                 text=True,
                 cwd=Path(__file__).parents[1],
             )
-            if told.returncode:
-                print(f"{name:18} failed: {told.stderr.strip().splitlines()[-1]}")
+            if completed.returncode:
+                print(f"{name:18} failed: {completed.stderr.strip().splitlines()[-1]}")
                 continue
-            row = json.loads(told.stdout.splitlines()[-1])
+            row = json.loads(completed.stdout.splitlines()[-1])
             figures = (
                 f"{row['turn_ms']:>6.2f}ms {row['turn_ratio']:>6.2f} {row['loop_ms']:>6.2f}ms",
                 f"{row['loop_ratio']:>6.2f} {row['agent_us']:>7.1f}us {row['agent_kib']:>6.2f}KiB",

@@ -136,11 +136,11 @@ async def _main() -> None:
         theirs = judged_by_harbor(rows, chosen.harbor, docker_config=chosen.docker_config)
     engine = await connect()
     try:
-        ours = await judged_by_us(engine, rows)
+        verdicts = await judged_by_us(engine, rows)
     finally:
         engine.close()
-    print(table_of(rows, theirs, ours))
-    print(f"{len(rows)} answers; passed: Harbor {_passes(theirs)}, ours {_passes(ours)}", file=sys.stderr)
+    print(table_of(rows, theirs, verdicts))
+    print(f"{len(rows)} answers; passed: Harbor {_passes(theirs)}, ours {_passes(verdicts)}", file=sys.stderr)
 
 
 def _passes(verdicts: Mapping[str, str]) -> int:

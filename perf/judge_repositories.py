@@ -46,15 +46,15 @@ def removed(package: Path) -> tuple[RepositoryCase, str]:
         if path.name not in _OPTIONS
     }
     tests = {path: text.decode() for path, text in files.items() if _TEST.search(path)}
-    named = " ".join(tests.values())
+    test_source = " ".join(tests.values())
     root = "src" if any(path.startswith("src/") for path in files) else "."
-    found = []
+    unnamed = []
     for path, content in files.items():
         if path.endswith(".py") and path not in tests and not set(_AROUND) & {*PurePosixPath(path).parts}:
             for node in ast.parse(content).body:
-                if isinstance(node, ast.FunctionDef) and (uses := named.count(f"{node.name}(")):
-                    found.append((abs(uses - 4), path, node))
-    _, path, node = min(found, key=lambda one: one[:2])
+                if isinstance(node, ast.FunctionDef) and (uses := test_source.count(f"{node.name}(")):
+                    unnamed.append((abs(uses - 4), path, node))
+    _, path, node = min(unnamed, key=lambda one: one[:2])
     lines = files[path].decode().splitlines(keepends=True)
     first, last = node.body[0].lineno - 1, node.body[-1].end_lineno or 0
     indent = " " * node.body[0].col_offset
@@ -88,7 +88,7 @@ def case_of(package: Path) -> tuple[RepositoryCase, str]:
 
 def own_seconds(case: RepositoryCase, python: Path) -> float:
     """Wall time of plain pytest on the files of a judgement, with the case's own patch."""
-    named = (*case.fail_to_pass, *case.pass_to_pass)
+    nodes = (*case.fail_to_pass, *case.pass_to_pass)
     with tempfile.TemporaryDirectory() as folder:
         for path, content in gold_tree(case).items():
             Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def own_seconds(case: RepositoryCase, python: Path) -> float:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
-        tests = files_of(named) or [*case.hidden_tests]
+        tests = files_of(nodes) or [*case.hidden_tests]
         argv = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
         began = time.perf_counter()
         subprocess.run(argv, cwd=folder, env=environment, capture_output=True, check=False)
@@ -125,12 +125,12 @@ class Runs:
         async def run(*given: object, **more: object) -> _Found:
             start = time.perf_counter()
             try:
-                found = await inner(*given, **more)
+                result = await inner(*given, **more)
             except asyncio.CancelledError:
                 self._show(module, name, start, "cancelled")
                 raise
-            self._show(module, name, start, _described(found))
-            return found
+            self._show(module, name, start, _described(result))
+            return result
 
         setattr(module, name, run)
 
@@ -155,8 +155,8 @@ async def timed(
     if runs is not None:
         runs.began = began
         print(f"  {case.id}", flush=True)
-    found = await judge.judge(case, patch)
-    return time.perf_counter() - began, f"{found.verdict} {found.strength} {found.detail[:200]}"
+    verdict = await judge.judge(case, patch)
+    return time.perf_counter() - began, f"{verdict.verdict} {verdict.strength} {verdict.detail[:200]}"
 
 
 async def one_by_one(packages: list[Path], python: Path, runs: Runs | None) -> None:
@@ -209,11 +209,11 @@ def main() -> None:
     parser.add_argument("--only-all", action="store_true", help="skip the verdicts one by one")
     parser.add_argument("--where", action="store_true", help="print each run of the judge")
     parser.add_argument("--only-one-by-one", action="store_true", help="skip the verdicts side by side")
-    given = parser.parse_args()
-    if not given.only_all:
-        asyncio.run(one_by_one(given.packages, given.python, Runs() if given.where else None))
-    if not given.only_one_by_one:
-        asyncio.run(all_at_once(given.packages, given.python, given.workers))
+    arguments = parser.parse_args()
+    if not arguments.only_all:
+        asyncio.run(one_by_one(arguments.packages, arguments.python, Runs() if arguments.where else None))
+    if not arguments.only_one_by_one:
+        asyncio.run(all_at_once(arguments.packages, arguments.python, arguments.workers))
 
 
 if __name__ == "__main__":

@@ -58,17 +58,17 @@ def since(began: float) -> float:
 
 
 async def cells(kernel: Kernel, plain: Plain, source: str) -> tuple[list[float], list[float]]:
-    ours: list[float] = []
+    own_times: list[float] = []
     others: list[float] = []
     for _ in range(CELLS):
         await asyncio.sleep(PAUSE_S)
         began = time.perf_counter()
         assert (await kernel.execute(source)).result.ok
-        ours.append(since(began))
+        own_times.append(since(began))
         began = time.perf_counter()
         await asyncio.to_thread(plain.execute, source)
         others.append(since(began))
-    return ours[5:], others[5:]
+    return own_times[5:], others[5:]
 
 
 async def main(backend: str) -> None:

@@ -96,13 +96,13 @@ def kill_owners(times: int, backend: str, *, at_once: int = 2, seed: int | None 
     moments = [chance.uniform(0, longest) for _ in range(times)]
     with tempfile.TemporaryDirectory(prefix="kills-") as place, ThreadPoolExecutor(at_once) as threads:
         marks = list(threads.map(lambda moment: _start_and_kill(backend, place, moment), moments))
-        left = Left(kills=times)
+        leftovers = Left(kills=times)
         deadline = time.monotonic() + CLEANED_S
         while True:
             _reap()
-            left = _look(left, marks, place, docker=backend == "docker")
-            if left.nothing or time.monotonic() > deadline:
-                return left
+            leftovers = _look(leftovers, marks, place, docker=backend == "docker")
+            if leftovers.nothing or time.monotonic() > deadline:
+                return leftovers
             time.sleep(0.05)
 
 
@@ -123,25 +123,25 @@ def _start_and_kill(backend: str, place: str, after_s: float) -> str:
         owner.wait(after_s)
     except subprocess.TimeoutExpired:
         owner.send_signal(signal.SIGKILL)
-    _, said = owner.communicate()
+    _, errors = owner.communicate()
     if owner.returncode != -signal.SIGKILL:
-        raise RuntimeError(f"The owner ended by itself, with exit code {owner.returncode}: {said}")
+        raise RuntimeError(f"The owner ended by itself, with exit code {owner.returncode}: {errors}")
     return mark
 
 
 def _look(before: Left, marks: list[str], place: str, *, docker: bool) -> Left:
-    ours = _having(marks)
+    processes = _having(marks)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     locks = Path("/proc/locks").read_text().splitlines()
     dead = {mark.split("-")[2] for mark in marks}
     return Left(
         kills=before.kills,
         processes=_descendants(os.getpid()),
-        cgroups=[str(folder) for folder in _groups() if ours(folder)],
-        mounts=[line for line in mounts if ours(line) or place in line],
+        cgroups=[str(folder) for folder in _groups() if processes(folder)],
+        mounts=[line for line in mounts if processes(line) or place in line],
         files=[str(path) for path in Path(place).iterdir()],
         locks=[line for line in locks if line.split()[4] in dead],
-        containers=_containers(ours) if docker else [],
+        containers=_containers(processes) if docker else [],
     )
 
 
@@ -163,15 +163,15 @@ def _descendants(root: int) -> list[str]:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             parents.setdefault(int(fields[1]), []).append(int(folder.name))
-    found, new = [], list(parents.get(root, []))
+    descendants, new = [], list(parents.get(root, []))
     while new:
         pid = new.pop()
         new += parents.get(pid, [])
         try:
-            found.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") or f"({pid})")
+            descendants.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") or f"({pid})")
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return found
+    return descendants
 
 
 def _containers(ours: Callable[[str], bool]) -> list[str]:
@@ -196,13 +196,22 @@ def main() -> None:
     parser.add_argument("--backend", default="bubblewrap")
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--seed", type=int, default=None)
-    given = parser.parse_args()
-    left = kill_owners(given.times, given.backend, at_once=given.at_once, seed=given.seed)
-    print(f"{given.backend}: {left}")
-    for found in (left.processes, left.cgroups, left.mounts, left.files, left.locks, left.containers):
-        for item in found:
+    arguments = parser.parse_args()
+    leftovers = kill_owners(
+        arguments.times, arguments.backend, at_once=arguments.at_once, seed=arguments.seed
+    )
+    print(f"{arguments.backend}: {leftovers}")
+    for items in (
+        leftovers.processes,
+        leftovers.cgroups,
+        leftovers.mounts,
+        leftovers.files,
+        leftovers.locks,
+        leftovers.containers,
+    ):
+        for item in items:
             print(f"  {item}")
-    raise SystemExit(0 if left.nothing else 1)
+    raise SystemExit(0 if leftovers.nothing else 1)
 
 
 if __name__ == "__main__":

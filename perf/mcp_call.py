@@ -23,10 +23,10 @@ CALLS = 50
 async def main(rounds: int) -> None:
     """Measure, and print."""
     desk = Desk(None, lambda: 600.0, lambda text: text)  # type: ignore[arg-type]
-    ours = McpServer(Mcp("it", command=(sys.executable, str(SERVER))), print)
+    own_client = McpServer(Mcp("it", command=(sys.executable, str(SERVER))), print)
     bare = Client(StdioServerParameters(command=sys.executable, args=[str(SERVER)]))
     try:
-        add = next(tool for tool in await ours.tools() if tool.spec.name == "it_add")
+        add = next(tool for tool in await own_client.tools() if tool.spec.name == "it_add")
         async with bare:
             await bare.list_tools()
             pairs = []
@@ -39,7 +39,7 @@ async def main(rounds: int) -> None:
                     await add.call({"a": 1, "b": number}, desk)
                 pairs.append((between - began, time.perf_counter() - between))
     finally:
-        await ours.close()
+        await own_client.close()
     theirs, own = (median(pair[who] for pair in pairs) / CALLS * 1e3 for who in (0, 1))
     ratio = median(pair[1] / pair[0] for pair in pairs)
     print(f"bare SDK {theirs:.2f} ms, ours {own:.2f} ms a call: {ratio:.2f} of it (median of {rounds} turns)")

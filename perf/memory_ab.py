@@ -82,8 +82,8 @@ class RepositoryTask:
     def rank(self, paths: Iterable[str]) -> int | None:
         """Return the rank of the last file to mend among a ranking's source files; None: one isn't there."""
         sources = [path for path in dict.fromkeys(paths) if path.endswith(".py") and "test" not in path]
-        wanted = self.facts["gold_paths"]
-        return max(map(sources.index, wanted)) + 1 if set(wanted) <= set(sources) else None
+        gold_paths = self.facts["gold_paths"]
+        return max(map(sources.index, gold_paths)) + 1 if set(gold_paths) <= set(sources) else None
 
 
 def tasks_in(folder: Path) -> list[RepositoryTask]:
@@ -123,8 +123,8 @@ async def run_of(task: RepositoryTask, repository: GitRepository, log: SqliteLog
         prompt=task.facts["problem_statement"], workspace=repository.top, test_command=command, mends=True
     )
     run = await solve(request, settings=settings, model=model, log=log)
-    told = str([message.content for message in model.requests[-1].messages])
-    is_named = all(path in told for path in task.facts["gold_paths"])
+    prompt = str([message.content for message in model.requests[-1].messages])
+    is_named = all(path in prompt for path in task.facts["gold_paths"])
     return f"{run.status:<11} {run.calls:>8} {run.tokens.input:>7,}  {'yes' if is_named else 'no'}"
 
 

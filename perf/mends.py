@@ -127,11 +127,11 @@ def _repository(folder: Path, *, pytest: bool) -> Path:
 
 def _timed(argv: Sequence[str], environ: Mapping[str, str], endpoint: FaultyEndpoint, work: Path) -> Mended:
     """Run a process to its end. Raises SystemExit: it has failed, or mended nothing."""
-    asked: list[float] = []
+    request_times: list[float] = []
 
     def wait_for_request() -> None:
         endpoint.wait_until(lambda endpoint: bool(endpoint.requests))
-        asked.append(time.perf_counter())
+        request_times.append(time.perf_counter())
 
     waiting = threading.Thread(target=wait_for_request, daemon=True)
     waiting.start()
@@ -142,4 +142,4 @@ def _timed(argv: Sequence[str], environ: Mapping[str, str], endpoint: FaultyEndp
     if "a + b" not in (work / "calc.py").read_text():
         raise SystemExit("the change did not land")
     waiting.join()
-    return Mended(took, asked[0] - began)
+    return Mended(took, request_times[0] - began)

@@ -40,10 +40,10 @@ async def compared(rounds: int) -> None:
     seconds: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder, SqliteLog(Path(folder)) as log:
         for number in range(rounds + 1):
-            for is_team, found in seconds.items():
+            for is_team, times in seconds.items():
                 one = await took(log, is_team=is_team)
-                found += [one] if number else []  # the first loads what both need
-    repair, team = (statistics.median(found) for found in seconds.values())
+                times += [one] if number else []  # the first loads what both need
+    repair, team = (statistics.median(times) for times in seconds.values())
     print(f"repair {repair:.3f} s, orchestrated {team:.3f} s: {team / repair:.2f} of it")
 
 

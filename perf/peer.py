@@ -121,12 +121,12 @@ async def measure(name: str, url: str, turns: int, rounds: int) -> dict[str, flo
     import openai
 
     is_ours = name.startswith("ours")
-    ours = importlib.import_module("perf.ours").ours if is_ours else None
+    own_variant = importlib.import_module("perf.ours").ours if is_ours else None
     times: dict[str, list[float]] = {key: [] for key in ("turn", "bare_turn", "loop", "bare_loop")}
     agents = None
     for key, scenario, tools, times_over in (("turn", "text", False, turns), ("loop", "loop", True, rounds)):
         address = f"{url}/{scenario}/v1"
-        make, run = await ours(name, address) if ours else globals()[name](address)
+        make, run = await own_variant(name, address) if own_variant else globals()[name](address)
         client = openai.AsyncOpenAI(base_url=address, api_key="x")
         agents = agents or _agents(lambda make=make: make(False))
         for count in range(times_over + 3):

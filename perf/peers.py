@@ -99,8 +99,8 @@ class Peer:
 
     def close(self) -> str:
         """End it; the last line of what it said."""
-        _, said = self._process.communicate(timeout=60)
-        return (said.strip().splitlines() or [""])[-1]
+        _, errors = self._process.communicate(timeout=60)
+        return (errors.strip().splitlines() or [""])[-1]
 
 
 def install(folder: Path) -> Path:
@@ -119,26 +119,26 @@ async def compare(python: Path, *, rounds: int, image: str) -> None:
     peers = [await asyncio.to_thread(Peer, name, python, image) for name in NAMES]
     working = [peer for peer in peers if peer.working]
     plain: list[float] = []
-    ours: list[float] = []
-    taken: dict[str, list[float]] = {peer.name: [] for peer in working}
+    own_times: list[float] = []
+    peer_times: dict[str, list[float]] = {peer.name: [] for peer in working}
     async with open_sandbox(Policy(python=Path(SYSTEM))) as box:
         await box.run(PRINT)
         for _ in range(rounds):
             plain.append(await asyncio.to_thread(outside, SYSTEM, "-I", "-S", "-c", "print(1)"))
             await asyncio.sleep(PAUSE_S)
-            ours.append(await timed(box.run(PRINT)))
+            own_times.append(await timed(box.run(PRINT)))
             for peer in working:
                 await asyncio.sleep(PAUSE_S)
-                taken[peer.name].append(await asyncio.to_thread(peer.run))
+                peer_times[peer.name].append(await asyncio.to_thread(peer.run))
     print(f"{'':42} {'median':>8} {'min':>8} {'p90':>8} {'ratio':>8}   (ms; ratio to plain python3 -I -S)")
     row("plain python3 -I -S", plain, plain)
-    row("ours, warm", ours, plain)
-    for name, samples in taken.items():
+    row("ours, warm", own_times, plain)
+    for name, samples in peer_times.items():
         row(name, samples, plain)
     for peer in peers:
-        said = await asyncio.to_thread(peer.close)
+        errors = await asyncio.to_thread(peer.close)
         if not peer.working:
-            print(f"{peer.name}: does not work here: {said}")
+            print(f"{peer.name}: does not work here: {errors}")
 
 
 def main() -> None:
@@ -147,10 +147,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--image", default=os.environ.get("CODER_TEST_IMAGE", "coder-sandbox:latest"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="peers-") as place:
-        python = install(given.folder or Path(place))
-        asyncio.run(compare(python, rounds=given.rounds, image=given.image))
+        python = install(arguments.folder or Path(place))
+        asyncio.run(compare(python, rounds=arguments.rounds, image=arguments.image))
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ COLUMNS = (
 def judged(column: Column, data: Path, *, categories: Collection[str] | None = None) -> list[dict[str, Any]]:
     """What the runner says of each probe, or of each in some categories."""
     rows = list(map(json.loads, (data / "probes.jsonl").read_text().splitlines()))
-    wanted = [row for row in rows if categories is None or row["category"] in categories]
+    chosen_rows = [row for row in rows if categories is None or row["category"] in categories]
     runner = (data.parent / "tools" / "run_probes.py").read_text()
-    script = _HERE.format(json.dumps({"settings": column.settings, "runner": runner, "probes": wanted}))
+    script = _HERE.format(json.dumps({"settings": column.settings, "runner": runner, "probes": chosen_rows}))
     # Not from a pipe of its own: what the runner leaves for a minute would hold it open.
     if column.as_user:
         ended = run_as_ordinary_user(script, timeout_s=LONGEST_S)
@@ -71,7 +71,7 @@ def judged(column: Column, data: Path, *, categories: Collection[str] | None = N
     if not report:
         raise SystemExit(f"No report was made:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     found: list[dict[str, Any]] = json.loads(report)
-    order = [row["id"] for row in wanted]
+    order = [row["id"] for row in chosen_rows]
     return sorted(found, key=lambda row: order.index(row["id"]))
 
 
@@ -95,15 +95,15 @@ def answer(job: str) -> None:
         Path(place, "probes.jsonl").write_text("\n".join(map(json.dumps, fields["probes"])))
         run = functools.partial(_run_beside_each_other, place)
         fcntl.flock(turn, fcntl.LOCK_SH)
-        found = run(groups)
+        outcomes = run(groups)
         fcntl.flock(turn, fcntl.LOCK_UN)
         fcntl.flock(turn, fcntl.LOCK_EX)
-        found += measure(lambda ids: run({_MEASURED: ids}), measured) if measured else []
+        outcomes += measure(lambda ids: run({_MEASURED: ids}), measured) if measured else []
         fcntl.flock(turn, fcntl.LOCK_UN)
-    if len(found) != len(fields["probes"]):
-        raise SystemExit(f"Of {len(fields['probes'])} probes only {len(found)} were judged.")
+    if len(outcomes) != len(fields["probes"]):
+        raise SystemExit(f"Of {len(fields['probes'])} probes only {len(outcomes)} were judged.")
     with open(answering, "w") as report:
-        report.write(_REPORT + json.dumps(found))
+        report.write(_REPORT + json.dumps(outcomes))
     os._exit(0)
 
 
@@ -177,20 +177,20 @@ def main() -> None:
     data = os.environ.get("CODER_TEST_DATA")
     if data is None:
         raise SystemExit("CODER_TEST_DATA is not set: it names the folder with probes.jsonl.")
-    wanted = [column for column in COLUMNS if column.name in sys.argv[1:] or len(sys.argv) == 1]
-    found = {}
-    for column in wanted:
+    columns = [column for column in COLUMNS if column.name in sys.argv[1:] or len(sys.argv) == 1]
+    results = {}
+    for column in columns:
         print(f"{column.name}…", file=sys.stderr, flush=True)
-        found[column.name] = judged(column, Path(data))
-    categories = Counter(row["category"] for row in next(iter(found.values())))
-    print(f"{'category':<12}" + "".join(f"{name:>12}" for name in found))
+        results[column.name] = judged(column, Path(data))
+    categories = Counter(row["category"] for row in next(iter(results.values())))
+    print(f"{'category':<12}" + "".join(f"{name:>12}" for name in results))
     for category in [*categories, "all"]:
         counts = [
             [row["contained"] for row in rows if category in ("all", row["category"])]
-            for rows in found.values()
+            for rows in results.values()
         ]
         print(f"{category:<12}" + "".join(f"{f'{sum(each)}/{len(each)}':>12}" for each in counts))
-    for name, rows in found.items():
+    for name, rows in results.items():
         reasons: dict[str, list[str]] = {}
         for row in rows:
             if not row["contained"]:

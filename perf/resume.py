@@ -33,18 +33,20 @@ def main() -> None:
     )
     parser.add_argument("suite", type=Path)
     parser.add_argument("--samples", type=int, default=1640)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         os.environ["CODER_HOME"] = place
-        samples = salted(load_suite(str(given.suite)), given.samples)
+        samples = salted(load_suite(str(arguments.suite)), arguments.samples)
         file = Path(place, "samples.jsonl")
         with file.open("w") as lines:
             for case, completion in samples:
                 lines.write(json.dumps({"task_id": case.id, "completion": completion}) + "\n")
-        run = begin(given.suite, file)
+        run = begin(arguments.suite, file)
         asyncio.run(fill(run, Path(place), [case.id for case, _ in samples]))
         seconds, resident_mb = resume(run, Path(place))
-    print(f"a resumed run, {given.samples} samples: {seconds:.2f} s, {resident_mb:.0f} MiB resident at most")
+    print(
+        f"a resumed run, {arguments.samples} samples: {seconds:.2f} s, {resident_mb:.0f} MiB resident at most"
+    )
 
 
 def begin(suite: Path, file: Path) -> str:

@@ -27,12 +27,12 @@ Answers = list[tuple[Case, str]]
 
 def answers(cases: list[FunctionCase], count: int, salt: str, *, loops: bool) -> Answers:
     """Completions, in the order of the cases, again and again."""
-    found: Answers = []
+    pairs: Answers = []
     for i in range(count):
         case = cases[i % len(cases)]
         right = case.canonical_solution or ""
-        found.append((case, f"{LOOP if loops and i % 20 == 7 else right}\n# {salt} {i}\n"))
-    return found
+        pairs.append((case, f"{LOOP if loops and i % 20 == 7 else right}\n# {salt} {i}\n"))
+    return pairs
 
 
 async def plain(asked: Answers) -> list[bool]:
@@ -86,11 +86,11 @@ async def measure(suite: str, count: int, rounds: int, slow_s: float) -> None:
             for name in rates:
                 asked = answers(cases, count, f"{i} {name}", loops="loops" in name)
                 rates[name].append(await rate(plain if name == "plain" else ours, asked))
-            last = ", ".join(f"{name} {found[-1]:.0f}" for name, found in rates.items())
+            last = ", ".join(f"{name} {per_second[-1]:.0f}" for name, per_second in rates.items())
             print(f"{last} answers/s at load {os.getloadavg()[0]:.1f}", flush=True)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    middle = {name: statistics.median(found) for name, found in rates.items()}
-    print(", ".join(f"{name} {found:.0f}" for name, found in middle.items()), "answers/s, medians")
+    middle = {name: statistics.median(per_second) for name, per_second in rates.items()}
+    print(", ".join(f"{name} {per_second:.0f}" for name, per_second in middle.items()), "answers/s, medians")
     for name in ("plain", "ours, 5 % loops"):
         pairs = zip(rates[name], rates["ours"], strict=True)
         print(f"{name}: {statistics.median(rate / alone for rate, alone in pairs):.2f} of ours")
@@ -107,8 +107,8 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=984)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", type=float, default=0.05)
-    given = parser.parse_args()
-    asyncio.run(measure(given.suite, given.answers, given.rounds, given.slow))
+    arguments = parser.parse_args()
+    asyncio.run(measure(arguments.suite, arguments.answers, arguments.rounds, arguments.slow))
 
 
 if __name__ == "__main__":

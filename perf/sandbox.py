@@ -61,12 +61,12 @@ def row(name: str, samples: list[float], base: list[float]) -> None:
 
 async def in_turns(rounds: int, ways: dict[str, Callable[[], Awaitable[float]]]) -> dict[str, list[float]]:
     """Take each way once a round, so that a drift of the machine's speed meets all of them."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             await asyncio.sleep(PAUSE_S)
-            taken[name].append(await way())
-    return taken
+            times[name].append(await way())
+    return times
 
 
 async def rate(box: Sandbox, at_once: int) -> float:
@@ -114,8 +114,8 @@ async def main() -> None:
     base_executable: str = getattr(sys, "_base_executable", sys.executable)
     parser.add_argument("--python", default=base_executable, help="the interpreter of all rows")
     parser.add_argument("--rounds", type=int, default=40)
-    given = parser.parse_args()
-    policy = Policy(python=Path(given.python))
+    arguments = parser.parse_args()
+    policy = Policy(python=Path(arguments.python))
     async with (
         open_sandbox(policy) as box,
         open_sandbox(policy) as checker,
@@ -127,11 +127,11 @@ async def main() -> None:
         async def command(*words: str) -> float:
             return await asyncio.to_thread(outside, *words, "-c", "print(1)")
 
-        taken = await in_turns(
-            given.rounds,
+        times = await in_turns(
+            arguments.rounds,
             {
-                "plain python3 -I -S": lambda: command(given.python, "-I", "-S"),
-                "plain python3": lambda: command(given.python),
+                "plain python3 -I -S": lambda: command(arguments.python, "-I", "-S"),
+                "plain python3": lambda: command(arguments.python),
                 "sandbox, warm (aim ≤ 5 ms, ≤ 0.8)": lambda: timed(box.run(PRINT)),
                 "sandbox, warm, fresh workspace": lambda: timed(box.run(PRINT, fresh=True)),
                 "one check, two sandboxes (aim 20)": lambda: timed(check(box, checker, assertions)),
@@ -144,17 +144,17 @@ async def main() -> None:
         system_rates = {count: await rate(system, count) for count in AT_ONCE}
         grown = await growth_mb(box)
         late = await timed(box.run(STUBBORN, limits=Limits(wall_s=2)))
-    plain = taken["plain python3 -I -S"]
+    plain = times["plain python3 -I -S"]
     print(f"{'':42} {'median':>8} {'min':>8} {'p90':>8} {'ratio':>8}   (ms; ratio to plain python3 -I -S)")
-    for name, samples in taken.items():
+    for name, samples in times.items():
         row(name, samples, plain)
     row("sandbox, open to first result (aim ≤ 100)", [await first(policy) for _ in range(10)], plain)
     if importlib.util.find_spec("numpy"):
-        ours = Policy(python=Path(sys.executable))
-        row("import numpy", await with_numpy(ours, 10), plain)
-    for name, found in (("", rates), (f", {_SYSTEM}", system_rates)):
-        told = ", ".join(f"{value:.0f} with {count}" for count, value in found.items())
-        print(f"runs a second{name}: {told} in flight (aim ≥ 300)")
+        own_policy = Policy(python=Path(sys.executable))
+        row("import numpy", await with_numpy(own_policy, 10), plain)
+    for name, rates_by_count in (("", rates), (f", {_SYSTEM}", system_rates)):
+        summary = ", ".join(f"{value:.0f} with {count}" for count, value in rates_by_count.items())
+        print(f"runs a second{name}: {summary} in flight (aim ≥ 300)")
     print(f"growth of this process under endless output: {grown:.1f} MB (aim ≤ 20)")
     print(f"deadline of 2 s, SIGTERM ignored: {late / 1e3:.2f} s (aim ≤ 2.5)")
 

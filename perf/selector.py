@@ -80,22 +80,22 @@ def main() -> None:
     parser.add_argument("--peer", metavar="ENVIRONMENT")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--once", metavar="URL", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.once:
-        print(asyncio.run(ours(given.once)))
+    arguments = parser.parse_args()
+    if arguments.once:
+        print(asyncio.run(ours(arguments.once)))
         return
     commands = {"ours": [sys.executable, "-m", "perf.selector", "--once"]}
-    if given.peer:
-        commands["autogen"] = [f"{given.peer}/bin/python", "-c", AUTOGEN]
-    taken: dict[str, list[float]] = {name: [] for name in commands}
+    if arguments.peer:
+        commands["autogen"] = [f"{arguments.peer}/bin/python", "-c", AUTOGEN]
+    times: dict[str, list[float]] = {name: [] for name in commands}
     with instant_endpoint() as url:
-        for _ in range(given.rounds):
+        for _ in range(arguments.rounds):
             for name, command in commands.items():
                 done = subprocess.run([*command, f"{url}/pick/v1"], capture_output=True, text=True)
                 if done.returncode:
                     raise SystemExit(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
-                taken[name].append(float(done.stdout.split()[-1]))
-    for name, seconds in taken.items():
+                times[name].append(float(done.stdout.split()[-1]))
+    for name, seconds in times.items():
         print(f"{name:8} {statistics.median(seconds):.3f} s")
 
 

@@ -30,7 +30,7 @@ async def commands(box: Sandbox, rounds: int) -> None:
         return outside("true")
 
     async with box.session(fresh=True) as session:
-        taken = await in_turns(
+        times = await in_turns(
             rounds,
             {
                 'subprocess.run(["true"])': subprocess,
@@ -40,8 +40,8 @@ async def commands(box: Sandbox, rounds: int) -> None:
                 "a session opens": lambda: opening(box),
             },
         )
-    for name, samples in taken.items():
-        row(name, samples, taken['subprocess.run(["true"])'])
+    for name, samples in times.items():
+        row(name, samples, times['subprocess.run(["true"])'])
 
 
 async def trees(number: int, without: frozenset[str]) -> None:
@@ -66,11 +66,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--files", type=int, nargs="*", default=[1000, 50_000])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{'milliseconds':42} {'median':>8} {'least':>8} {'p90':>8} {'ratio':>8}")
     async with open_sandbox(session_policy()) as box:
-        await commands(box, given.rounds)
-    for number in given.files:
+        await commands(box, arguments.rounds)
+    for number in arguments.files:
         for without in (frozenset({"layer"}), frozenset[str]()):
             await trees(number, without)
 

@@ -71,10 +71,10 @@ async def _bare(client: openai.AsyncOpenAI) -> None:
         calls = [call async for piece in stream for c in piece.choices for call in c.delta.tool_calls or ()]
         if not calls:
             return
-        named = [
+        schemas = [
             {"id": c.id, "type": "function", "function": c.function.model_dump()} for c in calls if c.function
         ]
-        messages.append({"role": "assistant", "content": "", "tool_calls": named})
+        messages.append({"role": "assistant", "content": "", "tool_calls": schemas})
         for call in calls:
             assert call.function is not None
             result = _add(**json.loads(call.function.arguments or "{}"))

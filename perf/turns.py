@@ -59,11 +59,11 @@ async def _beside(
     """Median seconds of both, taken in turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(turns + WARM_UP):
-        for turn, taken in zip((bare, ours), times, strict=True):
+        for turn, times_of_turn in zip((bare, ours), times, strict=True):
             began = time.perf_counter()
             await turn()
-            taken.append(time.perf_counter() - began)
-    first, second = (statistics.median(taken[WARM_UP:]) for taken in times)
+            times_of_turn.append(time.perf_counter() - began)
+    first, second = (statistics.median(times_of_turn[WARM_UP:]) for times_of_turn in times)
     return first, second
 
 
@@ -92,8 +92,8 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
     bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
 
     async def turn() -> None:
-        asked = Turn("coder", journal=journal, model=model, bench=bench)
-        text = await asked.ask(ASKED, sampling=SAMPLING)
+        new_turn = Turn("coder", journal=journal, model=model, bench=bench)
+        text = await new_turn.ask(ASKED, sampling=SAMPLING)
         await journal.append(Spoken(message=CodeMessage(author="coder", text=text)))
 
     return turn
@@ -117,14 +117,14 @@ def main() -> None:
 
 def _sync_s(folder: Path, *, times: int = 50, size: int = 12 << 10) -> float:
     """Median seconds that the disk takes to have as much as an append writes."""
-    taken = []
+    seconds = []
     with (folder / "synced").open("wb", buffering=0) as file:
         for _ in range(times):
             file.write(bytes(size))
             began = time.perf_counter()
             os.fdatasync(file.fileno())
-            taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 if __name__ == "__main__":

@@ -48,15 +48,15 @@ def compare(name: str, once: Callable[[], Took], *, rounds: int, aim: str) -> No
         IMPORT: lambda: timed([sys.executable, "-c", "import openai"]),
         BARE: lambda: timed([sys.executable, "-c", "pass"]),
     }
-    taken: dict[str, list[Took]] = {kind: [] for kind in kinds}
+    runs: dict[str, list[Took]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind, one in kinds.items():
-            taken[kind].append(one())
-    for kind, all_of_it in taken.items():
+            runs[kind].append(one())
+    for kind, all_of_it in runs.items():
         least = min(took.seconds for took in all_of_it)
         wall, cpu = _medians(all_of_it)
         print(f"{kind:16} {wall:6.3f} s, {least:.3f} s at least, {cpu:.3f} s of CPU; medians of {rounds}")
-    (wall, cpu), (import_wall, import_cpu) = _medians(taken[name]), _medians(taken[IMPORT])
+    (wall, cpu), (import_wall, import_cpu) = _medians(runs[name]), _medians(runs[IMPORT])
     print(f"ratio to {IMPORT}: {wall / import_wall:.2f}, of CPU {cpu / import_cpu:.2f} (aim {aim})")
 
 
@@ -67,14 +67,14 @@ def timed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Took:
         SystemExit: it failed; what it printed is in it.
     """
     become_subreaper()
-    ours, before = set(children_of(os.getpid())), _cpu_s_of_children()
+    earlier_children, before = set(children_of(os.getpid())), _cpu_s_of_children()
     with tempfile.TemporaryFile() as printed:
         began = time.perf_counter()
         process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed)
         process.wait()
         seconds = time.perf_counter() - began
-        while left := set(children_of(os.getpid())) - ours:
-            for orphan in left:
+        while children := set(children_of(os.getpid())) - earlier_children:
+            for orphan in children:
                 os.waitpid(orphan, 0)
         if process.returncode != 0:
             printed.seek(0)

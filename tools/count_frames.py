@@ -88,9 +88,9 @@ async def functions_to_bash() -> Stack:
             sys.setprofile(None)
             asyncio.get_running_loop().set_task_factory(None)
     prefix = f"{ROOT}/"
-    ours = [(path.removeprefix(prefix), function) for path, function in reversed(profiler.stack)]
-    ours = [entry for entry in ours if entry[0].startswith("coder/")]
-    return ours[ours.index(("coder/engine/agent.py", "solve")) + 1 :]
+    frames = [(path.removeprefix(prefix), function) for path, function in reversed(profiler.stack)]
+    frames = [entry for entry in frames if entry[0].startswith("coder/")]
+    return frames[frames.index(("coder/engine/agent.py", "solve")) + 1 :]
 
 
 def main() -> None:

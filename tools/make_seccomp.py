@@ -50,8 +50,8 @@ def numbers(names: list[str], architecture: str) -> dict[str, int]:
     """Number of each call on an architecture; calls that it lacks are left out."""
     library = ctypes.CDLL("libseccomp.so.2")
     token = ctypes.c_uint32(AUDIT_ARCH[architecture])
-    found = {name: library.seccomp_syscall_resolve_name_arch(token, name.encode()) for name in names}
-    return {name: number for name, number in found.items() if number >= 0}
+    number_by_name = {name: library.seccomp_syscall_resolve_name_arch(token, name.encode()) for name in names}
+    return {name: number for name, number in number_by_name.items() if number >= 0}
 
 
 def returns(value: int) -> Instruction:

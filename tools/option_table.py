@@ -18,9 +18,9 @@ def lines() -> Iterator[str]:
     """The list: a line for each option that a file or a variable can set."""
     for name in KEYS:
         option = OPTIONS[name]
-        shown = option.help.removesuffix(" Repeatable.")
+        help_text = option.help.removesuffix(" Repeatable.")
         default = f" ({option.defaults})" if option.defaults else ""
-        yield f"- `{name}`{' ↓' * option.is_lowerable} {value_of(name, option)}{default}: {shown}"
+        yield f"- `{name}`{' ↓' * option.is_lowerable} {value_of(name, option)}{default}: {help_text}"
 
 
 def value_of(name: str, option: Option) -> str:
@@ -28,8 +28,8 @@ def value_of(name: str, option: Option) -> str:
     if "|" in option.help:
         return str(option.metavar)
     if words := words_of((Settings.model_fields | Budget.model_fields)[name].annotation):
-        shown = ", ".join(words)
-        return f"some of {shown}" if option.kind is Words else shown
+        values = ", ".join(words)
+        return f"some of {values}" if option.kind is Words else values
     if option.kind is Choice:
         return "true, false"
     bounds = [

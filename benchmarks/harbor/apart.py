@@ -192,10 +192,10 @@ class _Judging:
 
 def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[_Changes, bool]]:
     """Return wider choices of changes, and whether each has all: first without deciding changes, then all."""
-    left = {change.path for change in parts.deciding}
+    deciding_paths = {change.path for change in parts.deciding}
     kept = {change.path for change in (*parts.work, *parts.harmless)}
     without = [change for change in changes.items if change.path in kept]
-    every = [change for change in changes.items if change.path in kept | left]
+    every = [change for change in changes.items if change.path in kept | deciding_paths]
     if not parts.deciding:
         return [(every, True)]
     return [(without, False), (every, True)] if parts.harmless else [(every, True)]
@@ -203,15 +203,15 @@ def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[_Chan
 
 def _weigh(judged: Judged, *, needs_deciding: bool, is_usual: bool) -> Judged:
     update: dict[str, object] = {"needs_deciding": needs_deciding}
-    named = [str(item) for item in judged.outside if item.role]
+    decisive_items = [str(item) for item in judged.outside if item.role]
     if needs_deciding and not is_usual:
         update["outcome"] = "suspicious"
         update["detail"] = (
             "it passed only with changes that decide how the tests' own programs run, and the task's own "
-            f"solution needs none: {', '.join(named[:8])}"
+            f"solution needs none: {', '.join(decisive_items[:8])}"
         )
     elif needs_deciding:
-        update["detail"] = f"changes that decide how programs run: {', '.join(named[:8])}"
+        update["detail"] = f"changes that decide how programs run: {', '.join(decisive_items[:8])}"
     return judged.model_copy(update=update)
 
 

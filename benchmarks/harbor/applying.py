@@ -43,8 +43,8 @@ async def begin_changes(
         await _empty(container, changes.emptied)
     deleted = [change.path for change in chosen if change.kind == "deleted"]
     await _remove(container, [*dict.fromkeys([*more_removed, *deleted])])
-    wanted = {*changes.unchanged, *(change.path for change in chosen if change.kind != "deleted")}
-    return [partial(_copy_entries, changes.archive, wanted)] if wanted else []
+    paths = {*changes.unchanged, *(change.path for change in chosen if change.kind != "deleted")}
+    return [partial(_copy_entries, changes.archive, paths)] if paths else []
 
 
 async def _remove(container: HarborContainer, paths: Sequence[str]) -> None:
@@ -72,14 +72,14 @@ def read_files(changes: ContainerChanges, paths: Iterable[str], *, max_bytes: in
 def _copy_entries(source: IO[bytes], wanted: set[str], archive: tarfile.TarFile) -> None:
     """Copy entries of an archive; a link to a file that isn't wanted becomes a copy of the file."""
     source.seek(0)
-    with tarfile.open(fileobj=source, mode="r:") as taken:
-        for entry in taken:
+    with tarfile.open(fileobj=source, mode="r:") as source_archive:
+        for entry in source_archive:
             if f"/{entry.name}" not in wanted:
                 continue
             if entry.islnk() and f"/{entry.linkname}" not in wanted:
-                linked = taken.getmember(entry.linkname)
+                linked = source_archive.getmember(entry.linkname)
                 copied = copy(linked)
                 copied.name, copied.pax_headers = entry.name, without_names(linked.pax_headers)
-                archive.addfile(copied, taken.extractfile(linked))
+                archive.addfile(copied, source_archive.extractfile(linked))
             else:
-                archive.addfile(entry, taken.extractfile(entry) if entry.isreg() else None)
+                archive.addfile(entry, source_archive.extractfile(entry) if entry.isreg() else None)

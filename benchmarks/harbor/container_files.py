@@ -99,15 +99,15 @@ class ContainerFiles:
         def read(stream: IO[bytes]) -> bool:
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as source, suppress(SampleEnded):
                 has_links = False
-                for path, entry in entries_of(source, "/", wanted.__contains__, is_sample=True):
+                for path, entry in entries_of(source, "/", names_by_path.__contains__, is_sample=True):
                     has_links |= entry.islnk()  # by itself, it has a content
-                    if (end := _end_of(source, entry, limits[wanted[path]])) is not None:
-                        ends[wanted[path]] = end
+                    if (end := _end_of(source, entry, limits[names_by_path[path]])) is not None:
+                        ends[names_by_path[path]] = end
                 return not has_links
             return False
 
         # With a dot, a link to a folder is followed, as it is in the path of a file.
-        wanted = {f"/{name}": name for name in limits}
+        names_by_path = {f"/{name}": name for name in limits}
         if await self.with_archive(f"{folder}/.", read) is False:
             for name in limits.keys() - ends.keys():
                 if (end := await self.read_file(f"{folder}/{name}", max_bytes=limits[name])) is not None:
@@ -119,17 +119,17 @@ class ContainerFiles:
 
         A folder is read together with the paths below it.
         """
-        wanted, entries = {*paths}, dict[str, File]()
+        remaining_paths, entries = {*paths}, dict[str, File]()
 
         def read(stream: IO[bytes], parent: str, only_first: bool) -> None:
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as source, suppress(SampleEnded):
                 for path, entry in entries_of(
-                    source, parent, wanted.__contains__, only_first=only_first, is_sample=True
+                    source, parent, remaining_paths.__contains__, only_first=only_first, is_sample=True
                 ):
                     if not entry.islnk():  # by itself, it has a content
                         entries[path] = file_of(source, entry, max_bytes=max_bytes)
 
-        for path, has_others in in_folders(wanted):
+        for path, has_others in in_folders(remaining_paths):
             if path not in entries:
                 parent = posixpath.dirname(path)
                 await self.with_archive(path, partial(read, parent=parent, only_first=not has_others))

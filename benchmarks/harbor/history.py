@@ -56,10 +56,10 @@ async def find_in_history(
     Raises:
         SandboxBroken: the engine failed.
     """
-    wanted = [change.path for change in changes.items if change.path in paths and change.type == "file"][
+    file_paths = [change.path for change in changes.items if change.path in paths and change.type == "file"][
         :MAX_FILES
     ]
-    files = await asyncio.to_thread(read_files, changes, wanted, max_bytes=MAX_BYTES)
+    files = await asyncio.to_thread(read_files, changes, file_paths, max_bytes=MAX_BYTES)
     image = await container.read_entries(files, max_bytes=MAX_BYTES)
     revealed = []
     for path, (_, content) in files.items():

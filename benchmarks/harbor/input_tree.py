@@ -31,7 +31,7 @@ def read_task_text(path: Path, root: Path) -> str:
 
 def check_tree(top: Path, root: Path) -> None:
     """Refuse special files, links out of the task's folder and too many entries. Raises UsageError."""
-    pending, seen = [top], set[Path]()
+    pending, visited_paths = [top], set[Path]()
     entries = 0
     while pending:
         path = pending.pop()
@@ -39,9 +39,9 @@ def check_tree(top: Path, root: Path) -> None:
         if entries > MAX_ENTRIES:
             raise UsageError(f"{top} holds more than {MAX_ENTRIES:,} files.")
         resolved = check_entry(path, root)
-        if resolved in seen or not resolved.is_dir():
+        if resolved in visited_paths or not resolved.is_dir():
             continue
-        seen.add(resolved)  # a folder that links lead to is walked once
+        visited_paths.add(resolved)  # a folder that links lead to is walked once
         try:
             pending.extend(resolved.iterdir())
         except OSError as cause:

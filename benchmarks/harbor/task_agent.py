@@ -45,14 +45,14 @@ async def start_agent(container: HarborContainer, policy: Policy, user: str | No
     """
 
     def begin(api: "APIClient") -> "socket.socket":
-        made = api.exec_create(
+        process = api.exec_create(
             container.name,
             ["python3", "-I", "-S", "-c", BOOT],
             stdin=True,
             user=user or "",
             workdir=container.workdir,
         )
-        return plain_socket(api.exec_start(made["Id"], socket=True))
+        return plain_socket(api.exec_start(process["Id"], socket=True))
 
     connection = await container.while_running("start an agent", begin)
     assert connection is not None

@@ -98,8 +98,8 @@ async def _own_files(
 def _of_answer(
     changes: ContainerChanges, chosen: Sequence[ChangedPath], paths: AbstractSet[str]
 ) -> dict[str, File]:
-    wanted = [change.path for change in chosen if change.type == "file" and change.path in paths]
-    return read_files(changes, wanted[:MOST_FILES], max_bytes=MAX_BYTES)
+    file_paths = [change.path for change in chosen if change.type == "file" and change.path in paths]
+    return read_files(changes, file_paths[:MOST_FILES], max_bytes=MAX_BYTES)
 
 
 def _spoiled(files: Mapping[str, File]) -> dict[str, tuple[tarfile.TarInfo, bytes]]:

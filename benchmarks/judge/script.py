@@ -63,12 +63,12 @@ def _lines(text: str, case: ScriptCase) -> list[str]:
 
 def are_equal_numbers(actual: str, expected: str) -> bool:
     """Whether two lines are equal, or are lists of equal numbers, as in LiveCodeBench."""
-    wanted = expected.split()
-    words = actual.split(maxsplit=len(wanted))  # no more: an answer can print millions
+    expected_words = expected.split()
+    words = actual.split(maxsplit=len(expected_words))  # no more: an answer can print millions
     try:
         return actual == expected or (
-            len(words) == len(wanted)
-            and all(Decimal(a) == Decimal(b) for a, b in zip(words, wanted, strict=True))
+            len(words) == len(expected_words)
+            and all(Decimal(a) == Decimal(b) for a, b in zip(words, expected_words, strict=True))
         )
     except DecimalException:  # words, or a signaling NaN
         return False

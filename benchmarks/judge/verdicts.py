@@ -58,12 +58,12 @@ class DraftVerdict:
 
     def verdict(self, case: str, sample: int, strength: Strength, *, apart: bool) -> Verdict:
         """Return the verdict on a sample of a case: at most `weaker` if its sandboxes aren't kept apart."""
-        found = self.strength or strength
+        reached_strength = self.strength or strength
         return Verdict(
             id=case,
             sample=sample,
             verdict=self.outcome,
-            strength=found if apart or found == "weak" else "weaker",
+            strength=reached_strength if apart or reached_strength == "weak" else "weaker",
             detail=one_line(self.detail, width=MAX_DETAIL),
             output=self.output,
             base=self.base,

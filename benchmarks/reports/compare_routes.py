@@ -68,11 +68,11 @@ class SuiteRows:
     def trend(self) -> list[tuple[float, float, str]]:
         """Position of each score in the plot, in pixels from the left and the top, and its label."""
         scores = [(row, row.report.pass_at.get("1")) for row in self.rows]
-        shown = [(row, score) for row, score in scores if score is not None]
-        step = _WIDTH / max(1, len(shown) - 1)
+        scored_rows = [(row, score) for row, score in scores if score is not None]
+        step = _WIDTH / max(1, len(scored_rows) - 1)
         return [
             (round(number * step, 1), round((1 - score) * _HEIGHT, 1), f"{row.name}: {row.score}, {row.cost}")
-            for number, (row, score) in enumerate(shown)
+            for number, (row, score) in enumerate(scored_rows)
         ]
 
 

@@ -125,7 +125,7 @@ def _trace(events: Sequence[Event], clean: _Cleaner) -> Iterable[TranscriptEntry
         entry = transcripts.setdefault(event.run, Transcript()).entry(event)
         if entry is None:
             continue
-        shown = TranscriptEntry(
+        transcript_entry = TranscriptEntry(
             entry.seq,
             entry.type,
             clean.text(entry.heading, longest=MAX_PART),
@@ -134,8 +134,10 @@ def _trace(events: Sequence[Event], clean: _Cleaner) -> Iterable[TranscriptEntry
                 for part in entry.parts
             ),
         )
-        characters_left -= len(shown.heading) + sum(len(part.text) for part in shown.parts)
+        characters_left -= len(transcript_entry.heading) + sum(
+            len(part.text) for part in transcript_entry.parts
+        )
         if characters_left < 0:
             yield TranscriptEntry(event.seq, "", f"… {len(events) - number:,} more events aren't shown")
             return
-        yield shown
+        yield transcript_entry

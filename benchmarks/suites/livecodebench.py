@@ -57,8 +57,8 @@ _TESTS = TypeAdapter(tuple[_Test, ...])
 
 def livecodebench_case(record: Record, where: str) -> FunctionCase | ScriptCase:
     """Make the case of one record. Raises UsageError if the record is invalid."""
-    shown = _read_tests(_json(record, "public_test_cases", where), where)
-    tests = shown + _read_tests(_private_tests(record, where), where)
+    public_tests = _read_tests(_json(record, "public_test_cases", where), where)
+    tests = public_tests + _read_tests(_private_tests(record, where), where)
     if len({test.testtype for test in tests}) != 1:
         raise UsageError(f"{where}: the tests of a case have to be all of stdin, or all functional.")
     content, difficulty = record.get("question_content"), record.get("difficulty")
@@ -74,7 +74,7 @@ def livecodebench_case(record: Record, where: str) -> FunctionCase | ScriptCase:
             prompt=content + _SCRIPT,
             timeout_s=TIMEOUT_S,
             runs=runs,
-            visible=runs[: len(shown)],
+            visible=runs[: len(public_tests)],
             compare="numbers",
         )
     name = _method_name(record, where)
@@ -88,7 +88,9 @@ def livecodebench_case(record: Record, where: str) -> FunctionCase | ScriptCase:
         entry_point="Solution",
         test=f"{_PLAIN}\n\ndef check(candidate):\n    method = candidate().{name}\n{lines}\n",
         timeout_s=min(TIMEOUT_S * len(tests), _MOST_S),
-        visible=[f"assert Solution().{name}({call}) == {output}" for call, output in calls[: len(shown)]],
+        visible=[
+            f"assert Solution().{name}({call}) == {output}" for call, output in calls[: len(public_tests)]
+        ],
         stateful=True,  # one object takes all calls
     )
 

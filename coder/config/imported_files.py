@@ -19,13 +19,13 @@ def imported_files(files: Iterable[Path], root: Path) -> set[Path]:
     are computed at run time aren't found.
     """
     start = {file.resolve() for file in files}
-    pending, seen = [*start], set(start)
-    while pending and len(seen) <= MAX_FILES + len(start):
+    pending, known_paths = [*start], set(start)
+    while pending and len(known_paths) <= MAX_FILES + len(start):
         for path in _imports(pending.pop(), root.resolve()):
-            if path not in seen:
-                seen.add(path)
+            if path not in known_paths:
+                known_paths.add(path)
                 pending.append(path)
-    return seen - start
+    return known_paths - start
 
 
 def _imports(file: Path, root: Path) -> Iterator[Path]:

@@ -139,8 +139,8 @@ def _servers_of_files(
         return (), ()
     from coder.config.mcp_files import servers_of_files  # imported late: few users and repositories have one
 
-    taken = [server.name for server in servers]
-    return servers_of_files(folder.resolve() if folder is not None else None, taken=taken)
+    server_names = [server.name for server in servers]
+    return servers_of_files(folder.resolve() if folder is not None else None, taken=server_names)
 
 
 def _take_models(values: dict[str, object], user_file: Path) -> UserModels:

@@ -93,13 +93,13 @@ def read_servers(
     own_variables = {"CLAUDE_PLUGIN_ROOT": str(root)} if root is not None else {}
     environ = {**environ, **own_variables}
     try:
-        named = _File.model_validate(read_json(content.decode())).servers
+        entries = _File.model_validate(read_json(content.decode())).servers
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{source} is ignored: {reason}") from error
     servers: list[GivenServer] = []
     notes = []
-    for name, server in named.items():
+    for name, server in entries.items():
         names = [*taken, *(each.name for each in servers)]
         if server.type not in ("", "stdio", "http"):
             notes.append(f"{source}: the server {name!r} is ignored: only stdio and http are supported")

@@ -33,8 +33,8 @@ def notes_of_user() -> dict[str, str]:
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} isn't UTF-8.") from error
         if text and text not in notes.values():  # one may be a link to another
-            shown = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-            notes[shown] = text
+            short_path = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+            notes[short_path] = text
     return notes
 
 

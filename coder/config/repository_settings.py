@@ -40,9 +40,9 @@ def rules_of_repository(folder: Path) -> tuple[Rules, list[str]]:
         rules += rules_in(path, rows)
         if refused:
             more = f", and {len(refused) - _SHOWN_ROWS} more" if len(refused) > _SHOWN_ROWS else ""
-            shown = ", ".join(one_line(row, width=80) for row in refused[:_SHOWN_ROWS])
+            refused_rows = ", ".join(one_line(row, width=80) for row in refused[:_SHOWN_ROWS])
             notes.append(
-                f"{path}: a repository can't allow anything, so these rules are ignored: {shown}{more}"
+                f"{path}: a repository can't allow anything, so these rules are ignored: {refused_rows}{more}"
             )
     return rules, notes
 

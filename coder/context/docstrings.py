@@ -17,18 +17,18 @@ def without_docstrings(lines: Sequence[str], first: int, last: int) -> str:
         first: number of the first line, from 1.
         last: number of the last line.
     """
-    shown: list[str] = []
+    kept_lines: list[str] = []
     number = first
     while number <= last:
         line = lines[number - 1]
-        shown.append(line)
+        kept_lines.append(line)
         end = docstring_end(lines, number)
         if end is not None and end - number + 1 >= _MIN_LINES:
             indent = line[: len(line) - len(line.lstrip())]
-            shown.append(f"{indent}… (docstring to line {end} left out)")
+            kept_lines.append(f"{indent}… (docstring to line {end} left out)")
             number = end
         number += 1
-    return "\n".join(shown)
+    return "\n".join(kept_lines)
 
 
 def is_in_docstring(lines: Sequence[str], line: int) -> bool:

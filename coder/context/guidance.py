@@ -44,14 +44,14 @@ def _with_imports(path: str, texts: Mapping[str, str], *, without: Iterable[str]
         without: files that are shown anyway.
     """
     text = texts.get(path, "").strip()
-    pending, seen, parts = [(path, text)], {path, *without}, [text]
+    pending, known_paths, parts = [(path, text)], {path, *without}, [text]
     while pending:
         origin, text = pending.pop(0)
         for name in _IMPORT.findall(_CODE.sub("", text)):
             imported = posixpath.normpath(posixpath.join(posixpath.dirname(origin), name.rstrip(".")))
-            if imported in seen or imported not in texts or len(parts) > _MAX_IMPORTS:
+            if imported in known_paths or imported not in texts or len(parts) > _MAX_IMPORTS:
                 continue
-            seen.add(imported)
+            known_paths.add(imported)
             pending.append((imported, texts[imported].strip()))
             parts.append(f"[{imported}:]\n{texts[imported].strip()}")
     return "\n\n".join(parts)

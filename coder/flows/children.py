@@ -145,8 +145,8 @@ class Children:
     async def _answered(self, child: str, run: Run, options: Options) -> Run:
         """Ask the questions that a run waits with, and return its end. Raises RunFailed."""
         while run.status == "waiting":
-            identity, asked = open_question(await state_of(self._log, child))
-            question = Question(**asked.model_dump(exclude={"id"}))
+            identity, pending_question = open_question(await state_of(self._log, child))
+            question = Question(**pending_question.model_dump(exclude={"id"}))
             answer = await self._steps.ask(question, f"{child} {identity}")
             run = await resume(child, answer=answer, **options)
         if run.status == "error":

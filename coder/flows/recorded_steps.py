@@ -74,9 +74,9 @@ class RecordedSteps:
             if recorded.status == "failed" and recorded.error is not None:
                 raise self._failure(step, recorded.error)
             if recorded.status == "started" and step.effect:
-                given = await self._decide_about(step, recorded, accepts)
-                if given is not None:
-                    return given.value
+                decision = await self._decide_about(step, recorded, accepts)
+                if decision is not None:
+                    return decision.value
         await self.journal.append(step)
         began = time.monotonic()
         try:

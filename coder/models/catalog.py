@@ -146,9 +146,9 @@ class Catalog(BaseModel, frozen=True):
     def rows(self, table: Iterable[Provider]) -> Iterator[tuple[Provider, str, Listed]]:
         """Yield provider, model name and details of each model that can be called."""
         rows = list(table)
-        known = {row.catalog or row.name: row for row in rows}
+        rows_by_name = {row.catalog or row.name: row for row in rows}
         for name, listed in self.providers.items():
-            provider = known.get(name) or self.provider(name, rows)
+            provider = rows_by_name.get(name) or self.provider(name, rows)
             if provider is not None:
                 yield from ((provider, model, listed.listed(model)) for model in listed.models)
 

@@ -152,8 +152,8 @@ def check_backend(name: str, flags: Mapping[str, object]) -> None:
         from sandbox.supervisor.surroundings import is_container
 
         warnings.simplefilter("ignore", BareHostWarning)  # printed below in our own words
-        said = _CONTAINER_WARNING if is_container(os.environ) else WARNING
-        print(f"warning: {said}", file=sys.stderr)
+        warning = _CONTAINER_WARNING if is_container(os.environ) else WARNING
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:

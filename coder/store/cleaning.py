@@ -53,15 +53,15 @@ class Checked(NamedTuple):
 
 def references(rows: StoredRows) -> dict[str, Reference]:
     """Return the first reference to each blob, by the blob's name. Raises LogDamaged if one can't be read."""
-    found: dict[str, Reference] = {}
+    references_by_name: dict[str, Reference] = {}
     for run, seq, places in rows.references():
         try:
             names = names_in(places)
         except ValueError as error:
             raise LogDamaged(f"Event {seq} of {run} has places of blobs that can't be read.") from error
         for name in names:
-            found.setdefault(name, Reference(run, seq))
-    return found
+            references_by_name.setdefault(name, Reference(run, seq))
+    return references_by_name
 
 
 def check(store: Store) -> Checked:

@@ -92,8 +92,8 @@ class ObjectBlobs:
 
     def entries(self) -> Iterator[BlobInfo]:
         """List all blobs; other objects are skipped."""
-        found = self._call(methodcaller("find", self._root, detail=True), self._retry_s)
-        for path, info in found.items():
+        details = self._call(methodcaller("find", self._root, detail=True), self._retry_s)
+        for path, info in details.items():
             name = path.removeprefix(f"{self._root}/")
             if is_blob_name(name):
                 yield BlobInfo(name, info["size"], info["LastModified"].timestamp())

@@ -199,12 +199,12 @@ def _is_check(command: str) -> bool:
 def _signature(baseline: BaselineTaken) -> tuple[frozenset[str], str]:
     """Return the names of the failing tests, and the first failure's exception with its message."""
     failing = frozenset(test.name for test in baseline.tests if not test.passed)
-    found = _ERROR.search(baseline.first.message) if baseline.first is not None else None
-    return failing, one_line(found[0], width=2 * _NAME_WIDTH) if found else ""
+    match = _ERROR.search(baseline.first.message) if baseline.first is not None else None
+    return failing, one_line(match[0], width=2 * _NAME_WIDTH) if match else ""
 
 
 def _join(names: Collection[str]) -> str:
     """Return some names as one line of limited length."""
-    shown = [one_line(name, width=_NAME_WIDTH) for name in list(names)[:_MAX_NAMES]]
+    short_names = [one_line(name, width=_NAME_WIDTH) for name in list(names)[:_MAX_NAMES]]
     rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return f"{', '.join(shown)}{rest}"
+    return f"{', '.join(short_names)}{rest}"

@@ -57,12 +57,16 @@ def what_is_undone(state: State, rows: Sequence[FileUndone], steps: Sequence[int
     def message(step: int) -> str:
         return f"“{one_line(_state_of_step(state, step).task.prompt, width=_SHOWN_MESSAGE)}”"
 
-    left = [row.path for row in rows if row.left]
+    remaining_paths = [row.path for row in rows if row.left]
     total = count_of(len(rows), "file")
-    count = f"{len(rows) - len(left)} of {total}" if left else total
+    count = f"{len(rows) - len(remaining_paths)} of {total}" if remaining_paths else total
     text = f"{count} of {message(steps[0])} put back"
-    text += f", not {join_names(left)}" if left else ""
-    return f"{text}; /undo again takes back {message(steps[1])}" if len(steps) > 1 and not left else text
+    text += f", not {join_names(remaining_paths)}" if remaining_paths else ""
+    return (
+        f"{text}; /undo again takes back {message(steps[1])}"
+        if len(steps) > 1 and not remaining_paths
+        else text
+    )
 
 
 def left_to_undo(state: State) -> list[int]:

@@ -11,8 +11,8 @@ _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_PART}[ \t]*+\.[ \t]*+){{{MOST_P
 
 def parse_toml(text: str) -> dict[str, object]:
     """Parse TOML. Raises ValueError if it isn't TOML, is nested too deeply, or may have too long a key."""
-    if (found := _LONG_KEY.search(text)) is not None:
-        line = text.count("\n", 0, found.start()) + 1
+    if (long_key := _LONG_KEY.search(text)) is not None:
+        line = text.count("\n", 0, long_key.start()) + 1
         raise tomllib.TOMLDecodeError(f"A key has more than {MOST_PARTS} parts (at line {line}, column 1)")
     try:
         return tomllib.loads(text)

@@ -82,8 +82,8 @@ class KeptEnvironment:
         if bench is not None and _without_file_limits(bench.requested_policy) == _without_file_limits(
             policy_for(task, settings, files)[0]
         ):
-            shown = shown_files(task.workspace, settings.show)
-            bench.redactor = redactor_for(files, shown, bench.secrets)
+            shown_paths = shown_files(task.workspace, settings.show)
+            bench.redactor = redactor_for(files, shown_paths, bench.secrets)
             if self._checked_command != task.test_command:
                 await prepare(bench, task, files, target=target)
         else:

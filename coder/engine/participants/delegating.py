@@ -174,7 +174,9 @@ class Delegating:
         if isinstance(reply, ReplyMessage):
             text = _RESULT.format(name=subagent.name, text=reply.text.strip() or "(nothing)")
         else:
-            words = next((said.content for said in reversed(messages) if said.role == "assistant"), "")
+            words = next(
+                (message.content for message in reversed(messages) if message.role == "assistant"), ""
+            )
             text = _ENDED.format(name=subagent.name, reason=stopped.reason, text=words.strip() or "(none)")
         text = shortened(self._turn.bench.redactor.redact(terminal_text(text)))
         if not subagent.writes:

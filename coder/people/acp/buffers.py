@@ -86,5 +86,5 @@ class Buffers:
         file = current_file(self._root, path)
         if file is None or file.text is None or len(file.text) > _MAX_SHOWN:
             return None
-        held = as_saved(self._held[path], file.text) if path in self._held else None
-        return held.decode() if held is not None else file.text
+        buffer = as_saved(self._held[path], file.text) if path in self._held else None
+        return buffer.decode() if buffer is not None else file.text

@@ -239,13 +239,13 @@ async def open_editor_session(
             state = await state_of(log, run)
             if state.task.workspace is None or root_of(state.task) != folder:
                 raise UsageError(f"{run} is not about {folder}.")
-            given = checked(flags, flag)
+            options = checked(flags, flag)
             task = state.task.model_copy(
                 update={"test_command": task.test_command or state.task.test_command}
             )
-            settings = changed_conversation(state, given, args, user_limits=loaded.config.names)
-            models = models_of_resume(given, state)
-            is_price_required = must_know_price(given, state)
+            settings = changed_conversation(state, options, args, user_limits=loaded.config.names)
+            models = models_of_resume(options, state)
+            is_price_required = must_know_price(options, state)
         opening = partial(open_models, note=watch.note, book=loaded.book, must_know_price=is_price_required)
         switchable = SwitchableModel(opening, models, settings)
         stack.push_async_callback(switchable.close)

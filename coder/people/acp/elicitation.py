@@ -52,5 +52,5 @@ def answer_in(content: dict[str, object], question: Question) -> str | None:
     words, choice = content.get(_WORDS), content.get(_CHOICE)
     if isinstance(words, str) and words.strip() and len(words) <= MAX_PROMPT:
         return words
-    shown = {printable(option): option for option in question.options}
-    return shown.get(choice) if isinstance(choice, str) else None
+    options_by_text = {printable(option): option for option in question.options}
+    return options_by_text.get(choice) if isinstance(choice, str) else None

@@ -180,7 +180,7 @@ class SessionWatch(Watch):
     async def _ask_about_host(self, address: str) -> str:
         self._question_count += 1
         call_id = f"question-{self._question_count}"
-        shown = ToolCallUpdate(
+        update = ToolCallUpdate(
             tool_call_id=call_id,
             title=one_line(f"A program wants to reach {address}", width=200),
             kind="fetch",
@@ -188,7 +188,7 @@ class SessionWatch(Watch):
         )
         await self.flush()
         response = await self._client.request_permission(
-            session_id=self.session_id, tool_call=shown, options=HOST_OPTIONS
+            session_id=self.session_id, tool_call=update, options=HOST_OPTIONS
         )
         chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else "no"
         self.send(update_tool_call(call_id, status="failed" if chosen == "no" else "completed"))
@@ -203,7 +203,7 @@ class SessionWatch(Watch):
         # The patch has what diffs of texts lack: modes, binary files, and characters that can't be seen.
         parts = [text, printable(question.note), visible(question.patch)]
         words = "\n\n".join(part for part in parts if part)
-        shown = ToolCallUpdate(
+        update = ToolCallUpdate(
             tool_call_id=call_id,
             title=one_line(text, width=200),
             kind="edit" if question.patch else "other",
@@ -211,7 +211,7 @@ class SessionWatch(Watch):
             content=[*([tool_content(text_block(words))] if words else []), *diffs],
         )
         response = await self._client.request_permission(
-            session_id=self.session_id, tool_call=shown, options=options_of(question)
+            session_id=self.session_id, tool_call=update, options=options_of(question)
         )
         chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else None
         decision = decision_of(question, chosen)

@@ -128,14 +128,14 @@ class SkillListing:
 def list_for_agents(folder: Path) -> SkillListing:
     """Return what a run about a folder may use. Raises UsageError if a user's file can't be read."""
     snapshot = take_snapshot(folder)
-    found = own_skills() + _of_folder(snapshot)
+    all_skills = own_skills() + _of_folder(snapshot)
     subagents = own_subagents() + _subagents_of_folder(snapshot)
     commands, refusals = _commands(folder)
     files, notes = approved_files.program_files(folder.resolve())
     plugins, plugin_refusals = _plugins(folder)
     refusals = [
         *plugin_refusals,
-        *found.refusals,
+        *all_skills.refusals,
         *subagents.refusals,
         *refusals,
         *(UnusableFile(*note.split(" is ignored: ", 1)) for note in notes),
@@ -150,7 +150,7 @@ def list_for_agents(folder: Path) -> SkillListing:
         ]
     hooks, broken = _hooks(snapshot)
     return SkillListing(
-        skills=found,
+        skills=all_skills,
         subagents=subagents,
         commands=commands,
         plugins=plugins,

@@ -123,9 +123,9 @@ def code(text: str) -> str:
 
 def block(text: str, language: str = "text") -> str:
     """Return a text as a code block that no line of the text can end."""
-    shown = visible(text.strip("\n"))
-    fence = "`" * max(3, _longest_ticks(shown) + 1)
-    return f"{fence}{language}\n{shown}\n{fence}"
+    printable_text = visible(text.strip("\n"))
+    fence = "`" * max(3, _longest_ticks(printable_text) + 1)
+    return f"{fence}{language}\n{printable_text}\n{fence}"
 
 
 def _longest_ticks(text: str) -> int:

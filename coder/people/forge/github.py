@@ -36,8 +36,10 @@ class GitHub:
 
     async def open_pull_request(self, branch: str) -> PullRequest | None:
         """Return the open pull request of a branch of the repository, or None."""
-        found = await self._api.get(f"{self._path}/pulls", state="open", head=f"{self._owner}:{branch}")
-        pulls = [self._pull_request(document) for document in found]
+        pull_requests = await self._api.get(
+            f"{self._path}/pulls", state="open", head=f"{self._owner}:{branch}"
+        )
+        pulls = [self._pull_request(document) for document in pull_requests]
         return next((pull for pull in pulls if pull.branch == branch), None)
 
     async def remarks(self, request: ForgeRequest) -> tuple[Remark, ...]:

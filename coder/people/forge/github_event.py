@@ -85,8 +85,8 @@ def github_request(name: str, document: bytes, trigger: Trigger) -> ForgeRequest
     )
     if (details := _details(name, event, subject, trigger)) is not None:
         return request.model_copy(update=details)
-    wanted = f"{trigger.phrase!r}" + (f" or the label {trigger.label!r}" if trigger.label else "")
-    raise NothingToDo(f"the event {name} ({event.action or 'no action'}) doesn't have {wanted}")
+    triggers = f"{trigger.phrase!r}" + (f" or the label {trigger.label!r}" if trigger.label else "")
+    raise NothingToDo(f"the event {name} ({event.action or 'no action'}) doesn't have {triggers}")
 
 
 def _details(name: str, event: _Event, subject: _Issue, trigger: Trigger) -> dict[str, object] | None:

@@ -77,33 +77,38 @@ def gitlab_request(document: bytes, trigger: Trigger) -> ForgeRequest:
         event = _Event.model_validate_json(document)
     except ValidationError as error:
         raise unreadable_event(error) from error
-    given, subject = event.object_attributes, event.merge_request or event.issue
+    attributes, subject = event.object_attributes, event.merge_request or event.issue
     request = ForgeRequest(
         repository=event.project.path_with_namespace,
         base=event.project.default_branch,
         actor=event.user.username,
         actor_id=event.user.id,
-        number=subject.iid if subject else given.iid or 0,
-        title=(subject.title if subject else given.title) or "",
-        text=(subject.description if subject else given.description) or "",
+        number=subject.iid if subject else attributes.iid or 0,
+        title=(subject.title if subject else attributes.title) or "",
+        text=(subject.description if subject else attributes.description) or "",
     )
     if event.object_kind == "issue" and _is_request(event, trigger):
         return request
-    if event.object_kind == "note" and subject and not given.system and trigger.is_in(given.note):
-        place = given.position or _Position()
+    if event.object_kind == "note" and subject and not attributes.system and trigger.is_in(attributes.note):
+        place = attributes.position or _Position()
         remark = Remark(
-            author=event.user.username, text=given.note or "", path=place.new_path, line=place.new_line
+            author=event.user.username, text=attributes.note or "", path=place.new_path, line=place.new_line
         )
         if event.merge_request is None:
             return request.model_copy(update={"remarks": (remark,)})
-        details = {"on_pull_request": True, "text": "", "remarks": (remark,), "thread": given.discussion_id}
+        details = {
+            "on_pull_request": True,
+            "text": "",
+            "remarks": (remark,),
+            "thread": attributes.discussion_id,
+        }
         return request.model_copy(update=details)
     raise NothingToDo(f"the event {event.object_kind} has neither {trigger.phrase!r} nor a new label")
 
 
 def _is_request(event: _Event, trigger: Trigger) -> bool:
-    given, labels = event.object_attributes, event.changes.labels
-    if given.action == "open" and trigger.is_in(given.title, given.description):
+    attributes, labels = event.object_attributes, event.changes.labels
+    if attributes.action == "open" and trigger.is_in(attributes.title, attributes.description):
         return True
     new_labels = {label.title for label in labels.current} - {label.title for label in labels.previous}
     return bool(trigger.label) and trigger.label in new_labels

@@ -97,9 +97,9 @@ class Handler:
 
     def _free_branch(self, number: int) -> str:
         first = f"{self.branch_prefix}issue-{number}"
-        taken = {*self._taken_branches(number)}
-        names = (first, *(f"{first}-{count}" for count in range(2, len(taken) + 3)))
-        return next(name for name in names if name not in taken)
+        branches = {*self._taken_branches(number)}
+        names = (first, *(f"{first}-{count}" for count in range(2, len(branches) + 3)))
+        return next(name for name in names if name not in branches)
 
     async def _prompt(self, request: ForgeRequest, number: int) -> str:
         is_known = request.number == number and bool(request.text or request.remarks)
@@ -110,12 +110,12 @@ class Handler:
         return prompt_of(request, issue=issue, remarks=remarks, instructions=self.instructions)
 
     async def _propose(self, request: ForgeRequest, run: Run, state: State, branch: str) -> Handled:
-        shown = evidence.evidence_of(run, state)
-        if run.status != "solved" or run.commit is None or not shown.shows_change:
-            await self.forge.answer(request, evidence.missing_of(run, state, shown))
+        change_evidence = evidence.evidence_of(run, state)
+        if run.status != "solved" or run.commit is None or not change_evidence.shows_change:
+            await self.forge.answer(request, evidence.missing_of(run, state, change_evidence))
             return Handled(_unproposed(run))
         await self._push(run, run.commit, branch, request.number)
-        body = evidence.proposal_of(run, state, shown, request.number)
+        body = evidence.proposal_of(run, state, change_evidence, request.number)
         try:
             url = await self.forge.propose(
                 title=evidence.title_of(request.title), body=body, branch=branch, base=request.base
@@ -127,12 +127,12 @@ class Handler:
     async def _revise(
         self, request: ForgeRequest, run: Run, state: State, pull: PullRequest, number: int
     ) -> Handled:
-        shown = evidence.evidence_of(run, state)
+        change_evidence = evidence.evidence_of(run, state)
         if run.commit is None or run.exit_code != 0:
-            await self.forge.answer(request, evidence.missing_of(run, state, shown))
+            await self.forge.answer(request, evidence.missing_of(run, state, change_evidence))
             return Handled(_unproposed(run), url=pull.url)
         commit = await self._push(run, run.commit, pull.branch, number)
-        await self.forge.answer(request, evidence.follow_up_of(run, state, shown, commit))
+        await self.forge.answer(request, evidence.follow_up_of(run, state, change_evidence, commit))
         return Handled(run, pull.branch, pull.url)
 
     async def _push(self, run: Run, commit: str, branch: str, number: int) -> str:

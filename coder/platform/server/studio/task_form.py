@@ -47,7 +47,7 @@ class TaskForm(Value):
 
     def new_run(self) -> NewRun:
         """Return the request that a program would send."""
-        asked: dict[Approved, bool] = {"plan": self.plan, "landing": self.landing, "tools": self.tools}
+        approvals: dict[Approved, bool] = {"plan": self.plan, "landing": self.landing, "tools": self.tools}
         limits = {"max_calls": self.max_calls, "max_cost": self.max_cost, "timeout": self.timeout}
         return NewRun(
             prompt=self.prompt,
@@ -56,7 +56,7 @@ class TaskForm(Value):
             model=self.model,
             team=self.team,
             limits=ChosenLimits.model_validate(limits),
-            approve=tuple(topic for topic, is_asked in asked.items() if is_asked),
+            approve=tuple(topic for topic, is_asked in approvals.items() if is_asked),
         )
 
 

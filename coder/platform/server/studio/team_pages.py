@@ -78,7 +78,7 @@ def add_team_pages(router: APIRouter) -> None:
     async def teams(caller: Reads, name: str = "") -> Response:
         loaded = load()
         may_edit = caller.client is None and "run" in caller.scopes
-        names, shown, problem, text = team_names(loaded), None, "", ""
+        names, shown_team, problem, text = team_names(loaded), None, "", ""
         if name and "run" not in caller.scopes:  # briefs are prompts of the operator's
             raise Problem(403, "The token may not see teams.", "It lacks the scope run.", "Ask the operator.")
         is_file = bool(TEAM_NAME.fullmatch(name)) and name not in loaded.teams
@@ -86,10 +86,10 @@ def add_team_pages(router: APIRouter) -> None:
             text = printable(read_named(file, limit=_MAX_BYTES).decode("utf-8", "replace"))
         if name in names:
             try:
-                shown = load_team(name, loaded, reads_paths=False)
+                shown_team = load_team(name, loaded, reads_paths=False)
             except UsageError as error:  # somebody has edited the file
                 problem = str(error)
-        team, stop = shown or (None, None)
+        team, stop = shown_team or (None, None)
         return page(
             "teams",
             name or "Teams",
