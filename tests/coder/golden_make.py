@@ -101,8 +101,8 @@ def made() -> Iterator[tuple[str, list[Event]]]:
 
 def ended(endpoint: FaultyEndpoint, words: list[str], folder: Path, *, is_killed: bool) -> int:
     """The exit code of a command."""
-    asked = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "toy"}
-    process = Console(PLACE).start(*words, cwd=folder, **ENVIRONMENT, **asked)
+    variables = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "toy"}
+    process = Console(PLACE).start(*words, cwd=folder, **ENVIRONMENT, **variables)
     if is_killed and endpoint.wait_until(lambda it: len(it.requests) == 2):
         process.kill()
     if folder.name == "changed" and endpoint.wait_until(lambda it: len(it.requests) == 1):

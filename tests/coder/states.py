@@ -69,8 +69,8 @@ def outcome(
 ) -> Spoken:
     """The Executor's message."""
     lines = tuple(CheckLine(name=f"c{i}", passed=ok) for i, ok in enumerate(checks))
-    seen = Outcome(passed=passed, verified=verified, checks=lines, feedback="" if passed else "it fails")
-    message = OutcomeMessage(author="executor", outcome=seen)
+    verdict = Outcome(passed=passed, verified=verified, checks=lines, feedback="" if passed else "it fails")
+    message = OutcomeMessage(author="executor", outcome=verdict)
     return Spoken(message=message)
 
 

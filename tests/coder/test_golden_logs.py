@@ -88,8 +88,10 @@ def told(events: Sequence[Event]) -> dict[str, object]:
 def differences(stored: object, read: object, place: str = "") -> list[str]:
     """Where what this version reads isn't what was stored; fields that are new don't count."""
     if isinstance(stored, dict) and isinstance(read, dict):
-        found = [differences(value, read.get(key, "gone"), f"{place}.{key}") for key, value in stored.items()]
-        return [line for lines in found for line in lines]
+        groups = [
+            differences(value, read.get(key, "gone"), f"{place}.{key}") for key, value in stored.items()
+        ]
+        return [line for lines in groups for line in lines]
     if isinstance(stored, list) and isinstance(read, list) and len(stored) == len(read):
         pairs = zip(stored, read, strict=True)
         return [
@@ -208,11 +210,11 @@ def test_a_run_is_shown_with_all_that_was_said(name: str, prints: Callable[..., 
     events = logged(name)
     run, answers = events[0].run, [event.body["text"] for event in events if event.type == "model.answered"]
 
-    shown, document, costs = (prints("show", run, *how) for how in ((), ("--json", "--full"), ("--cost",)))
+    page, document, costs = (prints("show", run, *how) for how in ((), ("--json", "--full"), ("--cost",)))
 
-    assert shown.startswith(f"{run}  {events[0].body['model']}\n")
-    assert [line for text in answers for line in text.split("\n") if line not in shown] == []
-    assert not [event.type for event in events if f"{event.type} (version" in shown]
+    assert page.startswith(f"{run}  {events[0].body['model']}\n")
+    assert [line for text in answers for line in text.split("\n") if line not in page] == []
+    assert not [event.type for event in events if f"{event.type} (version" in page]
     assert json.loads(document) == [event.model_dump(mode="json") for event in events]
     assert costs
 
@@ -230,13 +232,13 @@ def test_benchmarks_are_listed_and_their_reports_shown(version: str, prints: Cal
     path = GOLDEN / version / "files" / "report.json"
 
     rows = {row["run"]: row for row in json.loads(prints("bench", "list", "--runs", "--json"))}
-    report, shown = prints("bench", "report", str(path), "--json"), prints("bench", "report", str(path))
+    report, page = prints("bench", "report", str(path), "--json"), prints("bench", "report", str(path))
 
     assert [(rows[events[0].run]["state"], rows[events[0].run]["samples"]) for events in runs] == [
         ("done", 2)
     ] * 2
     assert differences(json.loads(path.read_text(encoding="utf-8")), json.loads(report)) == []
-    assert "shop/two" in shown
+    assert "shop/two" in page
 
 
 @pytest.mark.slow
@@ -324,8 +326,8 @@ def test_a_benchmark_that_was_killed_judges_only_what_is_left_and_only_as_it_beg
     begun = ("bench", "run", "suite.jsonl", "--one-shot", "--workers", "1")
     wrong = says("```python\ndef two(n):\n    return n\n```")
     with faulty_endpoint(wrong) as endpoint:
-        asked = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "toy"}
-        console.run(*begun, CODER_HOME=str(console.home / "now"), **asked)
+        variables = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "toy"}
+        console.run(*begun, CODER_HOME=str(console.home / "now"), **variables)
         events = moved(logged(f"{version}/bench-resumed"), console.home, endpoint)[:2]
         homes = {"other": {"judge": "another"}, "same": made_with(console.home / "now" / "bench")}
         run, _ = (put(with_digests(events, more), console.home / name) for name, more in homes.items())

@@ -103,13 +103,13 @@ async def test_a_task_that_was_shown_is_solved_again_from_its_recording(task: Pa
     facts = json.loads((task / "task.json").read_text())
     first = checked_out(task, tmp_path / "first")
     async with Recorder(upstream(task), tmp_path / "dialogue.jsonl") as model:
-        shown = await fix(first, model, apply=False)
+        first_run = await fix(first, model, apply=False)
     again = checked_out(task, tmp_path / "again")
 
     run = await fix(again, Recorded(tmp_path / "dialogue.jsonl"))
 
     assert_mended(run, again, facts)
-    assert (shown.status, shown.patch) == ("solved", run.patch)
+    assert (first_run.status, first_run.patch) == ("solved", run.patch)
     assert first.git("diff", "--stat", "--", *facts["gold_paths"]) == ""
 
 

@@ -304,11 +304,11 @@ EVENTS = st.fixed_dictionaries(
 def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: list[object]) -> None:
     unfinished, reader = Unfinished(), MessageReader()
 
-    said = "".join(reader.take(unfinished, event) for event in events)
+    text = "".join(reader.take(unfinished, event) for event in events)
     opaque = unfinished.opaque("messages anthropic/toy")
 
     assert opaque is None or Opaque.model_validate_json(opaque.model_dump_json()) == opaque
     try:
-        assert unfinished.text() == said
+        assert unfinished.text() == text
     except Passing:
         return

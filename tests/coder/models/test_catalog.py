@@ -71,8 +71,8 @@ async def test_a_provider_of_the_catalogue_is_called_by_name(tmp_path: Path) -> 
 
     assert choice.endpoint is not None
     assert choice.endpoint.shown_url == "https://api.acme.example/v1"
-    known = (choice.endpoint.context, choice.endpoint.max_output)
-    assert (choice.name, known) == ("acme/big", (200000, 8192))
+    limits = (choice.endpoint.context, choice.endpoint.max_output)
+    assert (choice.name, limits) == ("acme/big", (200000, 8192))
 
 
 async def test_its_key_is_named_where_it_is_missing(tmp_path: Path) -> None:
@@ -163,9 +163,9 @@ async def test_prices_are_the_users_then_the_lists_then_the_catalogues(tmp_path:
 def test_no_price_of_a_model_that_a_subscription_pays_for_is_known() -> None:
     plan = PLAN | {"cost": {"input": 0, "output": 0, "cache_read": 0}}
 
-    found = catalog(acme=provider(models={"plan": plan})).providers["acme"].listed("plan")
+    facts = catalog(acme=provider(models={"plan": plan})).providers["acme"].listed("plan")
 
-    assert (found.input_usd, found.output_usd, found.cached_usd) == (None, None, None)
+    assert (facts.input_usd, facts.output_usd, facts.cached_usd) == (None, None, None)
 
 
 def test_what_the_cache_gave_costs_its_own_price() -> None:
@@ -227,9 +227,9 @@ DOCUMENTS = st.recursive(
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_document_of_any_shape_is_a_catalogue_or_refused(row: object, model: object) -> None:
     nested = {"acme": provider(models={"m": model}), "other": row}
-    for found in (row, nested, {"providers": nested}):
+    for raw_catalog in (row, nested, {"providers": nested}):
         try:
-            parsed = parse_catalog(json.dumps(found).encode(), source="test")
+            parsed = parse_catalog(json.dumps(raw_catalog).encode(), source="test")
         except UsageError:
             continue
         assert all(isinstance(facts, Listed) for _, _, facts in parsed.rows(providers()))
@@ -257,10 +257,10 @@ async def test_the_whole_public_catalogue_can_be_loaded_and_most_of_it_called(tm
     if data is None:
         pytest.skip("CODER_TEST_DATA names no folder with model_catalog.json")
 
-    found = await update_catalog(tmp_path, source=str(Path(data) / "model_catalog.json"))
+    stored_catalog = await update_catalog(tmp_path, source=str(Path(data) / "model_catalog.json"))
 
     rows = list(read_catalog(tmp_path).rows(providers()))
-    assert found.size == 5117
+    assert stored_catalog.size == 5117
     assert len({provider.name for provider, _, _ in rows}) > 130
     listed = {f"{provider.name}/{model}": facts for provider, model, facts in rows}
     assert listed["openai/gpt-4.1-mini"].price == Price(input="0.4", output="1.6", cached="0.1")

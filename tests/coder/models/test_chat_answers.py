@@ -228,12 +228,12 @@ SHAPES = st.recursive(
 def test_chunks_of_any_shape_make_an_answer_or_a_fault_that_is_retried(chunks: list[object]) -> None:
     unfinished = Unfinished()
 
-    said = "".join(unfinished.take(one) for one in chunks)
+    text = "".join(unfinished.take(one) for one in chunks)
 
     try:
-        assert unfinished.text() == said
+        assert unfinished.text() == text
     except Passing:
-        assert unfinished.finish is None or not said
+        assert unfinished.finish is None or not text
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
@@ -249,7 +249,7 @@ def test_an_answer_without_end_is_cut_off() -> None:
 
 
 async def test_messages_of_every_role_are_sent_in_order() -> None:
-    asked = [
+    messages = [
         ChatMessage(role="system", content="Be brief."),
         ChatMessage(role="user", content="Ünïcode ✓"),
         ChatMessage(role="assistant", content=""),
@@ -257,9 +257,9 @@ async def test_messages_of_every_role_are_sent_in_order() -> None:
 
     with faulty_endpoint(says("hello")) as server:
         async with ChatModel(endpoint_of(server)) as model:
-            await model.answer(asked, sampling=Sampling())
+            await model.answer(messages, sampling=Sampling())
 
-    assert server.requests[0].body["messages"] == [message.model_dump() for message in asked]
+    assert server.requests[0].body["messages"] == [message.model_dump() for message in messages]
 
 
 async def test_halves_of_a_character_are_joined_and_one_alone_does_no_harm() -> None:

@@ -159,10 +159,10 @@ async def test_a_hang_ends_after_the_wait_for_headers_and_is_retried_within_the_
     with faulty_endpoint(hangs()) as server:
         with pytest.raises(ModelUnavailable, match="no sign of life"):
             await ask(server, patience=patience, retries=retries)
-        left = server.wait_until(lambda seen: seen.open == 0)
+        is_closed = server.wait_until(lambda seen: seen.open == 0)
 
     assert 1 <= len(retries) <= 20  # a busy machine has time for fewer
-    assert left
+    assert is_closed
 
 
 @pytest.mark.slow
@@ -329,8 +329,8 @@ async def test_a_key_that_the_endpoint_echoes_shows_nowhere(fault: Reply) -> Non
     with faulty_endpoint(fault) as server, pytest.raises(ModelError) as caught:
         await ask(server, retries=retries)
 
-    shown = "".join(traceback.format_exception(caught.value)) + repr(retries)
-    assert KEY not in shown
+    output = "".join(traceback.format_exception(caught.value)) + repr(retries)
+    assert KEY not in output
     assert KEY in server.requests[0].headers["authorization"]
 
 
@@ -471,8 +471,8 @@ async def test_an_endpoint_that_echoes_the_header_of_a_password_shows_it_nowhere
 
 
 async def test_a_key_in_what_an_endpoint_calls_itself_or_lists_shows_nowhere() -> None:
-    named = streams({**chunk({"content": "hi"}, finish="stop"), "model": f"toy {KEY}"}, "[DONE]")
-    with faulty_endpoint(named) as server:
+    reply = streams({**chunk({"content": "hi"}, finish="stop"), "model": f"toy {KEY}"}, "[DONE]")
+    with faulty_endpoint(reply) as server:
         answer = await ask(server)
     listing = faulty_endpoint(error(404, "none"), models=(f"toy-{KEY}",))
     with listing as server, pytest.raises(ModelNotFound) as missing:

@@ -111,7 +111,7 @@ def test_broken_arguments_are_said_in_words_for_the_model(arguments: str) -> Non
 
 async def test_what_a_tool_gave_is_sent_back_with_its_call() -> None:
     call = ToolCall(id="c0", name="add", arguments='{"a": 1}')
-    asked = [
+    messages = [
         *QUESTION,
         ChatMessage(role="assistant", content="", tool_calls=(call,)),
         ChatMessage(role="tool", content="2", tool_call_id="c0"),
@@ -119,7 +119,7 @@ async def test_what_a_tool_gave_is_sent_back_with_its_call() -> None:
 
     with faulty_endpoint(says("two")) as server:
         async with ChatModel(endpoint_of(server)) as model:
-            await model.answer(asked, sampling=Sampling(), form=Form(tools=(ADD,)))
+            await model.answer(messages, sampling=Sampling(), form=Form(tools=(ADD,)))
 
     function = {"name": "add", "arguments": '{"a": 1}'}
     assert server.requests[0].body["messages"][1:] == [
@@ -169,13 +169,13 @@ async def test_a_tag_of_thoughts_inside_an_answer_is_text() -> None:
 
 
 async def test_a_picture_is_sent_beside_the_words() -> None:
-    seen = ChatMessage(
+    picture_message = ChatMessage(
         role="user", content="What is it?", images=(Image(media_type="image/png", base64="aGk="),)
     )
 
     with faulty_endpoint(says("a cat")) as server:
         async with ChatModel(endpoint_of(server)) as model:
-            await model.answer([seen], sampling=Sampling())
+            await model.answer([picture_message], sampling=Sampling())
 
     assert server.requests[0].body["messages"][0]["content"] == [
         {"type": "text", "text": "What is it?"},
@@ -338,8 +338,8 @@ def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: l
     unfinished = Unfinished()
 
     try:
-        said = "".join(take_event(unfinished, event) for event in events)
-        assert unfinished.text() == said
+        text = "".join(take_event(unfinished, event) for event in events)
+        assert unfinished.text() == text
     except Passing:
         return
 

@@ -237,14 +237,14 @@ def test_an_answer_that_the_package_openai_writes_as_responses_is_read_as_it_say
     from openai.types.responses import Response, ResponseCompletedEvent, ResponseTextDeltaEvent
 
     answer = Unfinished()
-    said = {"type": "output_text", "text": "hello", "annotations": []}
+    part = {"type": "output_text", "text": "hello", "annotations": []}
     response = Response.model_validate(
         {
             **{"id": "r", "object": "response", "created_at": 1, "model": "toy", "tools": []},
             **{"parallel_tool_calls": True, "tool_choice": "auto"},
             "output": [
                 {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "sealed"},
-                {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [said]},
+                {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]},
                 {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
             ],
             "usage": {

@@ -238,10 +238,10 @@ async def test_openais_base_url_variable_is_kept() -> None:
 
 
 def test_endpoints_are_found_by_the_name_of_a_variable() -> None:
-    found = find_keyed_providers({"OTHER_KEY": KEY, "UNRELATED_KEY": KEY}, table=HOSTED)
+    keyed_providers = find_keyed_providers({"OTHER_KEY": KEY, "UNRELATED_KEY": KEY}, table=HOSTED)
 
-    assert [(row.provider.name, row.variable) for row in found] == [("second", "OTHER_KEY")]
-    assert KEY not in repr(found)
+    assert [(row.provider.name, row.variable) for row in keyed_providers] == [("second", "OTHER_KEY")]
+    assert KEY not in repr(keyed_providers)
 
 
 def test_the_table_names_each_provider_once_with_a_key_or_on_this_machine() -> None:
@@ -254,11 +254,11 @@ def test_the_table_names_each_provider_once_with_a_key_or_on_this_machine() -> N
 
 
 async def test_openais_key_does_not_go_along_to_a_stand_in_at_another_address() -> None:
-    asked = Asked(model="openai/x", fallback=("toy@https://other.example/v1",), roles={"planner": "openai"})
+    models = Asked(model="openai/x", fallback=("toy@https://other.example/v1",), roles={"planner": "openai"})
     environ = {"OPENAI_API_KEY": KEY}
 
-    shared = await resolve_roles(asked, environ=environ)
-    own = await resolve_roles(asked, environ=environ | {"CODER_API_KEY": "another"})
+    shared = await resolve_roles(models, environ=environ)
+    own = await resolve_roles(models, environ=environ | {"CODER_API_KEY": "another"})
     alone = await resolve_roles(Asked(model="toy@https://other.example/v1"), environ=environ)
 
     assert [key_of(choice) for choice in shared.all] == [KEY, None, KEY]

@@ -76,11 +76,11 @@ def test_no_more_is_taken_than_was_asked_for(address: str) -> None:
 
 
 def test_a_download_tells_how_much_of_it_has_come(address: str) -> None:
-    told: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
 
-    download(f"{address}/m.gguf", max_bytes=1 << 20, on_progress=lambda *both: told.append(both))
+    download(f"{address}/m.gguf", max_bytes=1 << 20, on_progress=lambda *both: progress.append(both))
 
-    assert told[-1] == (len(WEIGHTS), len(WEIGHTS))
+    assert progress[-1] == (len(WEIGHTS), len(WEIGHTS))
 
 
 def test_a_bar_of_a_download_is_drawn_on_a_terminal_and_gone_at_its_end(
@@ -94,10 +94,10 @@ def test_a_bar_of_a_download_is_drawn_on_a_terminal_and_gone_at_its_end(
     with download_bar("models") as on_progress:
         assert on_progress is not None
         on_progress(500_000, 2_000_000)
-    shown = screen.getvalue()
+    output = screen.getvalue()
 
-    assert "0.5/2.0 MB" in shown
-    assert shown.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
+    assert "0.5/2.0 MB" in output
+    assert output.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 def test_what_is_not_there_is_said(address: str) -> None:
@@ -163,9 +163,9 @@ def test_a_proxy_or_an_authority_that_cannot_be_used_is_no_bug_of_ours(
 
 
 def test_neither_password_nor_token_of_an_address_is_said(address: str) -> None:
-    named = address.replace("https://", "https://someone:planted-password@") + "/none?token=planted-token"
+    url = address.replace("https://", "https://someone:planted-password@") + "/none?token=planted-token"
 
     with pytest.raises(ModelUnavailable, match="Not Found") as missing:
-        download(named, max_bytes=1)
+        download(url, max_bytes=1)
 
     assert "planted" not in str(missing.value)

@@ -114,8 +114,8 @@ def test_a_package_is_registered_once() -> None:
 @pytest.mark.parametrize(("api", "most"), [("chat", 100), ("responses", 300)])
 def test_a_client_loads_few_of_its_types(api: str, most: int) -> None:
     def count(script: str) -> int:
-        shown = f"{script}; import json, sys; print(json.dumps([*sys.modules]))"
-        names = json.loads(subprocess.check_output([sys.executable, "-c", shown]))
+        program = f"{script}; import json, sys; print(json.dumps([*sys.modules]))"
+        names = json.loads(subprocess.check_output([sys.executable, "-c", program]))
         return sum(name.startswith("openai.types.") for name in names)
 
     assert count(LAZY.format(api=api)) <= most < count("import openai")

@@ -39,47 +39,47 @@ def token(text: str, probability: float, **others: float) -> dict[str, object]:
 
 
 def told(*tokens: dict[str, object]) -> Hesitations:
-    found = Hesitations()
-    found.take({"content": list(tokens)})
-    return found
+    hesitations = Hesitations()
+    hesitations.take({"content": list(tokens)})
+    return hesitations
 
 
 def test_a_beginning_is_the_text_before_and_another_token_by_the_probability_of_both() -> None:
-    found = told(token("a", 0.5, a=0.5, x=0.25), token("b", 0.9, y=0.1), token("c", 0.2, z=0.8))
+    hesitations = told(token("a", 0.5, a=0.5, x=0.25), token("b", 0.9, y=0.1), token("c", 0.2, z=0.8))
 
-    best = found.alternatives("abc")
+    best = hesitations.alternatives("abc")
 
     assert [one.text for one in best] == ["abz", "x", "ay"]
     assert abs(best[0].logprob - log(0.5 * 0.9 * 0.8)) < 1e-9
 
 
 def test_what_stands_behind_the_end_of_an_answer_is_no_beginning_of_it() -> None:
-    found = told(token("a", 1, x=0.5), token("\ndef ", 1, y=0.5), token("more", 1, z=0.5))
+    hesitations = told(token("a", 1, x=0.5), token("\ndef ", 1, y=0.5), token("more", 1, z=0.5))
 
-    assert [one.text for one in found.alternatives("a")] == ["x"]
+    assert [one.text for one in hesitations.alternatives("a")] == ["x"]
 
 
 def test_the_end_of_an_answer_half_a_character_and_blanks_alone_are_no_beginnings() -> None:
-    found = told(token("a", 1, **{"<|im_end|>": 0.5, "\ufffd": 0.4, "  ": 0.3, "": 0.2, "b": 0.1}))
+    hesitations = told(token("a", 1, **{"<|im_end|>": 0.5, "\ufffd": 0.4, "  ": 0.3, "": 0.2, "b": 0.1}))
 
-    assert [one.text for one in found.alternatives("a")] == ["b"]
+    assert [one.text for one in hesitations.alternatives("a")] == ["b"]
 
 
 @pytest.mark.slow
 @given(st.lists(JSON, max_size=4), st.text(max_size=6))
 def test_whatever_an_endpoint_tells_is_taken_or_left(documents: list[object], text: str) -> None:
-    found = Hesitations()
+    hesitations = Hesitations()
     for document in documents:
-        found.take(document)
+        hesitations.take(document)
 
-    assert all(not text.startswith(one.text) for one in found.alternatives(text))
+    assert all(not text.startswith(one.text) for one in hesitations.alternatives(text))
 
 
 @given(TOKENS)
 def test_the_likeliest_come_first_and_none_is_what_was_said(
     tokens: list[tuple[str, float, list[tuple[str, float]]]],
 ) -> None:
-    found = told(
+    hesitations = told(
         *(
             {
                 "token": text,
@@ -89,13 +89,13 @@ def test_the_likeliest_come_first_and_none_is_what_was_said(
             for text, own, others in tokens
         )
     )
-    said = "".join(text for text, _, _ in tokens)
+    answer = "".join(text for text, _, _ in tokens)
 
-    best = found.alternatives(said)
+    best = hesitations.alternatives(answer)
 
     assert len(best) <= MAX_ALTERNATIVES
     assert [one.logprob for one in best] == sorted((one.logprob for one in best), reverse=True)
-    assert all(one.logprob <= 0 and not said.startswith(one.text) for one in best)
+    assert all(one.logprob <= 0 and not answer.startswith(one.text) for one in best)
 
 
 async def test_an_endpoint_is_asked_only_where_they_are_wanted_and_its_answer_has_them() -> None:
@@ -127,9 +127,9 @@ async def test_an_endpoint_that_refuses_to_tell_is_asked_without() -> None:
 async def test_no_beginning_ends_in_the_middle_of_the_endpoints_key() -> None:
     half = len(KEY) // 2
     tokens = [token("use ", 0.9, try_=0.1), token(KEY[:half], 0.5, it=0.4), token(KEY[half:], 0.5, me=0.4)]
-    said = {"delta": {"content": f"use {KEY}"}, "logprobs": {"content": tokens}, "finish_reason": "stop"}
+    choice = {"delta": {"content": f"use {KEY}"}, "logprobs": {"content": tokens}, "finish_reason": "stop"}
 
-    with faulty_endpoint(streams({"choices": [said]}, "[DONE]")) as server:
+    with faulty_endpoint(streams({"choices": [choice]}, "[DONE]")) as server:
         answer = await ask(server, sampling=Sampling(alternatives=3))
 
     assert [one.text for one in answer.alternatives] == ["use it", "try_"]

@@ -77,10 +77,10 @@ async def test_the_last_answer_that_broke_off_stands_in_the_error() -> None:
 
 
 async def test_an_answer_that_a_router_passes_over_is_told_with_its_cost() -> None:
-    told = []
+    events = []
 
     async def tell(event: object) -> None:
-        told.append(event)
+        events.append(event)
 
     refusal = streams(chunk({"refusal": "No."}), chunk({}, finish="stop"), "[DONE]")
     with faulty_endpoint(refusal) as first, faulty_endpoint(says("hello")) as second:
@@ -88,7 +88,7 @@ async def test_an_answer_that_a_router_passes_over_is_told_with_its_cost() -> No
         async with Router(routes) as router:
             answer = await router.answer(QUESTION, sampling=Sampling(), on_retry=tell)
 
-    (switch,) = told
+    (switch,) = events
     assert isinstance(switch, Switch)
     assert switch.lost is not None
     assert switch.lost.cost_usd == Decimal("0.000005")
@@ -162,7 +162,7 @@ async def _solved(server: FaultyEndpoint, budget: Budget) -> tuple[Run, MemoryLo
 
 async def test_a_run_that_its_budget_ended_in_a_retry_is_replayed_to_the_same_end(tmp_path: Path) -> None:
     path, settings = tmp_path / "run.jsonl", Settings(plan=False, budget=Budget(max_cost=Decimal("0.03")))
-    told = []
+    histories = []
 
     with faulty_endpoint(begins("x" * 60_000, ending="reset")) as server:
         model = Recorder(ChatModel(endpoint_of(server, price=PRICE), patience=QUICK), path)
@@ -171,6 +171,6 @@ async def test_a_run_that_its_budget_ended_in_a_retry_is_replayed_to_the_same_en
     runs.append(await solve(TASK, model=Recorded(path), settings=settings, log=(second := MemoryLog())))
 
     for log, run in zip((first, second), runs, strict=True):
-        told.append([(event.type, event.body) for event in (await log.read(run.run_id))[1:]])
+        histories.append([(event.type, event.body) for event in (await log.read(run.run_id))[1:]])
     assert runs[1].status == "limit"
-    assert told[0] == told[1]
+    assert histories[0] == histories[1]

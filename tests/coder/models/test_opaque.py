@@ -52,12 +52,12 @@ async def went_back(
     async with ChatModel(endpoint_of(server, **of), patience=QUICK) as model:
         first = await model.answer(QUESTION, sampling=Sampling(), form=form)
     stored = Answer.model_validate_json(first.model_dump_json())
-    said = ChatMessage(
+    message = ChatMessage(
         role="assistant", content=stored.text, tool_calls=stored.tool_calls, opaque=stored.opaque
     )
     results = [ChatMessage(role="tool", content="seen", tool_call_id=id) for id in ids]
     async with ChatModel(endpoint_of(server, **(of | (other or {}))), patience=QUICK) as model:
-        await model.answer([*QUESTION, said, *results], sampling=Sampling(), form=form)
+        await model.answer([*QUESTION, message, *results], sampling=Sampling(), form=form)
     return first
 
 

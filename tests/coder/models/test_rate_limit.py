@@ -124,12 +124,12 @@ async def test_a_rest_that_one_endpoint_is_asked_for_is_kept_whatever_the_limits
 
 async def test_who_is_interrupted_in_the_middle_of_an_answer_leaves_no_socket() -> None:
     with faulty_endpoint(begins("hello ", "there ", "you", ending="hang")) as server:
-        heard = asyncio.Event()
+        first_token = asyncio.Event()
         async with ChatModel(endpoint_of(server)) as model:
             asking = asyncio.create_task(
-                model.answer(QUESTION, sampling=Sampling(), on_token=lambda token: heard.set())
+                model.answer(QUESTION, sampling=Sampling(), on_token=lambda token: first_token.set())
             )
-            await heard.wait()
+            await first_token.wait()
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             # The model is open yet: it is the answer's own end that closes its connection.

@@ -256,8 +256,8 @@ async def test_a_key_that_a_model_names_a_tool_by_is_written_nowhere(tmp_path: P
         redact = Redactor([KEY]).redact
         async with Recorder(ChatModel(endpoint_of(server, key=None)), path, redact=redact) as model:
             answer = await model.answer(QUESTION, sampling=Sampling())
-            said = ChatMessage(role="assistant", content="", tool_calls=answer.tool_calls)
-            await model.answer([*QUESTION, said], sampling=Sampling())
+            message = ChatMessage(role="assistant", content="", tool_calls=answer.tool_calls)
+            await model.answer([*QUESTION, message], sampling=Sampling())
 
     assert KEY in answer.tool_calls[0].arguments
     assert KEY not in path.read_text()

@@ -158,12 +158,14 @@ async def test_a_replay_of_several_models_reserves_and_asks_as_the_run_did(
 @pytest.mark.slow
 def test_a_replay_on_the_command_line_makes_no_connection(tmp_path: Path) -> None:
     console, path = Console(home=tmp_path), tmp_path / "run.jsonl"
-    asked = ("Write add(a, b).", "--check", "assert add(2, 3) == 5", "--json")
+    arguments = ("Write add(a, b).", "--check", "assert add(2, 3) == 5", "--json")
     with faulty_endpoint(says(SUBTRACT), says(ADD)) as endpoint:
-        live = console.run("solve", *asked, "--base-url", endpoint.url, "-m", "toy", "--record", str(path))
+        live = console.run(
+            "solve", *arguments, "--base-url", endpoint.url, "-m", "toy", "--record", str(path)
+        )
 
     done = subprocess.run(
-        [sys.executable, "-c", WATCHED, "solve", *asked, "--replay", str(path)],
+        [sys.executable, "-c", WATCHED, "solve", *arguments, "--replay", str(path)],
         capture_output=True,
         text=True,
         env=console.environ,

@@ -41,36 +41,36 @@ def test_without_a_header_nothing_is_asked() -> None:
 
 async def _waits(patience: Patience, fault: Passing) -> list[Retry]:
     """The retries that a call makes which never succeeds."""
-    told: list[Retry] = []
+    retries: list[Retry] = []
 
     async def tell(retry: Retry) -> None:
-        told.append(retry)
+        retries.append(retry)
 
     async def fail() -> None:
         raise fault
 
     with pytest.raises(Passing):
         await retry_passing(fail, patience=patience, clock=SilenceClock(patience.deadline_s), on_retry=tell)
-    return told
+    return retries
 
 
 async def test_waits_double_with_jitter() -> None:
-    told = await _waits(Patience(first_wait_s=0.02, attempts=4), Passing("x"))
+    retries = await _waits(Patience(first_wait_s=0.02, attempts=4), Passing("x"))
 
-    for retry, longest in zip(told, [0.02, 0.04, 0.08], strict=True):
+    for retry, longest in zip(retries, [0.02, 0.04, 0.08], strict=True):
         assert longest / 2 <= retry.wait_s <= longest
 
 
 async def test_a_wait_that_the_endpoint_asks_for_is_kept_exactly() -> None:
-    told = await _waits(Patience(attempts=2), Passing("x", after_s=0.05))
+    retries = await _waits(Patience(attempts=2), Passing("x", after_s=0.05))
 
-    assert [retry.wait_s for retry in told] == [0.05]
+    assert [retry.wait_s for retry in retries] == [0.05]
 
 
 async def test_no_wait_is_begun_that_would_end_behind_the_deadline() -> None:
-    told = await _waits(Patience(deadline_s=5), Passing("x", after_s=5.1))
+    retries = await _waits(Patience(deadline_s=5), Passing("x", after_s=5.1))
 
-    assert told == []
+    assert retries == []
 
 
 async def test_other_errors_are_never_retried() -> None:

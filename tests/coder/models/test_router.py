@@ -52,14 +52,14 @@ HEALED = {
 
 @pytest.mark.parametrize("fault", HEALED.values(), ids=HEALED.keys())
 async def test_the_next_model_answers_and_the_switch_is_told(fault: Reply) -> None:
-    told: list[Retry | Switch] = []
+    events: list[Retry | Switch] = []
 
     with faulty_endpoint(fault) as first, faulty_endpoint(says("hello")) as second:
         async with Router(routes(first, second)) as router:
-            answer = await asked(router, told)
+            answer = await asked(router, events)
 
     assert answer.text == "hello"
-    (switch,) = told
+    (switch,) = events
     assert isinstance(switch, Switch)
     assert (switch.model, switch.next) == ("first/m", "second/m")
     assert switch.reason
@@ -150,11 +150,11 @@ async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: P
 async def test_everyone_who_was_named_is_chosen_before_anyone_is_asked() -> None:
     with faulty_endpoint(says("main")) as server:
         book = UserModels(aliases={"other": f"toy@{server.url}"})
-        named = Asked(model="toy", base_url=server.url, fallback=("other",), roles={"planner": "openai/x"})
+        models = Asked(model="toy", base_url=server.url, fallback=("other",), roles={"planner": "openai/x"})
 
         with pytest.raises(ModelAuthError, match="OPENAI_API_KEY"):
-            await resolve_roles(named, environ={}, book=book)
-        roles = await resolve_roles(named.model_copy(update={"roles": {}}), environ={}, book=book)
+            await resolve_roles(models, environ={}, book=book)
+        roles = await resolve_roles(models.model_copy(update={"roles": {}}), environ={}, book=book)
         async with open_roles(roles) as model:
             answer = await model.answer(QUESTION, sampling=Sampling())
 
@@ -166,8 +166,8 @@ async def test_what_rests_in_one_run_rests_in_the_next_run_of_the_same_process()
     down = error(503, "down")
 
     with faulty_endpoint(down, says("back")) as first, faulty_endpoint(says("hello")) as second:
-        named = Asked(model="toy", base_url=first.url, fallback=(f"toy@{second.url}",))
-        roles = await resolve_roles(named, environ={})
+        models = Asked(model="toy", base_url=first.url, fallback=(f"toy@{second.url}",))
+        roles = await resolve_roles(models, environ={})
         texts = []
         for _ in range(2):  # they are opened for each run
             async with open_roles(roles, patience=ONCE) as model:

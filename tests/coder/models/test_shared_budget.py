@@ -156,8 +156,8 @@ async def _ask_at_once(
 ) -> list[BaseException | None]:
     patience = Patience(first_wait_s=0, attempts=attempts)
     async with ChatModel(endpoint_of(server, price=PRICE), patience=patience) as model:
-        asked = [BudgetedModel(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
-        ends = await asyncio.gather(*asked, return_exceptions=True)
+        requests = [BudgetedModel(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
+        ends = await asyncio.gather(*requests, return_exceptions=True)
     return [end if isinstance(end, BaseException) else None for end in ends]
 
 

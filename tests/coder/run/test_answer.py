@@ -20,9 +20,9 @@ JSON = st.recursive(
 
 @given(value=JSON, summary=st.text())
 def test_a_value_survives_its_message_whatever_the_summary_says(value: Any, summary: str) -> None:
-    found, rest = split_answer(answer_text(value, summary))
+    answer_value, rest = split_answer(answer_text(value, summary))
 
-    assert found == value
+    assert answer_value == value
     assert rest.strip() == summary.strip() or "```" in summary
 
 

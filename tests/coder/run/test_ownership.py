@@ -29,8 +29,8 @@ def cases(name: str, only: str = "") -> list[object]:
         path, command, *prompt = head.split(" | ")
         files = {part.partition("\n")[0]: part.partition("\n")[2] + "\n" for part in parts}
         if only in ("", command):
-            named = f"{len(rows)} {path}"
-            rows.append(pytest.param(path, command, (prompt or [PROMPT])[0], files, id=named))
+            case_id = f"{len(rows)} {path}"
+            rows.append(pytest.param(path, command, (prompt or [PROMPT])[0], files, id=case_id))
     return rows
 
 

@@ -149,8 +149,8 @@ async def test_somebody_who_is_there_is_asked_at_once_and_both_are_in_the_log(fo
 
 
 async def test_a_question_of_the_model_is_put_to_somebody_who_is_there(folder: Path) -> None:
-    asked = [ToolCall(id="ask000001", name="ask", arguments='{"question": "Why?", "options": ["a", "b"]}')]
-    model, person = Scripted([asked, "main.py\n" + code(RIGHT)]), Person(Decision(decision="b"), YES)
+    calls = [ToolCall(id="ask000001", name="ask", arguments='{"question": "Why?", "options": ["a", "b"]}')]
+    model, person = Scripted([calls, "main.py\n" + code(RIGHT)]), Person(Decision(decision="b"), YES)
     run = await worked(folder, model, MemoryLog(), strategy="act", watch=person)
 
     assert (run.status, person.asked[0].kind, person.asked[0].options) == ("solved", "choose", ("a", "b"))
@@ -158,8 +158,8 @@ async def test_a_question_of_the_model_is_put_to_somebody_who_is_there(folder: P
 
 
 async def test_an_answer_with_bytes_of_no_character_reaches_the_model(folder: Path) -> None:
-    asked, log = [ToolCall(id="ask000001", name="ask", arguments='{"question": "Why?"}')], MemoryLog()
-    model = Scripted([asked, "main.py\n" + code(RIGHT)])
+    calls, log = [ToolCall(id="ask000001", name="ask", arguments='{"question": "Why?"}')], MemoryLog()
+    model = Scripted([calls, "main.py\n" + code(RIGHT)])
     waiting = await worked(folder, model, log, strategy="act")
     done = await resume(waiting.run_id, model=model, log=log, answer="caf\udce9")
 
@@ -218,10 +218,10 @@ async def test_of_fifty_who_answer_at_once_one_is_heard(tmp_path: Path, folder: 
                 else:
                     return "heard"
 
-    told = await asyncio.gather(*map(answers, range(50)))
-    assert told.count("heard") == 1
-    winner = f"nr{told.index('heard')}"
-    assert sum(f"answered already by {winner}: yes" in words for words in told) == 49
+    replies = await asyncio.gather(*map(answers, range(50)))
+    assert replies.count("heard") == 1
+    winner = f"nr{replies.index('heard')}"
+    assert sum(f"answered already by {winner}: yes" in words for words in replies) == 49
 
 
 async def test_words_that_are_neither_yes_nor_no_decide_nothing(folder: Path) -> None:
@@ -254,51 +254,59 @@ class Deployments:
 
 
 async def test_a_tool_with_effects_is_called_once_it_is_allowed_and_not_before(folder: Path) -> None:
-    log, made = MemoryLog(), Deployments()
+    log, deployments = MemoryLog(), Deployments()
     model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
-    waiting = await worked(folder, model, log, "tools", strategy="act", tools=[made.tool()])
-    assert (waiting.status, made.made) == ("waiting", [])
+    waiting = await worked(folder, model, log, "tools", strategy="act", tools=[deployments.tool()])
+    assert (waiting.status, deployments.made) == ("waiting", [])
     assert waiting.question is not None
     assert "deploy" in waiting.question.text
     assert "here" in waiting.question.text
 
-    done = await resume(waiting.run_id, model=model, log=log, answer=YES, tools=[made.tool()])
-    assert (done.status, made.made, len(model.requests)) == ("solved", ["here"], 2)
+    done = await resume(waiting.run_id, model=model, log=log, answer=YES, tools=[deployments.tool()])
+    assert (done.status, deployments.made, len(model.requests)) == ("solved", ["here"], 2)
 
 
 async def test_each_call_of_a_tool_is_asked_about_unless_the_answer_was_always(folder: Path) -> None:
     answers = [deploy_call("a"), deploy_call("b"), deploy_call("c"), "main.py\n" + code(RIGHT)]
-    made, person = Deployments(), Person(YES, Decision(decision="always"), YES)
+    deployments, person = Deployments(), Person(YES, Decision(decision="always"), YES)
     await worked(
-        folder, Scripted(answers), MemoryLog(), "tools", strategy="act", tools=[made.tool()], watch=person
+        folder,
+        Scripted(answers),
+        MemoryLog(),
+        "tools",
+        strategy="act",
+        tools=[deployments.tool()],
+        watch=person,
     )
 
-    assert made.made == ["a", "b", "c"]
-    assert [asked.about for asked in person.asked] == ["tools", "tools", "landing"]
+    assert deployments.made == ["a", "b", "c"]
+    assert [question.about for question in person.asked] == ["tools", "tools", "landing"]
 
 
 async def test_a_call_that_is_not_allowed_is_told_to_the_model_and_never_made(folder: Path) -> None:
-    model, made = Scripted([deploy_call(), "main.py\n" + code(RIGHT)]), Deployments()
+    model, deployments = Scripted([deploy_call(), "main.py\n" + code(RIGHT)]), Deployments()
     person = Person(Decision(decision="no", words="on Monday"), YES)
-    await worked(folder, model, MemoryLog(), "tools", strategy="act", tools=[made.tool()], watch=person)
+    await worked(
+        folder, model, MemoryLog(), "tools", strategy="act", tools=[deployments.tool()], watch=person
+    )
 
-    assert made.made == []
+    assert deployments.made == []
     assert "did not allow this call. They say: on Monday" in model.requests[1].messages[-1].content
 
 
 async def test_a_call_with_effects_that_was_cut_off_is_made_again_only_where_a_person_says_so(
     folder: Path,
 ) -> None:
-    log, made = MemoryLog(), Deployments(fails=[1])
+    log, deployments = MemoryLog(), Deployments(fails=[1])
     model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
     with pytest.raises(KeyboardInterrupt):
-        await worked(folder, model, log, strategy="act", tools=[made.tool()])
+        await worked(folder, model, log, strategy="act", tools=[deployments.tool()])
     run = (await log.runs())[0].run
 
-    waiting = await resume(run, model=model, log=log, tools=[made.tool()])
-    assert (waiting.status, made.made) == ("waiting", ["here"])
-    done = await resume(run, model=model, log=log, tools=[made.tool()], answer=NO)
-    assert (done.status, made.made) == ("solved", ["here"])
+    waiting = await resume(run, model=model, log=log, tools=[deployments.tool()])
+    assert (waiting.status, deployments.made) == ("waiting", ["here"])
+    done = await resume(run, model=model, log=log, tools=[deployments.tool()], answer=NO)
+    assert (done.status, deployments.made) == ("solved", ["here"])
     assert "cut off" in model.requests[1].messages[-1].content
 
 
@@ -365,8 +373,10 @@ def test_the_id_of_a_question_is_the_same_on_another_day_and_of_another_text_ano
 
 
 def test_what_only_a_live_person_needs_is_not_logged() -> None:
-    asked = QuestionAsked(id="1", kind="approve", about="landing", text="?", files={"a": "b"}, by_flag=True)
-    assert asked.draft().body == {"kind": "approve", "about": "landing", "text": "?", "by": "", "id": "1"}
+    question = QuestionAsked(
+        id="1", kind="approve", about="landing", text="?", files={"a": "b"}, by_flag=True
+    )
+    assert question.draft().body == {"kind": "approve", "about": "landing", "text": "?", "by": "", "id": "1"}
 
 
 class Slow(Scripted):
@@ -417,27 +427,29 @@ async def test_a_yes_to_one_call_allows_no_other_that_comes_with_the_same_id(fol
     def call(place: str) -> list[ToolCall]:
         return [ToolCall(id="call_0", name="deploy", arguments=json.dumps({"place": place}))]
 
-    made, person = Deployments(), Person(YES, NO, YES)
+    deployments, person = Deployments(), Person(YES, NO, YES)
     model = Scripted([call("staging"), call("production"), "main.py\n" + code(RIGHT)])
-    await worked(folder, model, MemoryLog(), "tools", strategy="act", tools=[made.tool()], watch=person)
+    await worked(
+        folder, model, MemoryLog(), "tools", strategy="act", tools=[deployments.tool()], watch=person
+    )
 
-    assert made.made == ["staging"]
-    assert ["production" in asked.text for asked in person.asked] == [False, True, False]
+    assert deployments.made == ["staging"]
+    assert ["production" in question.text for question in person.asked] == [False, True, False]
 
 
 @pytest.mark.slow
 async def test_each_crash_of_a_call_with_effects_is_asked_about(folder: Path) -> None:
-    log, made = MemoryLog(), Deployments(fails=[1, 2])
+    log, deployments = MemoryLog(), Deployments(fails=[1, 2])
     model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
     with pytest.raises(KeyboardInterrupt):
-        await worked(folder, model, log, strategy="act", tools=[made.tool()])
+        await worked(folder, model, log, strategy="act", tools=[deployments.tool()])
     run = (await log.runs())[0].run
-    await resume(run, model=model, log=log, tools=[made.tool()])
+    await resume(run, model=model, log=log, tools=[deployments.tool()])
     with pytest.raises(KeyboardInterrupt):
-        await resume(run, model=model, log=log, tools=[made.tool()], answer=YES)
+        await resume(run, model=model, log=log, tools=[deployments.tool()], answer=YES)
 
-    again = await resume(run, model=model, log=log, tools=[made.tool()])
-    assert (again.status, made.made) == ("waiting", ["here", "here"])
+    again = await resume(run, model=model, log=log, tools=[deployments.tool()])
+    assert (again.status, deployments.made) == ("waiting", ["here", "here"])
 
 
 async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(folder: Path) -> None:
@@ -518,16 +530,19 @@ async def test_a_plan_that_comes_again_word_for_word_is_asked_about_again(folder
     model = Scripted(["1. Guess.", "1. Guess.", code(RIGHT)])
     run = await worked(folder, model, MemoryLog(), "plan", watch=person)
 
-    assert (run.status, [asked.about for asked in person.asked]) == ("solved", ["plan", "plan", "landing"])
+    assert (run.status, [question.about for question in person.asked]) == (
+        "solved",
+        ["plan", "plan", "landing"],
+    )
 
 
 async def test_a_request_to_stop_is_heard_once(tmp_path: Path) -> None:
     with SqliteLog(tmp_path) as log:
         async with log.lease("run_a") as token:
             await log.request_stop("run_a", "ann@there")
-            heard = [await log.stop_requested("run_a", token=token) for _ in range(2)]
+            requesters = [await log.stop_requested("run_a", token=token) for _ in range(2)]
 
-    assert heard == ["ann@there", None]
+    assert requesters == ["ann@there", None]
 
 
 async def test_a_no_holds_though_the_run_goes_on_with_settings_that_ask_nobody(folder: Path) -> None:
@@ -558,15 +573,15 @@ async def test_what_a_person_did_not_want_is_not_asked_about_again_though_the_mo
 async def test_a_call_that_was_allowed_is_not_given_up_where_its_tool_is_not_given_again(
     folder: Path,
 ) -> None:
-    log, made = MemoryLog(), Deployments()
+    log, deployments = MemoryLog(), Deployments()
     model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
-    waiting = await worked(folder, model, log, "tools", strategy="act", tools=[made.tool()])
+    waiting = await worked(folder, model, log, "tools", strategy="act", tools=[deployments.tool()])
     refused = await resume(waiting.run_id, model=model, log=log, answer=YES)
     assert (refused.status, refused.exit_code, len(model.requests)) == ("error", 2, 1)
     assert f"coder resume {waiting.run_id}" in str(refused.error)
 
-    done = await resume(waiting.run_id, model=model, log=log, tools=[made.tool()])
-    assert (done.status, made.made, len(model.requests)) == ("solved", ["here"], 2)
+    done = await resume(waiting.run_id, model=model, log=log, tools=[deployments.tool()])
+    assert (done.status, deployments.made, len(model.requests)) == ("solved", ["here"], 2)
     assert next_steps(waiting).endswith(
         f"with the --mcp and --tool of its start:   coder approve {waiting.run_id}   "
         f'coder approve {waiting.run_id} --no "why"'

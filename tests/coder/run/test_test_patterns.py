@@ -31,9 +31,9 @@ def test_files_that_pytests_settings_name_are_tests(path: str, text: str) -> Non
 
 
 def test_a_pattern_of_unittests_names_tests() -> None:
-    found = found_by("python -m unittest discover -p check*.py", **{"pkg/check_core.py": ""})
+    paths = found_by("python -m unittest discover -p check*.py", **{"pkg/check_core.py": ""})
 
-    assert found == {"pkg/check_core.py"}
+    assert paths == {"pkg/check_core.py"}
 
 
 def test_a_pattern_that_names_everything_says_nothing() -> None:
@@ -41,6 +41,6 @@ def test_a_pattern_that_names_everything_says_nothing() -> None:
 
 
 def test_what_lies_beside_tests_in_their_folder_is_theirs_and_a_folder_of_code_is_not() -> None:
-    found = found_by("pytest", **{"test/test_core.py": "", "test/common.py": "", "test/data/want.txt": ""})
+    paths = found_by("pytest", **{"test/test_core.py": "", "test/common.py": "", "test/data/want.txt": ""})
 
-    assert found == {"test/test_core.py", "test/common.py", "test/data/want.txt"}
+    assert paths == {"test/test_core.py", "test/common.py", "test/data/want.txt"}

@@ -12,18 +12,18 @@ def question(text: str, **more: object) -> Question:
 
 
 def test_a_short_question_stands_before_the_place_to_type() -> None:
-    asked = question("Change a.py?")
+    short_question = question("Change a.py?")
 
-    assert question_lines(asked) == []
-    assert prompt_of(asked) == "Change a.py? [y]es, [N]o: "
+    assert question_lines(short_question) == []
+    assert prompt_of(short_question) == "Change a.py? [y]es, [N]o: "
 
 
 @pytest.mark.parametrize("text", ["Call sql\n    query: SELECT 1; DROP TABLE users", "x" * 900 + " rm -rf ~"])
 def test_a_longer_one_stands_above_it_to_its_last_word(text: str) -> None:
-    asked = question(text, options=("yes", "always", "no"))
+    long_question = question(text, options=("yes", "always", "no"))
 
-    assert "".join(question_lines(asked)).endswith(text[-20:])
-    assert prompt_of(asked) == "Allow this? [y]es, [a]lways, [N]o: "
+    assert "".join(question_lines(long_question)).endswith(text[-20:])
+    assert prompt_of(long_question) == "Allow this? [y]es, [a]lways, [N]o: "
 
 
 def test_a_form_that_does_not_hold_all_of_a_question_offers_no_yes() -> None:
@@ -35,12 +35,12 @@ def test_a_form_that_does_not_hold_all_of_a_question_offers_no_yes() -> None:
 
 
 def test_words_at_the_question_about_a_change_say_what_should_be_different() -> None:
-    asked = question("Change a.py?", about="landing")
+    landing_question = question("Change a.py?", about="landing")
 
-    said = [typed_answer(asked, typed) for typed in ("Y", "n", "q", "", "use a set")]
+    answers = [typed_answer(landing_question, typed) for typed in ("Y", "n", "q", "", "use a set")]
 
-    assert prompt_of(asked) == "Change a.py? [y]es, [N]o, or say what should be different: "
-    assert [(one.decision, one.words) for one in said] == [
+    assert prompt_of(landing_question) == "Change a.py? [y]es, [N]o, or say what should be different: "
+    assert [(one.decision, one.words) for one in answers] == [
         ("yes", ""),
         ("no", ""),
         ("no", ""),

@@ -70,13 +70,13 @@ def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost() -> None
     require_rules(trajectory)
     sources = [step["source"] for step in trajectory["steps"]]
     assert sources == ["system", "user", "agent", "agent", "agent", "agent", "system"]
-    looked, edited, flew = trajectory["steps"][2:5]
-    assert looked["tool_calls"][0]["function_name"] == "bash"
-    (result,) = looked["observation"]["results"]
+    bash_step, edit_step, fly_step = trajectory["steps"][2:5]
+    assert bash_step["tool_calls"][0]["function_name"] == "bash"
+    (result,) = bash_step["observation"]["results"]
     assert (result["source_call_id"], result["extra"]["exit_code"]) == ("bash-1", 0)
     assert "seen" in result["content"]
-    assert edited["observation"]["results"][0]["extra"]["changed"] == ["calc.py"]
-    assert flew["tool_calls"][0]["extra"] == {"arguments": "to the moon"}  # no object, so not an argument
+    assert edit_step["observation"]["results"][0]["extra"]["changed"] == ["calc.py"]
+    assert fly_step["tool_calls"][0]["extra"] == {"arguments": "to the moon"}  # no object, so not an argument
     assert trajectory["steps"][-1]["extra"] == {"passed": True, "verified": "tests", "strength": "outside"}
     assert {tool["function"]["name"] for tool in trajectory["agent"]["tool_definitions"]} >= {"bash", "edit"}
     prompts = [step["metrics"]["prompt_tokens"] for step in trajectory["steps"][2:6]]
@@ -90,8 +90,8 @@ def test_a_failed_verdict_is_a_step_before_the_next_request() -> None:
     trajectory = document(repairing())
 
     require_rules(trajectory)
-    told = [step for part in (trajectory, *trajectory["subagent_trajectories"]) for step in part["steps"]]
-    verdicts = [step["extra"]["passed"] for step in told if step["message"] == "Verification"]
+    steps = [step for part in (trajectory, *trajectory["subagent_trajectories"]) for step in part["steps"]]
+    verdicts = [step["extra"]["passed"] for step in steps if step["message"] == "Verification"]
     assert False in verdicts
     assert True in verdicts
 

@@ -13,10 +13,10 @@ def test_a_long_text_is_shown_by_its_beginning_and_its_end_with_what_is_left_out
     text = BoundedText()
     lines = [f"line {n}\n" for n in range(100_000)]
 
-    shown = "".join(map(text.feed, lines)) + text.end("whole: coder show run_1")
+    output = "".join(map(text.feed, lines)) + text.end("whole: coder show run_1")
 
-    assert len(shown) < 8_200
-    assert shown.startswith("line 0\n")
-    assert shown.endswith("line 99999\n")
-    assert "characters are left out here; whole: coder show run_1]" in shown
+    assert len(output) < 8_200
+    assert output.startswith("line 0\n")
+    assert output.endswith("line 99999\n")
+    assert "characters are left out here; whole: coder show run_1]" in output
     assert text.feed("next") == "next"

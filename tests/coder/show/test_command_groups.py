@@ -17,12 +17,12 @@ LONG = (("solve",), ("fix",), ("issue",), ("chat",), ("resume",), ("approve",), 
 
 
 def command(*names: str) -> tuple[TyperCommand, Context]:
-    found: TyperGroup | TyperCommand | None = get_command(app)  # type: ignore[assignment]
+    subcommand: TyperGroup | TyperCommand | None = get_command(app)  # type: ignore[assignment]
     for name in names:
-        assert isinstance(found, TyperGroup)
-        found = found.get_command(Context(found), name)  # type: ignore[assignment]
-    assert isinstance(found, TyperCommand)
-    return found, Context(found, info_name=names[-1])
+        assert isinstance(subcommand, TyperGroup)
+        subcommand = subcommand.get_command(Context(subcommand), name)  # type: ignore[assignment]
+    assert isinstance(subcommand, TyperCommand)
+    return subcommand, Context(subcommand, info_name=names[-1])
 
 
 def whole_help(context: Context) -> str:
@@ -42,24 +42,24 @@ def sections(shown: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("names", LONG, ids=" ".join)
 def test_each_option_of_a_long_help_is_in_one_section_and_none_is_left_over(names: tuple[str, ...]) -> None:
-    found, context = command(*names)
+    subcommand, context = command(*names)
 
-    shown = sections(whole_help(context))
+    flags_by_section = sections(whole_help(context))
 
-    options = [param for param in found.get_params(context) if param.param_type_name == "option"]
-    listed = [flag for flags in shown.values() for flag in flags]
+    options = [param for param in subcommand.get_params(context) if param.param_type_name == "option"]
+    listed = [flag for flags in flags_by_section.values() for flag in flags]
     assert sorted(listed) == sorted(next(o for o in param.opts if o[:2] == "--") for param in options)
-    assert [heading for heading in shown if heading != "Arguments"] == [
-        heading for heading in SECTIONS if heading in shown
+    assert [heading for heading in flags_by_section if heading != "Arguments"] == [
+        heading for heading in SECTIONS if heading in flags_by_section
     ]
-    assert OTHER_OPTIONS not in shown
+    assert OTHER_OPTIONS not in flags_by_section
 
 
 def test_the_help_of_solve_has_every_section() -> None:
-    found, context = command("solve")
+    subcommand, context = command("solve")
 
     assert set(sections(whole_help(context))) == {"Arguments", *SECTIONS}
-    assert set(sections(found.get_help(context))) == {"Arguments", *SECTIONS}
+    assert set(sections(subcommand.get_help(context))) == {"Arguments", *SECTIONS}
 
 
 @pytest.mark.parametrize("names", LONG, ids=" ".join)
@@ -67,7 +67,9 @@ def test_a_short_help_has_the_common_flags_and_says_how_to_see_the_others(names:
     _, context = command(*names)
 
     short, whole = context.get_help(), whole_help(context)
-    few, every = ([flag for flags in sections(shown).values() for flag in flags] for shown in (short, whole))
+    few, every = (
+        [flag for flags in sections(help_text).values() for flag in flags] for help_text in (short, whole)
+    )
 
     assert len(few) <= 23
     assert set(few) < set(every)
@@ -89,15 +91,15 @@ def test_help_all_prints_every_flag_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_short_help_is_one_list_of_options() -> None:
-    found, context = command("undo")
+    subcommand, context = command("undo")
 
-    assert set(sections(found.get_help(context))) == {"Arguments", "Options"}
+    assert set(sections(subcommand.get_help(context))) == {"Arguments", "Options"}
 
 
 def test_every_name_in_a_section_is_an_option_of_a_command() -> None:
-    known = {param.name for names in LONG for param in command(*names)[0].params} | {"help"}
+    option_names = {param.name for names in LONG for param in command(*names)[0].params} | {"help"}
 
-    assert {name for names in SECTIONS.values() for name in names.split()} <= known
+    assert {name for names in SECTIONS.values() for name in names.split()} <= option_names
 
 
 def test_what_a_command_returns_is_no_exit_code() -> None:

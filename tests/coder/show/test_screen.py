@@ -46,8 +46,8 @@ def test_a_further_change_is_shown_and_the_same_one_is_not_shown_twice(
         screen.show_diff(patch(line))
         screen.event(event(PatchProposed(patch=patch(line))))
 
-    shown = terminal.getvalue()
-    assert (shown.count("x = 2"), shown.count("x = 3")) == (1, 1)
+    output = terminal.getvalue()
+    assert (output.count("x = 2"), output.count("x = 3")) == (1, 1)
 
 
 def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(
@@ -57,5 +57,5 @@ def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(
     screen.event(event(PatchProposed(patch=patch("x = 2")), run=attempt_id("run_a", 1)))
     screen.event(event(PatchProposed(patch=patch("x = 3"))))
 
-    shown = terminal.getvalue()
-    assert (shown.count("x = 2"), shown.count("x = 3")) == (0, 1)
+    output = terminal.getvalue()
+    assert (output.count("x = 2"), output.count("x = 3")) == (0, 1)

@@ -98,13 +98,13 @@ def test_the_users_own_indexes_take_the_place_of_the_public_ones(tmp_path: Path)
     )
     (tmp_path / ".npmrc").write_text("registry=https://n.example/\n//n.example/:_authToken=secret\n")
 
-    found = find_indexes(
+    indexes = find_indexes(
         {"PIP_EXTRA_INDEX_URL": "file:///x http://b.example/y"}, home=tmp_path, extra_hosts=("c.example",)
     )
 
-    assert found.hosts == ("a.example:8443", "b.example", "n.example", "c.example")
-    assert found.environment["PIP_INDEX_URL"] == "https://a.example:8443/simple"
-    assert "secret" not in str(found)
+    assert indexes.hosts == ("a.example:8443", "b.example", "n.example", "c.example")
+    assert indexes.environment["PIP_INDEX_URL"] == "https://a.example:8443/simple"
+    assert "secret" not in str(indexes)
 
 
 def test_an_index_behind_a_password_is_refused_without_saying_it(tmp_path: Path) -> None:
@@ -148,13 +148,13 @@ def test_an_index_of_a_team_is_taken(tmp_path: Path, address: str) -> None:
 
 
 def test_what_isnt_installed_is_read_off_what_python_and_node_say() -> None:
-    said = (
+    output = (
         "E   ModuleNotFoundError: No module named 'yaml.nodes'\nModuleNotFoundError: No module named 'own'\n"
         "ModuleNotFoundError: No module named 'test_*'\n"
         "Error: Cannot find module '@a/b'\nError: Cannot find module './own.js'\n"
     )
 
-    assert missing_modules(said, ["own/x.py"]) == ("yaml", "@a/b")
+    assert missing_modules(output, ["own/x.py"]) == ("yaml", "@a/b")
 
 
 def test_a_missing_module_is_declared_by_its_name_in_a_manifest() -> None:

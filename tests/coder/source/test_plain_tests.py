@@ -71,10 +71,10 @@ def test_loops_of_more_calls_than_fit_the_time_away_from_the_code_are_not_plain(
 
 
 def test_parameters_are_plain_and_fixtures_are_not() -> None:
-    given = "@pytest.mark.parametrize('x, y', [(1, 2)])"
+    decorator = "@pytest.mark.parametrize('x, y', [(1, 2)])"
 
-    assert is_plain("assert f(x) == y", given, "x, y")
-    assert not is_plain("assert f(x) == y", given, "x, y, tmp_path")
+    assert is_plain("assert f(x) == y", decorator, "x, y")
+    assert not is_plain("assert f(x) == y", decorator, "x, y, tmp_path")
     assert not is_plain("assert f(1) == 2", "@pytest.mark.usefixtures('named')")
     assert not is_plain("assert f(1) == 2", "@unittest.mock.patch('solution.g')")
 
@@ -122,9 +122,9 @@ def test_a_program_is_plain_with_its_functions_and_its_own_exit() -> None:
 def test_the_other_tests_are_left_out_of_a_source() -> None:
     source = "import a\n\ndef test_a(): pass\n\ndef test_b(): pass\n\nclass T:\n    def test_c(self): pass\n"
 
-    left = only_tests(source, ["x.py::test_b[1]"])
+    remaining_source = only_tests(source, ["x.py::test_b[1]"])
 
-    assert [name for name in ("import a", "test_a", "test_b", "test_c") if name in left] == [
+    assert [name for name in ("import a", "test_a", "test_b", "test_c") if name in remaining_source] == [
         "import a",
         "test_b",
     ]

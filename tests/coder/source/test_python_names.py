@@ -58,9 +58,9 @@ def test_a_prompt_names_its_function() -> None:
 def test_examples_are_doctests_and_assert_lines() -> None:
     prompt = 'def f(x):\n    """Twice.\n    >>> f(2)\n    4\n    """\n\nIt holds:\nassert f(0) == 0\n'
 
-    found = find_examples(prompt)
+    examples = find_examples(prompt)
 
-    assert found == [Example(source="f(2)\n", want="4\n"), Assertion(source="assert f(0) == 0")]
+    assert examples == [Example(source="f(2)\n", want="4\n"), Assertion(source="assert f(0) == 0")]
 
 
 def test_a_prompt_without_examples_has_none() -> None:
@@ -111,9 +111,9 @@ def test_the_file_that_defines_the_names_is_the_target() -> None:
 )
 def test_an_answer_may_not_write_what_decides(path: str) -> None:
     task = Task(prompt="p", test_command=("pytest",))
-    given = {path: StoredFile(text="")}
+    files = {path: StoredFile(text="")}
 
-    assert decides(path, task, find_target(task, given))
+    assert decides(path, task, find_target(task, files))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,9 @@ def test_what_a_package_in_src_provides_is_no_name_that_is_missing() -> None:
 def test_modules_are_known_by_their_packages_in_whatever_folder() -> None:
     paths = ["main.py", "src/space/inner/a.py", "lib/pack/__init__.py", "lib/pack/b.py", "lib/one.py"]
 
-    found = modules_of(dict.fromkeys([*paths, "tests/test_a.py"], b""))
+    modules = modules_of(dict.fromkeys([*paths, "tests/test_a.py"], b""))
 
-    assert set(found) == {"main", "src", "space", "lib", "pack", "one"}
+    assert set(modules) == {"main", "src", "space", "lib", "pack", "one"}
 
 
 CART = "from shop import prices\n\n\ndef total(items):\n    return sum(map(prices.of, items))\n"
@@ -171,16 +171,18 @@ PRICES = "def of(item):\n    return item\n"
 
 def test_a_file_that_the_task_asks_for_is_the_target(tmp_path: Path) -> None:
     files = {"notes.py": StoredFile(text="x = 1\n")}
-    asked = {
+    expected_paths = {
         "Write server.py: an HTTP server that says hello.": "server.py",
         "Create a new file called `lib/clock.py` that tells the time": "lib/clock.py",
         "We need a rate limiter in limits.py.": "limits.py",
         "Write a small script hello.sh": "hello.sh",
     }
 
-    found = {words: find_target(Task(prompt=words, workspace=tmp_path), files).path for words in asked}
+    paths = {
+        words: find_target(Task(prompt=words, workspace=tmp_path), files).path for words in expected_paths
+    }
 
-    assert found == asked
+    assert paths == expected_paths
 
 
 def test_a_file_that_a_task_only_speaks_of_is_not_asked_for(tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ def test_only_what_is_durable_waits_for_the_disk(tmp_path: Path) -> None:
                 await log.append("run_a", [PASSING], after=1, token=token)
                 await log.append("run_a", [PASSING, HELD], after=2, token=token)
 
-    said = said_by_child(lambda: asyncio.run(act()))
+    message = said_by_child(lambda: asyncio.run(act()))
 
-    assert said.startswith("MachineError: Can't write")
+    assert message.startswith("MachineError: Can't write")
     assert asyncio.run(_types(tmp_path)) == ["held", "passing"]
 
 
@@ -55,15 +55,15 @@ def test_of_a_turn_the_answer_alone_waits_for_the_disk(tmp_path: Path) -> None:
                 await journal.append(started)
                 refuse_to_sync()
                 bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
-                asked = Turn("coder", journal=journal, model=model, bench=bench)
+                model_turn = Turn("coder", journal=journal, model=model, bench=bench)
                 message = ChatMessage(role="user", content="?")
                 with pytest.raises(MachineError):
-                    await ask_whole_answer(asked, [message], sampling=Sampling())
+                    await ask_whole_answer(model_turn, [message], sampling=Sampling())
                 return f"{len(model.requests)} {journal.state.spend.calls}"
 
-    said = said_by_child(lambda: asyncio.run(turn()))
+    output = said_by_child(lambda: asyncio.run(turn()))
 
-    assert said == "1 1"
+    assert output == "1 1"
     assert asyncio.run(_types(tmp_path)) == ["run.started", "model.requested"]
 
 
@@ -71,7 +71,7 @@ def test_of_a_turn_the_answer_alone_waits_for_the_disk(tmp_path: Path) -> None:
 def test_a_power_cut_leaves_all_up_to_the_last_durable_event_and_no_gap(
     tmp_path: Path, harm: Callable[[bytes], bytes]
 ) -> None:
-    home, left = tmp_path / "home", tmp_path / "left"
+    home, snapshot = tmp_path / "home", tmp_path / "left"
 
     async def write() -> tuple[int, bytes]:
         with SqliteLog(home) as log:
@@ -81,21 +81,21 @@ def test_a_power_cut_leaves_all_up_to_the_last_durable_event_and_no_gap(
                 on_disk = _wal(home).stat().st_size
                 for after in range(2, 6):
                     await log.append("run_a", [PASSING], after=after, token=token)
-                shutil.copytree(home, left)
+                shutil.copytree(home, snapshot)
                 return on_disk, _wal(home).read_bytes()
 
     on_disk, wal = asyncio.run(write())
-    found = set()
+    event_counts = set()
     for at in range(on_disk, len(wal) + 1, 8 * SECTOR):
         cut = tmp_path / str(at)
-        shutil.copytree(left, cut)
+        shutil.copytree(snapshot, cut)
         _wal(cut).write_bytes(wal[:at] + harm(wal[at:]))
-        found.add(len(asyncio.run(_types(cut))))
+        event_counts.add(len(asyncio.run(_types(cut))))
         shutil.rmtree(cut)
 
     assert on_disk < len(wal)
-    assert found >= {2, 5}
-    assert min(found) == 2
+    assert event_counts >= {2, 5}
+    assert min(event_counts) == 2
 
 
 async def _types(folder: Path) -> list[str]:

@@ -32,18 +32,18 @@ async def test_another_process_is_refused_and_told_who_works_on_the_run(
     log: SqliteLog, tmp_path: Path
 ) -> None:
     async with log.lease("run_a"):
-        said = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path)))
+        message = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path)))
 
-    assert said.startswith(f"LeaseHeld: Process {os.getpid()} on {socket.gethostname()} works on run_a.")
+    assert message.startswith(f"LeaseHeld: Process {os.getpid()} on {socket.gethostname()} works on run_a.")
 
 
 async def test_of_two_processes_that_append_to_one_run_one_is_refused(log: SqliteLog, tmp_path: Path) -> None:
     async with log.lease("run_a") as token:
         await log.append("run_a", [HELLO], after=0, token=token)
-        said = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path, append=token)))
+        message = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path, append=token)))
         await log.append("run_a", [HELLO], after=1, token=token)
 
-    assert said.startswith("LeaseHeld")
+    assert message.startswith("LeaseHeld")
     assert len(await log.read("run_a")) == 2
 
 
@@ -189,15 +189,15 @@ def test_what_was_done_counts_when_the_lease_cannot_be_given_back(tmp_path: Path
 
 
 async def test_a_cancelled_holder_gives_the_lease_back(log: SqliteLog) -> None:
-    held = asyncio.Event()
+    lease_event = asyncio.Event()
 
     async def hold() -> None:
         async with log.lease("run_a"):
-            held.set()
+            lease_event.set()
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hold())
-    await held.wait()
+    await lease_event.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -55,11 +55,11 @@ def addresses(
         "other sqlite": (tmp_path / "two", None),
         "sqlite and folder": (tmp_path / "three", str(tmp_path / "place")),
     }
-    wanted = request.node.callspec.params.values()
-    if any("postgres" in str(name) for name in wanted):
+    parameters = request.node.callspec.params.values()
+    if any("postgres" in str(name) for name in parameters):
         server: Server = request.getfixturevalue("postgres")
         stores["postgres"] = (server.database(), None)
-    if any("bucket" in str(name) for name in wanted):
+    if any("bucket" in str(name) for name in parameters):
         store: ObjectStore = request.getfixturevalue("object_store")
         for name, value in store.environ.items():
             monkeypatch.setenv(name, value)
@@ -100,17 +100,17 @@ async def test_runs_and_blobs_are_in_the_target_as_they_were_and_gone_from_the_s
 
 async def test_a_run_that_goes_on_in_the_target_loses_no_event_to_a_second_move(tmp_path: Path) -> None:
     def go_on(name: str) -> bool:
-        if not asked:
+        if not names:
             with SqliteLog(tmp_path / "two") as other:
                 asyncio.run(append(other))
-        asked.append(name)
+        names.append(name)
         return has(name)
 
     async def append(log: SqliteLog) -> None:
         async with log.lease("run_b") as token:
             await log.append("run_b", [SAME], after=3, token=token)
 
-    asked = list[str]()
+    names = list[str]()
     with SqliteLog(tmp_path / "one") as old, SqliteLog(tmp_path / "two") as new:
         await fill(old)
         await move(old, new, keep=True, tell=ignore)
@@ -138,10 +138,10 @@ def killed_at(step: int, work: Callable[[Callable[..., None]], object]) -> bool:
     """Do the work in a child that is killed at a step that it tells; whether it was killed."""
     pid = os.fork()
     if pid == 0:
-        left = iter(range(step))
+        remaining_steps = iter(range(step))
 
         def tell(*_: object) -> None:
-            if next(left, None) is None:
+            if next(remaining_steps, None) is None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         try:

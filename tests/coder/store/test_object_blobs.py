@@ -217,9 +217,9 @@ async def test_a_harmed_object_is_named_and_hides_no_other_run(
 
         harm(object_store, key)
 
-        with pytest.raises(error, match=words) as said:
+        with pytest.raises(error, match=words) as excinfo:
             await log.read("run_a")
-        assert f"s3://{BUCKET}/{key}" in str(said.value)
+        assert f"s3://{BUCKET}/{key}" in str(excinfo.value)
         assert await log.read("run_b") == other
         assert [summary.run for summary in await log.runs()] == ["run_b", "run_a"]
 

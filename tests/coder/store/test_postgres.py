@@ -33,8 +33,8 @@ def url(postgres: Server) -> str:
 async def test_of_eight_that_want_one_run_seven_are_refused(url: str) -> None:
     with ExitStack() as opened:
         logs = [opened.enter_context(PostgresLog(url)) for _ in range(8)]
-        async with AsyncExitStack() as held:
-            taking = [held.enter_async_context(log.lease("run_a")) for log in logs]
+        async with AsyncExitStack() as stack:
+            taking = [stack.enter_async_context(log.lease("run_a")) for log in logs]
             tokens = await asyncio.gather(*taking, return_exceptions=True)
 
             assert sorted(type(token).__name__ for token in tokens) == ["LeaseHeld"] * 7 + ["int"]
@@ -264,8 +264,8 @@ async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
     elsewhere = LeaseOwner("elsewhere", "", 7, "")
     with PostgresLog(url, lease_s=0.6) as log:
         monkeypatch.setattr(LeaseOwner, "current", lambda: elsewhere)
-        taken = log.lease("run_a")
-        stale = await taken.__aenter__()
+        lease = log.lease("run_a")
+        stale = await lease.__aenter__()
         heartbeat = next(task for task in asyncio.all_tasks() if "_renew" in repr(task))
         heartbeat.cancel()
         with pytest.raises(LeaseHeld, match="Process 7 on elsewhere works on run_a"):
@@ -280,7 +280,7 @@ async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
         with pytest.raises(LeaseHeld):
             await log.append("run_a", [HELLO], after=0, token=stale)
         assert await log.append("run_a", [HELLO], after=0, token=token)
-        await taken.__aexit__(None, None, None)
+        await lease.__aexit__(None, None, None)
         assert await log.append("run_a", [HELLO], after=1, token=token)
         await other.__aexit__(None, None, None)
 
@@ -294,9 +294,9 @@ async def test_a_cancelled_append_is_over_when_its_caller_goes_on(url: str) -> N
                 await asyncio.sleep(number / 10_000)
                 appending.cancel()
                 await asyncio.wait([appending])
-                seen = len(await log.read("run_a"))
+                event_count = len(await log.read("run_a"))
                 await asyncio.sleep(0.005)
-                assert len(await log.read("run_a")) == seen
+                assert len(await log.read("run_a")) == event_count
 
 
 async def test_long_strings_and_odd_ones_come_back(url: str) -> None:
@@ -337,8 +337,8 @@ def test_what_cannot_be_reached_or_refuses_is_said_without_the_password(
         f"postgresql://coder:{PASSWORD}@/postgres?host={tmp_path}": ("No such file", MachineError),
         f"mysql://coder:{PASSWORD}@host/db": ("is no address of Postgres", UsageError),
     }
-    for address, (said, error) in refused.items():
+    for address, (message, error) in refused.items():
         monkeypatch.setenv("CODER_LOG", address)
-        with pytest.raises(error, match=said) as failed, open_log():
+        with pytest.raises(error, match=message) as failed, open_log():
             pass
         assert "horse" not in str(failed.value)

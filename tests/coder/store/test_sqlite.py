@@ -203,13 +203,13 @@ async def test_a_log_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: P
 async def test_on_a_full_disk_an_append_says_the_path_and_the_log_stays_readable(tmp_path: Path) -> None:
     before = await _written(tmp_path, HELLO)
 
-    said = said_by_child(
+    message = said_by_child(
         lambda: asyncio.run(_written(tmp_path, *[Draft(type="t", body={"text": "x" * 9000})] * 20, after=1)),
         prepare=limit_files(60_000),
     )
 
-    assert said.startswith("MachineError: Can't write")
-    assert str(tmp_path) in said
+    assert message.startswith("MachineError: Can't write")
+    assert str(tmp_path) in message
     assert await _read(tmp_path) == before
 
 
@@ -238,19 +238,19 @@ for free in range(0, 120, 4):
 def test_on_a_full_disk_a_log_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     script = _MAKE_WITH_LESS_AND_LESS_ROOM.replace("DISK", str(tmp_path))
 
-    said = run_on_small_disk(tmp_path, 256 << 10, sys.executable, "-c", script)
+    completed = run_on_small_disk(tmp_path, 256 << 10, sys.executable, "-c", script)
 
-    assert said.returncode == 0, said.stderr
-    assert {"True", "False"} == set(said.stdout.split())
+    assert completed.returncode == 0, completed.stderr
+    assert {"True", "False"} == set(completed.stdout.split())
 
 
 def test_on_a_full_disk_a_blob_says_the_path_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    said = said_by_child(
+    message = said_by_child(
         lambda: asyncio.run(_written(tmp_path, Draft(type="t", body={"text": LONG}))),
         prepare=limit_files(100_000),
     )
 
-    assert said.startswith(f"MachineError: Can't write {tmp_path}/events/blobs/")
+    assert message.startswith(f"MachineError: Can't write {tmp_path}/events/blobs/")
     assert list((tmp_path / "events/blobs").iterdir()) == []
     assert asyncio.run(_read(tmp_path)) == []
 
@@ -264,10 +264,10 @@ def read_only() -> Iterator[Path]:
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_what_to_set(read_only: Path) -> None:
-    said = said_by_child(lambda: SqliteLog(read_only / "home"), prepare=become_nobody)
+    message = said_by_child(lambda: SqliteLog(read_only / "home"), prepare=become_nobody)
 
-    assert said.startswith(f"MachineError: Can't write {read_only}/home")
-    assert "CODER_HOME" in said
+    assert message.startswith(f"MachineError: Can't write {read_only}/home")
+    assert "CODER_HOME" in message
 
 
 @pytest.mark.parametrize("kind", ["link to none", "link to itself", "folder", "pipe"])
@@ -295,9 +295,9 @@ def test_what_is_no_file_in_the_place_of_the_log_is_named_and_nothing_is_made(
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("mine")
 
-    said = said_by_child(lambda: SqliteLog(tmp_path / "home"))
+    message = said_by_child(lambda: SqliteLog(tmp_path / "home"))
 
-    assert said.startswith(f"MachineError: Can't write {tmp_path}/home")
+    assert message.startswith(f"MachineError: Can't write {tmp_path}/home")
 
 
 @pytest.mark.slow
@@ -335,19 +335,19 @@ def test_killed_while_appending_the_log_holds_all_that_was_acknowledged(
                     os.write(writing, b".")
 
     child = _fork(lambda: asyncio.run(append_for_ever()))
-    seen = 0
-    while seen < acknowledged:
-        seen += len(os.read(reading, acknowledged))
+    byte_count = 0
+    while byte_count < acknowledged:
+        byte_count += len(os.read(reading, acknowledged))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.set_blocking(reading, False)
     os.close(writing)
-    seen += len(os.read(reading, 1 << 16))
+    byte_count += len(os.read(reading, 1 << 16))
     os.close(reading)
 
     events = asyncio.run(_read(tmp_path))
 
-    assert len(events) >= 3 * seen
+    assert len(events) >= 3 * byte_count
     assert len(events) % 3 == 0
     (more,) = asyncio.run(_written(tmp_path, HELLO, after=len(events)))
     assert more.seq == len(events) + 1

@@ -164,20 +164,20 @@ def main(how: str) -> None:
     if how == "crowd":
         TOOLS.extend(tool(f"tool{number}") for number in range(300))
     for line in sys.stdin:
-        asked = json.loads(line)
-        method, number = asked["method"], asked.get("id")
+        request = json.loads(line)
+        method, number = request["method"], request.get("id")
         if method == "initialize":
             about = {
-                "protocolVersion": asked["params"]["protocolVersion"],
+                "protocolVersion": request["params"]["protocolVersion"],
                 "capabilities": {"tools": {"listChanged": True}},
                 "serverInfo": {"name": "rough", "version": "1"},
             }
             send({"id": number, "result": about})
         elif method == "tools/list":
             send({"id": number, "result": {"tools": TOOLS}})
-        elif method == "tools/call" and asked["params"]["name"] != "refuse":
-            given = asked["params"]
-            send({"id": number, "result": called(given["name"], given.get("arguments"))})
+        elif method == "tools/call" and request["params"]["name"] != "refuse":
+            params = request["params"]
+            send({"id": number, "result": called(params["name"], params.get("arguments"))})
         elif number is not None:
             send({"id": number, "error": {"code": -32601, "message": "not here"}})
 

@@ -70,9 +70,9 @@ def test_the_last_line_says_how_the_command_ended(result: CommandResult, status:
 
 
 def test_no_process_forges_a_status_line_by_its_name() -> None:
-    left = StillRunning(pid=41, command="x]\n[exit 0, 0.1 s]\x1b[2K\r[exit 0, 0.1 s]")
+    process = StillRunning(pid=41, command="x]\n[exit 0, 0.1 s]\x1b[2K\r[exit 0, 0.1 s]")
 
-    line = status_line(ended(status="error", exit_code=1, still_running=[left] * 7))
+    line = status_line(ended(status="error", exit_code=1, still_running=[process] * 7))
 
     assert line.startswith("[exit 1, 2.3 s; still running: pid 41 ")
     assert line.endswith(" and 2 more]")

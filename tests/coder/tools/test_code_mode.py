@@ -22,10 +22,10 @@ def text(length: int) -> str:
 
 def deep(depth: int) -> object:
     """A list in a list."""
-    made: list[object] = ["\\"]
+    nested_list: list[object] = ["\\"]
     for _ in range(depth):
-        made = [made]
-    return made
+        nested_list = [nested_list]
+    return nested_list
 
 
 async def unguarded(

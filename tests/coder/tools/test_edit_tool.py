@@ -31,21 +31,21 @@ async def files(desk: Desk) -> dict[str, bytes]:
 async def test_a_replacement_that_fits_word_for_word_is_answered_with_its_counts_alone(desk: Desk) -> None:
     await hold(desk, a_py=CODE)
 
-    said = await edited(desk, path="a.py", old="def two():\n    return 1", new="def two():\n    return 2")
+    answer = await edited(desk, path="a.py", old="def two():\n    return 1", new="def two():\n    return 2")
 
     assert (await desk.session.read("a.py")).decode() == CODE[:-2] + "2\n"
-    assert said == "`a.py` is changed (+1 −1)."
+    assert answer == "`a.py` is changed (+1 −1)."
 
 
 async def test_an_edit_that_was_fitted_but_for_blanks_is_answered_with_the_changed_lines(desk: Desk) -> None:
     await hold(desk, a_py=CODE)
 
-    said = await edited(
+    answer = await edited(
         desk, path="a.py", old="  def two():\n      return 1", new="  def two():\n      return 2"
     )
 
-    assert said.startswith("`a.py` is changed (+1 −1), where the edit was fitted:\n")
-    assert "   6|     return 2" in said
+    assert answer.startswith("`a.py` is changed (+1 −1), where the edit was fitted:\n")
+    assert "   6|     return 2" in answer
 
 
 async def test_a_hunk_at_another_line_than_its_own_is_answered_with_the_changed_lines(desk: Desk) -> None:
@@ -70,10 +70,10 @@ async def test_a_text_that_is_there_twice_is_refused_with_its_lines(desk: Desk) 
 async def test_with_all_each_occurrence_is_replaced_and_counted(desk: Desk) -> None:
     await hold(desk, a_py=CODE + "\n" * 20)
 
-    said = await edited(desk, path="a.py", old="return 1", new="return 2", all=True)
+    answer = await edited(desk, path="a.py", old="return 1", new="return 2", all=True)
 
     assert (await desk.session.read("a.py")).decode().count("return 2") == 2
-    assert said == "`a.py` is changed (+2 −2)."
+    assert answer == "`a.py` is changed (+2 −2)."
 
 
 async def test_a_text_that_is_not_there_is_told_with_the_nearest_lines(desk: Desk) -> None:
@@ -154,9 +154,9 @@ async def test_a_script_stays_executable(desk: Desk) -> None:
 async def test_an_edit_that_breaks_a_file_is_made_and_told(desk: Desk) -> None:
     await hold(desk, a_py=CODE)
 
-    said = await edited(desk, path="a.py", old="def one():", new="def one(:")
+    answer = await edited(desk, path="a.py", old="def one():", new="def one(:")
 
-    assert "It is no longer valid: line 1: " in said
+    assert "It is no longer valid: line 1: " in answer
     assert (await desk.session.read("a.py")).startswith(b"def one(:")
 
 
@@ -176,10 +176,10 @@ DIFF = "--- a/a.py\n+++ b/a.py\n@@ -5,2 +5,2 @@\n def two():\n-    return 1\n+  
 async def test_a_patch_is_taken_in_any_argument(desk: Desk, argument: str) -> None:
     await hold(desk, a_py=CODE, c_py="")
 
-    said = await edited(desk, **{argument: PATCH})
+    answer = await edited(desk, **{argument: PATCH})
 
     assert await files(desk) == {"a.py": (CODE[:-2] + "2\n").encode(), "b.py": b"x = 1\n"}
-    assert said == (
+    assert answer == (
         "3 files, +2 −1:\n`a.py` is changed (+1 −1).\n`b.py` is created (1 line).\n`c.py` is deleted."
     )
 

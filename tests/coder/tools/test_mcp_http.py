@@ -146,11 +146,11 @@ async def test_half_a_surrogate_pair_over_http_costs_neither_the_list_nor_a_resu
         with suppress(asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = re.search(rb"(?i)content-length: (\d+)", head)
-                asked = json.loads(await reader.readexactly(int(length[1])) if length else b"{}")
-                if "id" not in asked or asked["method"] not in results:
+                request = json.loads(await reader.readexactly(int(length[1])) if length else b"{}")
+                if "id" not in request or request["method"] not in results:
                     writer.write(b"HTTP/1.1 405 No\r\ncontent-length: 0\r\n\r\n")
                     continue
-                answer = {"jsonrpc": "2.0", "id": asked["id"], "result": results[asked["method"]]}
+                answer = {"jsonrpc": "2.0", "id": request["id"], "result": results[request["method"]]}
                 body = json.dumps(answer).encode().replace(b'"?"', HALVES)
                 body = b"data: " + body + b"\n\n" if kind == "text/event-stream" else body
                 writer.write(

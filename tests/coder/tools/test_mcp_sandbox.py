@@ -64,12 +64,12 @@ async def test_a_program_that_the_sandbox_lacks_is_told() -> None:
 @pytest.mark.slow
 async def test_a_server_in_a_sandbox_may_reach_the_hosts_that_are_named_and_no_other() -> None:
     async with opened(rough(hosts=("named.invalid",)), DESK) as one:
-        named = await one.call("fetch", url="http://named.invalid/")
+        answer = await one.call("fetch", url="http://named.invalid/")
         other = await one.call("fetch", url="http://other.invalid/")
     async with opened(rough(), DESK) as one:
         without = await one.call("fetch", url="http://named.invalid/")
 
-    assert "named.invalid" in named.text
-    assert "is not among the hosts" not in named.text
+    assert "named.invalid" in answer.text
+    assert "is not among the hosts" not in answer.text
     assert "other.invalid:80 is not among the hosts" in other.text
     assert without.text.startswith("URLError")

@@ -116,10 +116,10 @@ def test_calls_decide_and_not_the_reason_for_which_an_answer_ended() -> None:
 
 
 def test_more_than_so_many_calls_are_answered_and_not_carried_out() -> None:
-    found = problems(*(call(id=f"c{i}") for i in range(MAX_CALLS + 2)))
+    messages = problems(*(call(id=f"c{i}") for i in range(MAX_CALLS + 2)))
 
-    assert found[:MAX_CALLS] == [""] * MAX_CALLS
-    assert all("may hold 20 calls" in problem for problem in found[MAX_CALLS:])
+    assert messages[:MAX_CALLS] == [""] * MAX_CALLS
+    assert all("may hold 20 calls" in problem for problem in messages[MAX_CALLS:])
 
 
 @pytest.mark.parametrize("name", ["done", "ask"])
@@ -149,14 +149,14 @@ texts = st.one_of(
 def test_each_call_of_any_answer_can_stand_in_a_history(
     calls: list[ToolCall], cut_off: bool, taken: set[str]
 ) -> None:
-    found = settled(calls, KNOWN, cut_off=cut_off, earlier_ids=taken)
+    settled_calls = settled(calls, KNOWN, cut_off=cut_off, earlier_ids=taken)
 
-    ids = [one.call.id for one in found]
-    assert len(found) == len(calls)
+    ids = [one.call.id for one in settled_calls]
+    assert len(settled_calls) == len(calls)
     assert all(ids)
     assert len({*ids} - taken) == len(calls)
-    assert all(isinstance(json.loads(one.call.arguments), dict) for one in found)
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one.call.name) for one in found)
+    assert all(isinstance(json.loads(one.call.arguments), dict) for one in settled_calls)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one.call.name) for one in settled_calls)
 
 
 @pytest.mark.slow

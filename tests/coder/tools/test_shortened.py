@@ -47,7 +47,7 @@ def test_any_output_fits_and_what_is_shown_is_its_own(parts: list[tuple[str, int
     text = shortened("\n".join(lines), log=LOG)
 
     assert len(text) <= whole_size()
-    if found := re.search(r"^\[lines (\d+)–(\d+) left out; .*\]$", text, re.MULTILINE):
-        first, last = int(found[1]), int(found[2])
-        head, tail = text[: found.start()].split("\n")[:-1], text[found.end() :].split("\n")[1:]
+    if match := re.search(r"^\[lines (\d+)–(\d+) left out; .*\]$", text, re.MULTILINE):
+        first, last = int(match[1]), int(match[2])
+        head, tail = text[: match.start()].split("\n")[:-1], text[match.end() :].split("\n")[1:]
         assert (len(head), len(tail)) == (first - 1, len(lines) - last)

@@ -92,12 +92,12 @@ HISTORY = [
 
 
 def test_a_history_with_calls_reads_as_messages_that_take_turns() -> None:
-    said = as_text(HISTORY)
+    messages = as_text(HISTORY)
 
-    assert [message.role for message in said] == ["user", "assistant", "user"]
-    assert said[1].content == 'I look.\n\n```bash\nls\n```\n\n[edit {"path": "a.py"}]'
-    assert said[2].content.endswith("Result:\n```\ndone\n```\n\nGo on.")
-    assert not any(message.tool_calls or message.tool_call_id for message in said)
+    assert [message.role for message in messages] == ["user", "assistant", "user"]
+    assert messages[1].content == 'I look.\n\n```bash\nls\n```\n\n[edit {"path": "a.py"}]'
+    assert messages[2].content.endswith("Result:\n```\ndone\n```\n\nGo on.")
+    assert not any(message.tool_calls or message.tool_call_id for message in messages)
 
 
 def test_no_output_ends_its_own_quotation() -> None:
@@ -111,9 +111,9 @@ def test_a_command_that_an_answer_says_itself_is_not_said_twice() -> None:
     call = text_call(text)
     assert call is not None
 
-    said = as_text([ChatMessage(role="assistant", content=text, tool_calls=(call.call,))])
+    messages = as_text([ChatMessage(role="assistant", content=text, tool_calls=(call.call,))])
 
-    assert said == [ChatMessage(role="assistant", content=text)]
+    assert messages == [ChatMessage(role="assistant", content=text)]
 
 
 @pytest.mark.slow
@@ -124,6 +124,6 @@ def test_a_call_that_is_shown_as_text_is_read_as_the_same_call(script: str) -> N
     call = call.model_copy(update={"arguments": ChatMessage(role="user", content=script).model_dump_json()})
     call = call.model_copy(update={"arguments": call.arguments.replace('"content"', '"command"', 1)})
 
-    shown = as_text([ChatMessage(role="assistant", content="", tool_calls=(call,))])[0].content
+    text = as_text([ChatMessage(role="assistant", content="", tool_calls=(call,))])[0].content
 
-    assert command(shown) == script
+    assert command(text) == script

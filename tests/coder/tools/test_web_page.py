@@ -165,9 +165,9 @@ async def test_a_certificate_is_checked_against_the_name(trusted: bool, tmp_path
         context.check_hostname = not trusted  # the certificate is for the address, which isn't public
         address = parse_url(f"https://{PUBLIC}/x")
         outside = Outside(connect=connect)
-        asked = get_page(address, may_reach=lambda host, port: True, outside=outside, tls=context)
+        page = get_page(address, may_reach=lambda host, port: True, outside=outside, tls=context)
         if trusted:
-            assert (await asked).body == b"by TLS"
+            assert (await page).body == b"by TLS"
         else:
             with pytest.raises(ValueError, match="can't be read"):
-                await asked
+                await page

@@ -199,11 +199,11 @@ async def test_tests_beside_a_path_that_is_one_file_are_hinted_at(tmp_path: Path
 
 @pytest.mark.slow
 async def test_doctests_alone_are_tests(tmp_path: Path) -> None:
-    shown = 'def add(a, b):\n    """\n    >>> add(2, 3)\n    5\n    """\n    return a - b\n'
-    watched = Watched(tmp_path, {"calc.py": shown})
+    source = 'def add(a, b):\n    """\n    >>> add(2, 3)\n    5\n    """\n    return a - b\n'
+    watched = Watched(tmp_path, {"calc.py": source})
 
     run = await watched.run(
-        "pytest", "-q", "--doctest-modules", answers=(answer(shown.replace("a - b", "a + b")),)
+        "pytest", "-q", "--doctest-modules", answers=(answer(source.replace("a - b", "a + b")),)
     )
 
     assert (run.status, run.calls) == ("solved", 1), run.error
@@ -268,12 +268,12 @@ async def test_a_task_with_a_test_command_is_told_how_all_that_fails_does_so_now
 
     run = await watched.run(*UNITTEST, answers=(answer(RIGHT),), mends=False)
 
-    asked = watched.model.requests[0].messages[1].content
+    prompt = watched.model.requests[0].messages[1].content
     assert run.status == "solved"
-    assert "The tests are run by `python -m unittest`. Before your answer they fail like this:" in asked
-    assert "5 checks fail:" in asked
-    assert all(f"test_{i}" in asked.partition("like this:")[2] for i in range(5))
-    assert [f"xxend of {i}" in asked for i in range(5)] == [True, True, True, False, False]
+    assert "The tests are run by `python -m unittest`. Before your answer they fail like this:" in prompt
+    assert "5 checks fail:" in prompt
+    assert all(f"test_{i}" in prompt.partition("like this:")[2] for i in range(5))
+    assert [f"xxend of {i}" in prompt for i in range(5)] == [True, True, True, False, False]
 
 
 async def test_a_model_that_reads_little_is_told_the_first_failure_alone(tmp_path: Path) -> None:
@@ -281,10 +281,10 @@ async def test_a_model_that_reads_little_is_told_the_first_failure_alone(tmp_pat
 
     await watched.run(*UNITTEST, answers=(answer(RIGHT),), mends=False, context=4_096)
 
-    asked = watched.model.requests[0].messages[1].content
-    assert "This check fails:" in asked
-    assert "checks fail:" not in asked
-    assert len(asked.partition("like this:")[2]) < 2_200
+    prompt = watched.model.requests[0].messages[1].content
+    assert "This check fails:" in prompt
+    assert "checks fail:" not in prompt
+    assert len(prompt.partition("like this:")[2]) < 2_200
 
 
 @pytest.mark.slow
@@ -293,8 +293,8 @@ async def test_a_task_whose_tests_pass_before_it_is_told_so(tmp_path: Path) -> N
 
     await watched.run(*UNITTEST, answers=(answer(RIGHT + "\n\nZERO = 0\n"),), mends=False)
 
-    asked = watched.model.requests[0].messages[1].content
+    prompt = watched.model.requests[0].messages[1].content
     assert (
         "The tests are run by `python -m unittest`. The project's own tests, without your change: 2 pass."
-        in asked
+        in prompt
     )

@@ -91,9 +91,9 @@ async def answered(
         (folder / path).write_text(text)
         (folder / path).chmod(0o755)
     task = Task(prompt="Mend f.", workspace=folder, test_command=command)
-    said = "".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items())
+    answer_text = "".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items())
     settings = Settings(python=only_pytest(), plan=False, budget=Budget(samples=1, repairs=0))
-    return await solve(task, model=Scripted([said]), settings=settings, log=MemoryLog())
+    return await solve(task, model=Scripted([answer_text]), settings=settings, log=MemoryLog())
 
 
 @pytest.mark.parametrize("kind", CALLS)

@@ -228,9 +228,9 @@ async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: in
     (tmp_path / "shop.js").write_text(code.format("n"))
     (tmp_path / "a.test.js").write_text(NODE.format(0).replace('"0"', '"given"'))
     files = {"shop.js": code.format("2 * n"), "b.test.js": NODE.format(number)}
-    said = "".join(f"**{path}**\n```js\n{text}```\n\n" for path, text in files.items())
+    answer_text = "".join(f"**{path}**\n```js\n{text}```\n\n" for path, text in files.items())
 
-    run = await work(tmp_path, said, command="node --test")
+    run = await work(tmp_path, answer_text, command="node --test")
 
     assert run.verified == verified
 

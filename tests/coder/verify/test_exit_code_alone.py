@@ -143,8 +143,10 @@ async def test_a_test_that_failed_before_and_passes_now_solves_it_as_ever(green:
 
 @pytest.mark.slow
 async def test_a_test_file_that_is_given_with_the_task_counts_though_it_passed_before(green: Path) -> None:
-    given = (TestSource(path="test_add.py", text=GREEN),)
-    task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"), test_files=given)
+    test_files = (TestSource(path="test_add.py", text=GREEN),)
+    task = Task(
+        prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"), test_files=test_files
+    )
 
     ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=MemoryLog())
 
@@ -161,8 +163,8 @@ async def test_what_a_failing_script_prints_is_told_with_its_exit_code(tmp_path:
 
     ended = await solve(task, model=model, settings=PYTEST, log=log)
 
-    asked = "".join(message.content for message in model.requests[0].messages)
+    prompt = "".join(message.content for message in model.requests[0].messages)
     assert ended.status == "solved"
-    assert "exit code 1" in asked
-    assert "exit code True" not in asked
-    assert "it is goodbye" in asked
+    assert "exit code 1" in prompt
+    assert "exit code True" not in prompt
+    assert "it is goodbye" in prompt

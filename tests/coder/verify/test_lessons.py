@@ -180,9 +180,9 @@ async def test_lessons_are_few_and_short(tmp_path: Path) -> None:
     for _ in range(MAX_LESSONS + 2):
         _, words = await mended(project_at(folder), log)
 
-    told = words.partition(BEFORE)[2].partition("]")[0]
-    assert len(told.splitlines()) == MAX_LESSONS
-    assert len(told) <= MAX_CHARACTERS + MAX_LESSONS
+    lessons = words.partition(BEFORE)[2].partition("]")[0]
+    assert len(lessons.splitlines()) == MAX_LESSONS
+    assert len(lessons) <= MAX_CHARACTERS + MAX_LESSONS
 
 
 async def test_a_name_of_a_test_that_gives_orders_is_a_quote_and_changes_no_verdict(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ async def test_a_name_of_a_test_that_gives_orders_is_a_quote_and_changes_no_verd
 
     run = await solve(task, model=model, settings=Settings(strategy="act", lessons=True), log=log)
 
-    told = model.requests[0].messages[-1].content.partition(BEFORE)[2].partition("]")[0]
-    assert 0 < len(told) < 400
+    lessons = model.requests[0].messages[-1].content.partition(BEFORE)[2].partition("]")[0]
+    assert 0 < len(lessons) < 400
     assert run.status != "solved"
 
 

@@ -40,18 +40,18 @@ async def answered(
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
         (folder / path).chmod(0o755)
-    said = "".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items())
+    answer_text = "".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items())
     task = Task(prompt="price(n) is twice n.", workspace=folder, test_command=command)
     settings = Settings(python=only_pytest(), plan=False, budget=Budget(samples=1, repairs=0))
-    return await solve(task, model=Scripted([said]), settings=settings, log=MemoryLog())
+    return await solve(task, model=Scripted([answer_text]), settings=settings, log=MemoryLog())
 
 
 def project(kind: str) -> tuple[tuple[str, ...], dict[str, str], str, str]:
     """Command, files, and the paths of code and of a new test."""
     command, files, top = SCRIPTS[kind]
     lib = f"{top}/lib" if kind == "a path of its own" else top
-    code, given = f"{lib}/shop.py".removeprefix("./"), f"{top}/tests/test_shop.py".removeprefix("./")
-    return command, {**files, code: WRONG, given: GIVEN}, code, given.replace("test_shop", "test_two")
+    code, test_path = f"{lib}/shop.py".removeprefix("./"), f"{top}/tests/test_shop.py".removeprefix("./")
+    return command, {**files, code: WRONG, test_path: GIVEN}, code, test_path.replace("test_shop", "test_two")
 
 
 @pytest.mark.parametrize("kind", SCRIPTS)

@@ -97,10 +97,10 @@ def test_a_task_that_does_not_orders_nothing(task: str, after: str) -> None:
 
 def test_a_value_that_is_ordered_once_orders_no_second_edit_of_another_value() -> None:
     more = "\n\ndef test_name():\n    assert Money().name == {}\n"
-    task, given = f"The new repr is `{NEW}`.", GIVEN + more.format("'five euros'")
+    task, test_source = f"The new repr is `{NEW}`.", GIVEN + more.format("'five euros'")
 
-    assert are_ordered(task, given, EDITED + more.format("'five euros'"))
-    assert not are_ordered(task, given, EDITED + more.format(repr(NEW)))
+    assert are_ordered(task, test_source, EDITED + more.format("'five euros'"))
+    assert not are_ordered(task, test_source, EDITED + more.format(repr(NEW)))
 
 
 async def work(folder: Path, *, is_users: bool = True, prompt: str = f"The new repr is `{NEW}`.") -> Run:
@@ -120,8 +120,8 @@ async def test_a_task_that_orders_what_a_given_test_forbids_lands_with_the_test(
     assert (run.ordered, run.reproduced_by, run.contradicts) == (names, names, ())
     assert set(run.landed) == {"money.py", "test_money.py"}
     assert (tmp_path / "test_money.py").read_text() == EDITED
-    told = "\n".join(ending(run))
-    assert "the task changes what these tests expect: test_money.py::test_repr" in told
+    summary = "\n".join(ending(run))
+    assert "the task changes what these tests expect: test_money.py::test_repr" in summary
 
 
 @pytest.mark.slow

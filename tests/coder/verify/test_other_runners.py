@@ -39,30 +39,30 @@ async def fixed(
     task = Task(prompt=prompt, workspace=folder, test_command=("sh", "check"), mends=mends)
     settings = Settings(strategy="repair", budget=Budget(samples=1, max_calls=1))
     run = await solve(task, model=Scripted([answer]), settings=settings, log=log)
-    asked = [
+    messages = [
         event.body["messages"] for event in await log.read(run.run_id) if event.type == "model.requested"
     ]
-    return run, str(asked)
+    return run, str(messages)
 
 
 @pytest.mark.slow
 async def test_a_folder_of_several_sources_is_asked_for_changes_of_its_files(tmp_path: Path) -> None:
     answer = "sum.go\n```go\npackage sum\n\nfunc Sum(a, b int) int { return a + b }\n```\n"
 
-    run, asked = await fixed(tmp_path, GO, answer)
+    run, prompts = await fixed(tmp_path, GO, answer)
 
     assert (run.status, run.landed) == ("solved", ("sum.go",))
-    assert "Change the files so that this is done." in asked
-    assert "solution.py" not in asked
-    assert "python" not in asked
+    assert "Change the files so that this is done." in prompts
+    assert "solution.py" not in prompts
+    assert "python" not in prompts
 
 
 async def test_code_without_a_name_is_the_only_source_that_there_is(tmp_path: Path) -> None:
-    run, asked = await fixed(tmp_path, JAVASCRIPT, "```js\nmodule.exports = (a, b) => a + b\n```\n")
+    run, prompts = await fixed(tmp_path, JAVASCRIPT, "```js\nmodule.exports = (a, b) => a + b\n```\n")
 
     assert (run.status, run.landed) == ("solved", ("sum.js",))
-    assert "Write the file `sum.js`." in asked
-    assert "python" not in asked
+    assert "Write the file `sum.js`." in prompts
+    assert "python" not in prompts
 
 
 @pytest.mark.slow
@@ -73,9 +73,9 @@ async def test_a_repository_in_python_is_not_asked_for_a_file_that_nothing_names
         "check": "python3 -c 'from one import x; assert x == 2'\n",
     }
 
-    _, asked = await fixed(tmp_path, files, "one.py\n```python\nx = 2\n```\n")
+    _, prompts = await fixed(tmp_path, files, "one.py\n```python\nx = 2\n```\n")
 
-    assert "solution.py" not in asked
+    assert "solution.py" not in prompts
 
 
 async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_path: Path) -> None:
@@ -86,11 +86,11 @@ async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_
     }
     answer = "src/shop/cart.py\n```python\nx = 2\n```\n"
 
-    run, asked = await fixed(tmp_path, files, answer, prompt="The cart's x is wrong.", mends=False)
+    run, prompts = await fixed(tmp_path, files, answer, prompt="The cart's x is wrong.", mends=False)
 
     assert run.landed == ("src/shop/cart.py",)
-    assert "Change the files so that this is done." in asked
-    assert "solution.py" not in asked
+    assert "Change the files so that this is done." in prompts
+    assert "solution.py" not in prompts
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_
 def test_one_block_without_a_name_is_the_file_and_several_are_none(
     answer: str, files: dict[str, str]
 ) -> None:
-    found, problem = whole_files(answer, find_blocks(answer), default="a.js")
+    answer_files, problem = whole_files(answer, find_blocks(answer), default="a.js")
 
-    assert found == files
+    assert answer_files == files
     assert (problem is None) == bool(files)

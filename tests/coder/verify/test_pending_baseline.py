@@ -62,9 +62,9 @@ def late(monkeypatch: pytest.MonkeyPatch) -> LateTests:
 
     async def take_late(*arguments: Any) -> BaselineTaken:
         await late.may_begin.wait()
-        taken = await take(*arguments)
+        event = await take(*arguments)
         late.ended.set()
-        return taken
+        return event
 
     monkeypatch.setattr(baseline, "take_baseline", take_late)
     monkeypatch.setattr(baseline, "FIRST_WAIT_S", 0.01)
@@ -243,25 +243,25 @@ def test_a_first_run_alone_shows_that_there_is_nothing_to_mend_only_with_the_sec
 
 def test_a_second_run_is_told_where_it_ends_otherwise_than_the_first() -> None:
     words = (ChatMessage(role="user", content="Change it."),)
-    asked = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
+    request = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
     first = LONG.model_copy(update={"is_preliminary": True, "runs": 1})
     flaky = LONG.model_copy(update={"tests": LONG.tests[:1], "flaky": (LONG.tests[1].name,)})
 
-    assert not state_of([started(), first, asked, LONG]).dialogue.owes_baseline
-    assert state_of([started(), asked, first, LONG]).dialogue.owes_baseline
-    assert state_of([started(), first, asked, flaky]).dialogue.owes_baseline
-    assert LONG.tests[1].name in late_baseline(state_of([started(), first, asked, flaky]), None)
+    assert not state_of([started(), first, request, LONG]).dialogue.owes_baseline
+    assert state_of([started(), request, first, LONG]).dialogue.owes_baseline
+    assert state_of([started(), first, request, flaky]).dialogue.owes_baseline
+    assert LONG.tests[1].name in late_baseline(state_of([started(), first, request, flaky]), None)
 
 
 def test_what_the_tests_said_before_the_work_is_owed_until_a_call_is_answered() -> None:
     words = (ChatMessage(role="user", content="Change it."),)
-    asked = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
+    request = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
     edits = ToolAnswered(call=1, id="", name="edits", text="")
     answered = ToolAnswered(call=1, id="a", name="bash", text="")
 
-    assert not state_of([started(), LONG, asked]).dialogue.owes_baseline
-    assert state_of([started(), asked, LONG, edits]).dialogue.owes_baseline
-    assert not state_of([started(), asked, LONG, edits, answered]).dialogue.owes_baseline
+    assert not state_of([started(), LONG, request]).dialogue.owes_baseline
+    assert state_of([started(), request, LONG, edits]).dialogue.owes_baseline
+    assert not state_of([started(), request, LONG, edits, answered]).dialogue.owes_baseline
 
 
 def test_tests_that_take_long_are_not_on_the_runs_time() -> None:

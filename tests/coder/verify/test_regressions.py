@@ -93,35 +93,35 @@ def test_a_flaky_test_does_not_hide_another_failure() -> None:
 
 def test_only_where_all_that_fails_is_in_edited_files_they_are_what_is_red() -> None:
     run = ran(**{"t.py::x": False, "y.py::x": False, "fine": True})
-    known = before(**{"t.py::x": True, "y.py::x": True, "fine": True})
+    baseline = before(**{"t.py::x": True, "y.py::x": True, "fine": True})
 
-    assert failures_in({"t.py"}, run.lines, known, mends=False) == ()
-    assert failures_in({"t.py", "y.py"}, run.lines, known, mends=False) == ("t.py::x", "y.py::x")
+    assert failures_in({"t.py"}, run.lines, baseline, mends=False) == ()
+    assert failures_in({"t.py", "y.py"}, run.lines, baseline, mends=False) == ("t.py::x", "y.py::x")
 
 
 def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_red() -> None:
     run = ran(**{"t.py::x": False, "old.py::x": False})
-    known = before(**{"t.py::x": True, "old.py::x": False})
+    baseline = before(**{"t.py::x": True, "old.py::x": False})
     all_red = before(**{"t.py::x": False, "old.py::x": False})
 
-    assert failures_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
-    assert failures_in({"t.py"}, run.lines, known, mends=True) == ()
+    assert failures_in({"t.py"}, run.lines, baseline, mends=False) == ("t.py::x",)
+    assert failures_in({"t.py"}, run.lines, baseline, mends=True) == ()
     assert failures_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)
 
 
 def test_what_passed_before_and_fails_now_is_run_alone_where_it_is_little() -> None:
     many = [f"t{i}" for i in range(11)]
-    known = BaselineTaken(passed=True, tests=tuple(BaselineTest(name=name, passed=True) for name in many))
+    baseline = BaselineTaken(passed=True, tests=tuple(BaselineTest(name=name, passed=True) for name in many))
 
     assert new_failures_of(ran(a=False, b=True), before(a=True, b=True)) == ("a",)
-    assert new_failures_of(ran(**dict.fromkeys(many, False)), known) == ()
+    assert new_failures_of(ran(**dict.fromkeys(many, False)), baseline) == ()
     assert new_failures_of(ran(a=False, complete=False), before(a=True)) == ()
 
 
 def test_a_suite_is_red_as_before_where_nothing_new_fails_and_nothing_is_missing() -> None:
-    known = before(old=False, fine=True)
+    baseline = before(old=False, fine=True)
 
-    assert is_red_as_before(ran(old=False, fine=True, new=True).lines, known, given_paths=())
-    assert not is_red_as_before(ran(old=False).lines, known, given_paths=())
-    assert not is_red_as_before(ran(old=False, fine=True, new=False).lines, known, given_paths=())
-    assert not is_red_as_before(ran(old=False, fine=True).lines, known, given_paths=("old",))
+    assert is_red_as_before(ran(old=False, fine=True, new=True).lines, baseline, given_paths=())
+    assert not is_red_as_before(ran(old=False).lines, baseline, given_paths=())
+    assert not is_red_as_before(ran(old=False, fine=True, new=False).lines, baseline, given_paths=())
+    assert not is_red_as_before(ran(old=False, fine=True).lines, baseline, given_paths=("old",))

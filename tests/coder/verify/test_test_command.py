@@ -93,70 +93,70 @@ async def test_the_test_that_never_ends_is_named(
 ) -> None:
     await box.lay({"test_x.py": source.encode()})
 
-    seen = await run(box, *command, wall_s=8)
+    finding = await run(box, *command, wall_s=8)
 
-    assert seen.result.status == "timeout"
-    assert seen.running == named
-    assert [line.name for line in seen.lines if ran == "" or ran not in line.name] == []
-    assert seen.stop.endswith(f"while {named} ran; {named} may not be at fault.")
+    assert finding.result.status == "timeout"
+    assert finding.running == named
+    assert [line.name for line in finding.lines if ran == "" or ran not in line.name] == []
+    assert finding.stop.endswith(f"while {named} ran; {named} may not be at fault.")
 
 
 @pytest.mark.slow
 async def test_what_never_ends_after_the_last_test_is_no_test(box: Sandbox) -> None:
     await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {FOR_EVER})".encode()})
 
-    seen = await run(box, *PYTEST, wall_s=8)
+    finding = await run(box, *PYTEST, wall_s=8)
 
-    assert not seen.passed
-    assert all(line.passed for line in seen.lines)
+    assert not finding.passed
+    assert all(line.passed for line in finding.lines)
 
 
 async def test_a_word_of_what_runs_that_is_too_long_is_not_read(box: Sandbox) -> None:
     floods = "import glob, os; open(glob.glob('.coder/*.now')[0], 'w').write('x' * 9999); os._exit(0)"
     await box.lay({"test_x.py": TESTS.replace("b(self): pass", f"b(self): {floods}").encode()})
 
-    seen = await run(box, *PYTEST)
+    finding = await run(box, *PYTEST)
 
-    assert not seen.passed
-    assert [line.name for line in seen.lines] == ["test_x.py::Test::test_a"]
+    assert not finding.passed
+    assert [line.name for line in finding.lines] == ["test_x.py::Test::test_a"]
 
 
 async def test_go_is_asked_for_json_and_shown_without_it(box: Sandbox) -> None:
     event = {"Package": "m/calc", "Test": "TestAdd"}
-    said = "    calc_test.go:9: Add(2, 3) = -1, want 5\n"
-    events = [{**event, "Action": "output", "Output": said}, {**event, "Action": "fail"}]
+    output = "    calc_test.go:9: Add(2, 3) = -1, want 5\n"
+    events = [{**event, "Action": "output", "Output": output}, {**event, "Action": "fail"}]
     events.append({"Package": "m/calc", "Action": "fail"})
     stream = "".join(json.dumps(one) + "\n" for one in events)
     await box.lay(
         {"go": SAYS_GO.encode(), "go.jsonl": stream.encode(), "calc/calc_test.go": b"package calc\n"}
     )
 
-    seen = await run(box, "./go", "test", "./...")
+    finding = await run(box, "./go", "test", "./...")
 
-    assert [(line.name, line.path, line.line, line.expected) for line in seen.lines] == [
+    assert [(line.name, line.path, line.line, line.expected) for line in finding.lines] == [
         ("m/calc.TestAdd", "calc/calc_test.go", 9, "5")
     ]
-    assert seen.result.stdout == said
+    assert finding.result.stdout == output
 
 
 async def test_a_known_runner_that_succeeds_without_a_test_is_no_pass(box: Sandbox) -> None:
     await box.lay({"go": b'#!/bin/sh\necho \'{"Action": "skip", "Package": "m"}\'\n'})
 
-    seen = await run(box, "./go", "test", "./...")
+    finding = await run(box, "./go", "test", "./...")
 
-    assert seen.result.ok
-    assert not seen.passed
-    assert "without running any test" in seen.note
+    assert finding.result.ok
+    assert not finding.passed
+    assert "without running any test" in finding.note
 
 
 async def test_a_report_does_not_hide_that_the_command_failed(box: Sandbox) -> None:
     forged = b"#!/bin/sh\necho '<testsuite><testcase name=\"a\"/></testsuite>' > forged.xml\nexit 1\n"
     await box.lay({"check.sh": forged})
 
-    seen = await run(box, "./check.sh")
+    finding = await run(box, "./check.sh")
 
-    assert not seen.passed
-    assert [(line.name, line.passed) for line in seen.lines] == [("a", True), ("./check.sh", False)]
+    assert not finding.passed
+    assert [(line.name, line.passed) for line in finding.lines] == [("a", True), ("./check.sh", False)]
 
 
 READS_THE_KEEPER = """import os, unittest
@@ -181,9 +181,9 @@ class Test(unittest.TestCase):
 async def test_the_process_of_the_code_under_test_can_not_read_the_key_of_the_report(box: Sandbox) -> None:
     await box.lay({"test_x.py": READS_THE_KEEPER.encode()})
 
-    seen = await run(box, "python", "-m", "unittest")
+    finding = await run(box, "python", "-m", "unittest")
 
-    assert [(line.name, line.passed, line.message) for line in seen.lines] == [
+    assert [(line.name, line.passed, line.message) for line in finding.lines] == [
         ("test_x.Test.test_config", True, ""),
         ("test_x.Test.test_it", True, ""),
     ]

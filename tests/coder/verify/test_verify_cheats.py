@@ -193,8 +193,8 @@ async def test_a_given_test_file_decides_also_where_the_command_leaves_it_out(
     (tmp_path / "test_other.py").write_text(
         "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
     )
-    given = (TestSource(path="given.py", text=FUNCTION),)
-    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command, test_files=given)
+    test_files = (TestSource(path="given.py", text=FUNCTION),)
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command, test_files=test_files)
 
     run = await solve(task, model=Scripted([f"```python\n{code}```\n"]), settings=PYTEST, log=MemoryLog())
 
@@ -530,8 +530,8 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     task = Task(prompt="Mend it.", workspace=tmp_path, test_command=command, mends=True)
     answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
 
-    ours = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna
-    settings = ours if package == "idna" else PYTEST
+    idna_settings = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna
+    settings = idna_settings if package == "idna" else PYTEST
 
     run = await solve(task, model=Scripted([answer]), settings=settings, log=MemoryLog())
 

@@ -26,11 +26,13 @@ CHECK = "assert add(2, 3) == 5"
 
 def files(**contents: str) -> str:
     """An answer with the solution, and with these files: `__` is a slash, `DOT` a dot, `DASH` a dash."""
-    named = {
+    contents_by_path = {
         name.replace("__", "/").replace("DOT", ".").replace("DASH", "-"): text
         for name, text in contents.items()
     }
-    return "".join(f"`{path}`\n```\n{text}\n```\n" for path, text in {"solution.py": ADD, **named}.items())
+    return "".join(
+        f"`{path}`\n```\n{text}\n```\n" for path, text in {"solution.py": ADD, **contents_by_path}.items()
+    )
 
 
 async def solve(folder: Path, answer: str, log: MemoryLog | None = None, **more: object) -> Run:
@@ -88,8 +90,15 @@ def test_files_of_a_bare_repository_do_not_land(tmp_path: Path, there: dict[str,
     for path, content in there.items():
         (tmp_path / "x" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "x" / path).write_bytes(content)
-    wanted = {"x/HEAD": b"ref: refs/heads/main\n", "x/Config": b"[core]", "x/objects/a": b"", "x/refs/a": b""}
-    files = {path: content for path, content in wanted.items() if path.removeprefix("x/") not in there}
+    repository_files = {
+        "x/HEAD": b"ref: refs/heads/main\n",
+        "x/Config": b"[core]",
+        "x/objects/a": b"",
+        "x/refs/a": b"",
+    }
+    files = {
+        path: content for path, content in repository_files.items() if path.removeprefix("x/") not in there
+    }
 
     with pytest.raises(ForbiddenPath, match="would be a repository to git"):
         plan(Snapshot(tmp_path, {}), files)
@@ -213,10 +222,10 @@ def test_git_is_never_taken_from_the_repository_or_one_around_it(
     (tmp_path / "links" / "git").symlink_to(program)
     monkeypatch.setenv("PATH", f"{outer.top}/bin:{tmp_path}/links:{os.environ['PATH']}")
 
-    found = program_outside("git", inner.top)
+    git_path = program_outside("git", inner.top)
 
-    assert found is not None
-    assert not Path(found).is_relative_to(tmp_path)
+    assert git_path is not None
+    assert not Path(git_path).is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_DATA_HOME"])

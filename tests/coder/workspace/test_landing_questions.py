@@ -125,12 +125,12 @@ async def test_a_conversation_cut_after_any_event_asks_again_and_calls_no_model_
     for at in range(1, len(events)):
         types = [event.type for event in events[:at]]
         (folder / "main.py").write_text(THREE if "file.landed" in types else ONE)
-        heard, answered = types.count("model.answered"), types.count("question.answered")
-        person, model = Person(*(ASKS, OTHERWISE, YES)[answered:]), Scripted(answers[heard:])
+        answer_count, answered = types.count("model.answered"), types.count("question.answered")
+        person, model = Person(*(ASKS, OTHERWISE, YES)[answered:]), Scripted(answers[answer_count:])
         await resume(session.run, log=await cut(events, at), model=model, watch=person)
 
         assert (folder / "main.py").read_text() == THREE, f"cut after {types[-1]} ({at})"
-        assert (len(model.requests), len(person.shown)) == (3 - heard, 3 - answered), types[-1]
+        assert (len(model.requests), len(person.shown)) == (3 - answer_count, 3 - answered), types[-1]
 
 
 async def test_a_change_that_was_refused_is_asked_about_again_by_a_resume_and_not_written_before(

@@ -21,11 +21,11 @@ from tests.git_repository import GitRepository, make_repository
 @pytest.fixture
 def repository(tmp_path: Path) -> GitRepository:
     """A repository of more files than the log keeps."""
-    made = make_repository(tmp_path / "project", main__py="x = 1\n")
+    project = make_repository(tmp_path / "project", main__py="x = 1\n")
     for number in range(210):
-        (made.top / f"{number}.txt").write_text(f"{number}\n")
-    made.commit()
-    return made
+        (project.top / f"{number}.txt").write_text(f"{number}\n")
+    project.commit()
+    return project
 
 
 def stopped(repository: GitRepository, *touched: str) -> State:
@@ -100,7 +100,7 @@ def test_a_listing_gives_back_modes_hashes_and_paths(tmp_path: Path) -> None:
     (tmp_path / "a b\nc.sh").chmod(0o750)
     files = take_snapshot(tmp_path).files
 
-    (found,) = listed(listing(files)).items()
+    (entry,) = listed(listing(files)).items()
 
-    assert found[0] == "a b\nc.sh"
-    assert (found[1].mode, found[1].sha256) == (0o750, files["a b\nc.sh"].sha256)
+    assert entry[0] == "a b\nc.sh"
+    assert (entry[1].mode, entry[1].sha256) == (0o750, files["a b\nc.sh"].sha256)

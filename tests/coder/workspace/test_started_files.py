@@ -106,9 +106,9 @@ def test_the_program_of_a_script_of_an_installation_is_found_below_its_package(t
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "package.json").write_text(package(postinstall="node post.js", start="node main.js"))
 
-    found = started_files(tmp_path, {"web/post.js": "1", "web/main.js": "2"}, {})
+    paths = started_files(tmp_path, {"web/post.js": "1", "web/main.js": "2"}, {})
 
-    assert {*found} == {"web/post.js"}
+    assert {*paths} == {"web/post.js"}
 
 
 @pytest.mark.parametrize(

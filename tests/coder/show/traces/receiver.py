@@ -65,8 +65,8 @@ class Receiver:
             for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 for one in (one for scope in resource.scope_metrics for one in scope.metrics):
                     for point in one.histogram.data_points if one.name == metric else ():
-                        told = {each.key: each.value.string_value for each in point.attributes}
-                        kind = told.get("gen_ai.token.type", "")
+                        attributes = {each.key: each.value.string_value for each in point.attributes}
+                        kind = attributes.get("gen_ai.token.type", "")
                         sums[kind] = sums.get(kind, 0) + point.sum
         return sums
 
@@ -78,8 +78,8 @@ def receiver(handle: Handle = answer_200) -> Iterator[Receiver]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            taken.bodies.setdefault(self.path, []).append(body)
-            taken.headers.append({name.lower(): value for name, value in self.headers.items()})
+            endpoint.bodies.setdefault(self.path, []).append(body)
+            endpoint.headers.append({name.lower(): value for name, value in self.headers.items()})
             handle(self)
 
         def log_message(self, format: str, *args: object) -> None:
@@ -87,11 +87,11 @@ def receiver(handle: Handle = answer_200) -> Iterator[Receiver]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    taken = Receiver(f"http://127.0.0.1:{server.server_port}")
+    endpoint = Receiver(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield taken
+        yield endpoint
     finally:
         server.shutdown()
         thread.join()

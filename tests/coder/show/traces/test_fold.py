@@ -71,9 +71,9 @@ def see_whole(events: list[Event], spans: list[ReadableSpan]) -> None:
 
 def see_tokens(events: list[Event], spans: list[ReadableSpan]) -> None:
     """See that the tokens of all spans are those of the run."""
-    usage, told = costs_of(events).usage, [span.attributes or {} for span in spans]
-    assert sum(one.get("gen_ai.usage.input_tokens", 0) for one in told) == usage.input_tokens
-    assert sum(one.get("gen_ai.usage.output_tokens", 0) for one in told) == usage.output_tokens
+    usage, attributes = costs_of(events).usage, [span.attributes or {} for span in spans]
+    assert sum(one.get("gen_ai.usage.input_tokens", 0) for one in attributes) == usage.input_tokens
+    assert sum(one.get("gen_ai.usage.output_tokens", 0) for one in attributes) == usage.output_tokens
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)

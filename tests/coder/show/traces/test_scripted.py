@@ -157,15 +157,15 @@ async def watched(
     """A run that a collector watches, and what was said of it."""
     monkeypatch.setenv("CODER_HOME", str(folder / "home"))
     monkeypatch.setenv("MY_API_TOKEN", MINE)
-    said: list[str] = []
+    notices: list[str] = []
     answers = [f"It is {MINE}.\n```python\nx = 1\n```", CODE]
     task = Task(prompt="Write add(a, b), dear model.", checks=("assert add(2, 3) == 5",))
     with open_log() as log:
-        async with Collector(url, said.append, content=content) as watch:
+        async with Collector(url, notices.append, content=content) as watch:
             run = await solve(
                 task, model=Scripted(answers), settings=Settings(strategy="repair"), log=log, watch=watch
             )
-    return run, said
+    return run, notices
 
 
 async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
@@ -173,18 +173,18 @@ async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
 ) -> None:
     with receiver() as plain, receiver() as full:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=abc%20d")
-        run, said = await watched(tmp_path, plain.url, monkeypatch)
+        run, notices = await watched(tmp_path, plain.url, monkeypatch)
         await watched(tmp_path, full.url, monkeypatch, content=True)
 
-    assert (run.status, said) == ("solved", [])
+    assert (run.status, notices) == ("solved", [])
     assert {headers.get("x-key") for headers in plain.headers} == {"abc d"}
     for text in ("return a + b", "dear model", MINE, "It is"):
         assert text.encode() not in plain.raw
     assert MINE.encode() not in full.raw
     assert b"dear model" in full.raw
-    (asked, *_) = [one for one in full.spans if one.name.startswith("chat")]
-    told = {each.key: each.value.string_value for each in asked.attributes}
-    (said_first, *_) = json.loads(told["gen_ai.output.messages"])
+    (span, *_) = [one for one in full.spans if one.name.startswith("chat")]
+    attributes = {each.key: each.value.string_value for each in span.attributes}
+    (said_first, *_) = json.loads(attributes["gen_ai.output.messages"])
     assert said_first["role"] == "assistant"
     assert said_first["parts"][0]["content"].startswith("It is [redacted].")
 
@@ -225,19 +225,19 @@ async def test_each_process_and_the_environment_name_what_reports_and_no_bad_pai
     monkeypatch.setenv("OTEL_SERVICE_NAME", "nightly")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=ci,b4d-resource")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=k3y,b4d-pair")
-    with receiver() as taken:
+    with receiver() as endpoint:
         for _ in range(2):
-            run, said = await watched(tmp_path, taken.url, monkeypatch)
+            run, notices = await watched(tmp_path, endpoint.url, monkeypatch)
 
-    metrics = [ExportMetricsServiceRequest.FromString(body) for body in taken.bodies["/v1/metrics"]]
-    named = [
+    metrics = [ExportMetricsServiceRequest.FromString(body) for body in endpoint.bodies["/v1/metrics"]]
+    resources = [
         {each.key: each.value.string_value for each in one.resource_metrics[0].resource.attributes}
         for one in metrics
     ]
-    assert len({one.pop("service.instance.id") for one in named}) == 2
-    assert named == [{"service.name": "nightly", "deployment.environment.name": "ci"}] * 2
-    assert all(name in str(taken.resources) for name in ("nightly", run.run_id))
-    assert (said, "b4d" in caplog.text) == ([], False)
+    assert len({one.pop("service.instance.id") for one in resources}) == 2
+    assert resources == [{"service.name": "nightly", "deployment.environment.name": "ci"}] * 2
+    assert all(name in str(endpoint.resources) for name in ("nightly", run.run_id))
+    assert (notices, "b4d" in caplog.text) == ([], False)
 
 
 def test_a_run_that_failed_has_its_exit_code_as_the_type_of_its_error() -> None:
@@ -287,22 +287,22 @@ async def test_a_collector_that_fails_is_said_once_and_harms_no_run(
     monkeypatch.setattr(collector, "AT_END_S", 0.5)
     monkeypatch.setattr(collector, "SLOW_S", 1000)  # longer than a test may take
     monkeypatch.setattr(collector, "EVERY_S", 0.01)
-    with receiver(handle) as taken:
-        run, said = await watched(tmp_path, taken.url, monkeypatch)
+    with receiver(handle) as endpoint:
+        run, notices = await watched(tmp_path, endpoint.url, monkeypatch)
 
     assert run.status == "solved"
-    assert len(said) == (0 if handle is pour else 1)
-    assert all("coder export RUN --otlp URL" in line and "\x1b" not in line for line in said)
+    assert len(notices) == (0 if handle is pour else 1)
+    assert all("coder export RUN --otlp URL" in line and "\x1b" not in line for line in notices)
 
 
 async def test_a_collector_that_is_not_there_costs_a_run_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, said = await watched(tmp_path, "http://user:pass-word@127.0.0.1:9", monkeypatch)
+    run, notices = await watched(tmp_path, "http://user:pass-word@127.0.0.1:9", monkeypatch)
 
     assert run.status == "solved"
-    assert len(said) == 1
-    assert "pass-word" not in said[0]
+    assert len(notices) == 1
+    assert "pass-word" not in notices[0]
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_a_hostile_text_takes_no_long_time(piece: str) -> None:
 def test_of_a_report_with_thousands_of_failures_the_first_are_looked_at() -> None:
     places = PrintedPlaces(PATHS)
 
-    looked = [places.count_searched("x" * 4000) for _ in range(1000)]
+    decisions = [places.count_searched("x" * 4000) for _ in range(1000)]
 
-    assert looked[0]
-    assert not looked[-1]
+    assert decisions[0]
+    assert not decisions[-1]

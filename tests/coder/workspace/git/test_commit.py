@@ -18,18 +18,18 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitRepository
     """A repository whose owner git knows, where a run has changed main.py."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    made = make_repository(tmp_path / "project", main__py=BEFORE, other__py="y = 1\n")
-    made.write(main__py=AFTER)
-    return made
+    project = make_repository(tmp_path / "project", main__py=BEFORE, other__py="y = 1\n")
+    project.write(main__py=AFTER)
+    return project
 
 
 def test_the_commit_is_the_tip_of_the_branch_and_the_tree_is_clean(repository: GitRepository) -> None:
     first = repository.git("rev-parse", "HEAD")
 
-    made = commit(repository.top, CHANGED, message="Mend x\n\nWhy.\n")
+    new_commit = commit(repository.top, CHANGED, message="Mend x\n\nWhy.\n")
 
-    assert repository.git("rev-parse", "main") == made.commit
-    assert (made.branch, repository.git("rev-parse", "HEAD^")) == ("main", first)
+    assert repository.git("rev-parse", "main") == new_commit.commit
+    assert (new_commit.branch, repository.git("rev-parse", "HEAD^")) == ("main", first)
     assert (
         repository.git("log", "-1", "--format=%an <%ae> %cn|%s|%b") == "Ada <ada@example.org> Ada|Mend x|Why."
     )
@@ -59,17 +59,17 @@ def test_new_and_removed_files_are_committed_with_their_modes(repository: GitRep
 
     commit(repository.top, {**CHANGED, **changed}, message="More")
 
-    shown = repository.git("show", "--format=", "--raw", "--no-abbrev", "HEAD").splitlines()
-    assert [(row.split()[1], row.split()[4], row.split()[5]) for row in shown] == [
+    rows = repository.git("show", "--format=", "--raw", "--no-abbrev", "HEAD").splitlines()
+    assert [(row.split()[1], row.split()[4], row.split()[5]) for row in rows] == [
         ("100644", "M", "main.py"), ("000000", "D", "other.py"), ("100755", "A", "run.sh"),
     ]  # fmt: skip
     assert repository.git("status", "--porcelain") == ""
 
 
 def test_called_again_after_a_crash_it_finds_its_own_commit(repository: GitRepository) -> None:
-    made = commit(repository.top, CHANGED, message="Mend x")
+    new_commit = commit(repository.top, CHANGED, message="Mend x")
 
-    assert commit(repository.top, CHANGED, message="Mend x") == made
+    assert commit(repository.top, CHANGED, message="Mend x") == new_commit
     assert repository.git("rev-list", "--count", "HEAD") == "2"
 
 
@@ -77,13 +77,13 @@ def test_a_new_branch_leaves_head_index_and_files_alone(repository: GitRepositor
     repository.write(main__py=BEFORE)
     head = repository.git("rev-parse", "HEAD")
 
-    made = commit(repository.top, CHANGED, message="Mend x", branch="fix/x")
+    new_commit = commit(repository.top, CHANGED, message="Mend x", branch="fix/x")
 
-    assert made.branch == "fix/x"
+    assert new_commit.branch == "fix/x"
     assert repository.git("show", "fix/x:main.py") == AFTER.strip()
     assert repository.git("rev-parse", "fix/x^") == head
     assert (repository.git("rev-parse", "HEAD"), repository.git("status", "--porcelain")) == (head, "")
-    assert commit(repository.top, CHANGED, message="Mend x", branch="fix/x") == made
+    assert commit(repository.top, CHANGED, message="Mend x", branch="fix/x") == new_commit
 
 
 def test_a_branch_that_is_there_is_not_moved(repository: GitRepository) -> None:
@@ -126,10 +126,10 @@ def test_in_the_middle_of_a_merge_no_commit_is_made(repository: GitRepository) -
 def test_a_detached_head_moves_and_is_said_to_have_no_branch(repository: GitRepository) -> None:
     repository.git("checkout", "--quiet", "--detach")
 
-    made = commit(repository.top, CHANGED, message="Mend x")
+    new_commit = commit(repository.top, CHANGED, message="Mend x")
 
-    assert (made.branch, repository.git("rev-parse", "HEAD")) == (None, made.commit)
-    assert repository.git("rev-parse", "main") != made.commit
+    assert (new_commit.branch, repository.git("rev-parse", "HEAD")) == (None, new_commit.commit)
+    assert repository.git("rev-parse", "main") != new_commit.commit
 
 
 def test_the_first_commit_of_an_empty_repository_is_made(tmp_path: Path, repository: GitRepository) -> None:
@@ -150,9 +150,9 @@ def test_a_linked_work_tree_and_a_folder_below_the_top_commit_where_they_are(
     (linked.top / "sub").mkdir()
     (linked.top / "sub" / "a.py").write_text("1\n")
 
-    made = commit(linked.top / "sub", {"a.py": CommittedFile(None, b"1\n")}, message="Below")
+    new_commit = commit(linked.top / "sub", {"a.py": CommittedFile(None, b"1\n")}, message="Below")
 
-    assert made.branch == "side"
+    assert new_commit.branch == "side"
     assert linked.git("show", "--name-only", "--format=", "HEAD") == "sub/a.py"
     assert linked.git("status", "--porcelain") == ""
 
@@ -232,14 +232,17 @@ def test_hooks_that_the_configuration_names_are_off_while_a_reference_moves(
     repository.git("config", "hook.linter.command", "touch ran")
     repository.git("config", "hook.linter.event", "reference-transaction")
     repository.git("config", "include.path", str(included))
-    found = find_repository(repository.top)
-    assert found is not None
+    git_repository = find_repository(repository.top)
+    assert git_repository is not None
 
-    environment = moving_environment(found)
+    environment = moving_environment(git_repository)
 
     for name in ("linter", "an in.cluded", "reference-transaction"):
-        asked = ["config", "--get", f"hook.{name}.enabled"]
-        assert run_git(asked, environment=environment, cwd=found.git_dir, tree=found.top) == b"false\n"
+        arguments = ["config", "--get", f"hook.{name}.enabled"]
+        assert (
+            run_git(arguments, environment=environment, cwd=git_repository.git_dir, tree=git_repository.top)
+            == b"false\n"
+        )
 
 
 def test_what_a_partial_clone_has_not_fetched_is_no_hindrance(
@@ -254,9 +257,9 @@ def test_what_a_partial_clone_has_not_fetched_is_no_hindrance(
     partial.git("checkout", "--quiet", "main")
     partial.write(main__py=AFTER)
 
-    made = commit(partial.top, CHANGED, message="Mend x")
+    new_commit = commit(partial.top, CHANGED, message="Mend x")
 
-    assert partial.git("rev-parse", "HEAD") == made.commit
+    assert partial.git("rev-parse", "HEAD") == new_commit.commit
     assert partial.git("ls-tree", "--name-only", "HEAD").splitlines() == ["main.py", "other.py"]
 
 

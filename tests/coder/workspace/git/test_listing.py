@@ -13,10 +13,10 @@ from tests.git_repository import GitRepository, make_repository
 @pytest.fixture
 def repository(tmp_path: Path) -> GitRepository:
     """A repository with one committed file that ignores its logs."""
-    made = make_repository(tmp_path / "project", main__py="x = 1\n")
-    (made.top / ".gitignore").write_text("*.log\n")
-    made.commit()
-    return made
+    project = make_repository(tmp_path / "project", main__py="x = 1\n")
+    (project.top / ".gitignore").write_text("*.log\n")
+    project.commit()
+    return project
 
 
 def test_what_is_new_is_read_and_what_is_ignored_is_not(repository: GitRepository) -> None:
@@ -171,10 +171,10 @@ def test_indexes_of_every_kind_are_read(repository: GitRepository, setting: str)
 
 
 def test_a_repository_with_long_hashes_is_read(tmp_path: Path) -> None:
-    made = GitRepository(tmp_path)
-    made.git("init", "--quiet", "--object-format=sha256")
-    made.write(a__py="1")
-    made.commit()
+    project = GitRepository(tmp_path)
+    project.git("init", "--quiet", "--object-format=sha256")
+    project.write(a__py="1")
+    project.commit()
 
     assert list(take_snapshot(tmp_path).files) == ["a.py"]
 

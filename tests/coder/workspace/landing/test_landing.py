@@ -197,11 +197,11 @@ def test_a_file_saved_while_its_replacement_was_written_is_left(root: Path) -> N
             lambda event, _: (root / "main.py").write_text("mine") if event == "os.chmod" else None
         )
 
-    said = said_by_child(
+    message = said_by_child(
         lambda: asyncio.run(apply(planned, {"main.py": b"new\n"}, _into([]))), prepare=save_meanwhile
     )
 
-    assert said.startswith("FileChanged")
+    assert message.startswith("FileChanged")
     assert _content(root) == {**BEFORE, "main.py": b"mine"}
 
 
@@ -227,14 +227,14 @@ async def test_undo_puts_everything_back_also_modes_and_folders(root: Path) -> N
     (root / "gone.py").chmod(0o750)
     planned = plan(take_snapshot(root), FILES)
     await apply(planned, CONTENTS, _into([]))
-    told: dict[str, str | None] = {}
+    reasons: dict[str, str | None] = {}
 
-    await undo(planned, BEFORE, _left(told))
+    await undo(planned, BEFORE, _left(reasons))
 
     assert _content(root) == BEFORE
     assert (root / "gone.py").stat().st_mode & 0o777 == 0o750
     assert not (root / "deep").exists()
-    assert told == dict.fromkeys(FILES)
+    assert reasons == dict.fromkeys(FILES)
 
 
 async def test_undo_leaves_a_file_that_was_edited_since_and_says_so(root: Path) -> None:
@@ -242,13 +242,18 @@ async def test_undo_leaves_a_file_that_was_edited_since_and_says_so(root: Path) 
     await apply(planned, CONTENTS, _into([]))
     (root / "main.py").write_text("mine")
     (root / "deep/er/own.txt").write_text("mine too")
-    told: dict[str, str | None] = {}
+    reasons: dict[str, str | None] = {}
 
-    await undo(planned, BEFORE, _left(told))
+    await undo(planned, BEFORE, _left(reasons))
 
-    left = {"kept.txt": b"kept\n", "gone.py": b"gone\n", "main.py": b"mine", "deep/er/own.txt": b"mine too"}
-    assert _content(root) == left
-    assert "changed since" in str(told["main.py"])
+    remaining_files = {
+        "kept.txt": b"kept\n",
+        "gone.py": b"gone\n",
+        "main.py": b"mine",
+        "deep/er/own.txt": b"mine too",
+    }
+    assert _content(root) == remaining_files
+    assert "changed since" in str(reasons["main.py"])
 
 
 async def test_undoing_twice_changes_nothing_more(root: Path) -> None:
@@ -273,12 +278,12 @@ async def test_undo_leaves_a_file_whose_permissions_were_changed_since_and_says_
     await apply(planned, {"main.py": content}, _into([]))
     assert main.stat().st_mode & 0o777 == 0o755
     main.chmod(mine)
-    told: dict[str, str | None] = {}
+    reasons: dict[str, str | None] = {}
 
-    await undo(planned, {"main.py": b"main\n"}, _left(told))
+    await undo(planned, {"main.py": b"main\n"}, _left(reasons))
 
     assert (main.stat().st_mode & 0o7777, main.read_bytes()) == (mine, content)
-    assert "permissions" in str(told["main.py"])
+    assert "permissions" in str(reasons["main.py"])
     assert not is_made(planned, planned.changes[0])
 
 
@@ -336,12 +341,12 @@ def test_on_a_full_disk_the_file_is_as_it_was_and_the_message_names_it(root: Pat
     large = b"x" * 5000
     planned = plan(take_snapshot(root), {"main.py": large})
 
-    said = said_by_child(
+    message = said_by_child(
         lambda: asyncio.run(apply(planned, {"main.py": large}, _into([]))), prepare=limit_files(1000)
     )
 
-    assert said.startswith("FolderError: ")
-    assert str(root / "main.py") in said
+    assert message.startswith("FolderError: ")
+    assert str(root / "main.py") in message
     assert _content(root) == BEFORE
 
 
@@ -356,10 +361,10 @@ def test_a_disk_that_fills_while_files_land_changes_none_of_them(root: Path) -> 
             return f"{error} {_content(root) == BEFORE}"
         return "it fitted"
 
-    said = said_by_child(land_on_a_small_disk, prepare=lambda: mount_small_disk(root, size=65_536))
+    output = said_by_child(land_on_a_small_disk, prepare=lambda: mount_small_disk(root, size=65_536))
 
-    assert "No space left on device" in said
-    assert said.endswith("True")
+    assert "No space left on device" in output
+    assert output.endswith("True")
 
 
 @pytest.fixture
@@ -376,9 +381,9 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def test_a_read_only_folder_is_an_error_that_names_the_file(read_only: Path) -> None:
     planned = plan(take_snapshot(read_only), FILES)
 
-    said = said_by_child(lambda: asyncio.run(apply(planned, CONTENTS, _into([]))), prepare=become_nobody)
+    message = said_by_child(lambda: asyncio.run(apply(planned, CONTENTS, _into([]))), prepare=become_nobody)
 
-    assert said.startswith(f"{FolderError.__name__}: Can't write {read_only}/")
+    assert message.startswith(f"{FolderError.__name__}: Can't write {read_only}/")
     assert _content(read_only) == BEFORE
 
 
