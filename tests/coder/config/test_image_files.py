@@ -123,8 +123,8 @@ async def test_a_model_that_reads_no_pdf_is_refused_by_name_before_the_call(tmp_
     assert document is not None
 
     async def chosen(name: str) -> None:
-        asked = Asked.model_validate({"model": name})
-        check_vision(await resolve_roles(asked, environ={"GROQ_API_KEY": "x"}, book=book), [document])
+        options = Asked.model_validate({"model": name})
+        check_vision(await resolve_roles(options, environ={"GROQ_API_KEY": "x"}, book=book), [document])
 
     with pytest.raises(UsageError, match="groq/sees can't read PDFs"):
         await chosen("groq/sees")
@@ -141,9 +141,9 @@ async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catal
     book, environ = UserModels(cache=tmp_path), {"GROQ_API_KEY": "x"}
 
     async def chosen(**named: object) -> None:
-        asked = Asked.model_validate({"model": "groq/sees", **named})
+        options = Asked.model_validate({"model": "groq/sees", **named})
         pictures = read_pictures((tmp_path / "shot.png",))
-        check_vision(await resolve_roles(asked, environ=environ, book=book), pictures)
+        check_vision(await resolve_roles(options, environ=environ, book=book), pictures)
 
     for named in (
         {"model": "groq/blind"},

@@ -254,10 +254,10 @@ def test_a_pyproject_that_is_a_fifo_does_not_hang(user_file: Path, repository: P
 def test_a_file_that_cannot_be_reached_is_not_one_that_is_missing(user_file: Path, repository: Path) -> None:
     (repository / "pyproject.toml").symlink_to("pyproject.toml")
 
-    told = loaded(user_file, repository).notes
+    notes = loaded(user_file, repository).notes
 
-    assert len(told) == 1
-    assert "pyproject.toml can't be read: Too many levels" in told[0]
+    assert len(notes) == 1
+    assert "pyproject.toml can't be read: Too many levels" in notes[0]
     user_file.parent.symlink_to(user_file.parent)
     with pytest.raises(UsageError, match="can't be read: Too many levels"):
         loaded(user_file)

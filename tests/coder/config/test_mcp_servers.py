@@ -35,10 +35,10 @@ def test_the_users_file_has_a_table_for_each_server_and_a_flag_wins(tmp_path: Pa
 
 
 def test_a_repository_can_name_no_server(tmp_path: Path) -> None:
-    found = loaded(tmp_path, "", repository='[tool.coder.mcp.evil]\ncommand = "sh -c evil"\n')
+    config = loaded(tmp_path, "", repository='[tool.coder.mcp.evil]\ncommand = "sh -c evil"\n')
 
-    assert found.servers == ()
-    assert "[tool.coder] mcp is ignored: a repository can't set it" in found.notes[0]
+    assert config.servers == ()
+    assert "[tool.coder] mcp is ignored: a repository can't set it" in config.notes[0]
 
 
 @pytest.mark.parametrize(

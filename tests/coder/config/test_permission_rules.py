@@ -61,10 +61,10 @@ def test_a_rule_that_denies_wins_over_any_others(rules: Rules, one: str, two: st
 @given(RULES, WORDS, WORDS)
 def test_without_its_rule_nothing_is_denied_and_ask_wins_over_allow(rules: Rules, one: str, two: str) -> None:
     only_allowed = Rules(allow=rules.allow)
-    asked = Rules(allow=rules.allow, ask=(f"mcp__{one}",))
+    ask_rules = Rules(allow=rules.allow, ask=(f"mcp__{one}",))
 
     assert verdict(of_tool(only_allowed, one, two)) in (None, "allow")
-    assert verdict(of_tool(asked, one, two)) == "ask"
+    assert verdict(of_tool(ask_rules, one, two)) == "ask"
 
 
 @given(st.text(max_size=60))

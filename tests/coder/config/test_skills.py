@@ -82,10 +82,12 @@ def test_a_folder_that_is_a_link_is_read_and_a_file_that_is_one_is_refused(home:
     (folder / "sly").mkdir()
     (folder / "sly/SKILL.md").symlink_to(elsewhere / "SKILL.md")
 
-    found = own_skills()
+    skill_list = own_skills()
 
-    assert [each.name for each in found.skills] == ["linked"]
-    assert [refusal.reason for refusal in found.refusals] == ["not a regular file (links are not followed)"]
+    assert [each.name for each in skill_list.skills] == ["linked"]
+    assert [refusal.reason for refusal in skill_list.refusals] == [
+        "not a regular file (links are not followed)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,19 +106,19 @@ def test_a_folder_that_is_a_link_is_read_and_a_file_that_is_one_is_refused(home:
     ],
 )
 def test_a_hostile_skill_is_refused_with_the_reason(content: str | None, reason: str) -> None:
-    found = skills_of_repository({".claude/skills/a/SKILL.md": content})
+    skill_list = skills_of_repository({".claude/skills/a/SKILL.md": content})
 
-    assert not found.skills
-    assert reason in found.refusals[0].reason
+    assert not skill_list.skills
+    assert reason in skill_list.refusals[0].reason
 
 
 def test_a_description_is_cut_and_loses_control_characters() -> None:
     content = text("a", '"x\\e]0;y\\a\\n' + "d" * 2_000 + '"')
 
-    (found,) = skills_of_repository({".agents/skills/a/SKILL.md": content}).skills
+    (long_skill,) = skills_of_repository({".agents/skills/a/SKILL.md": content}).skills
 
-    assert found.description.startswith("x ddd")
-    assert len(found.description) == 1_024
+    assert long_skill.description.startswith("x ddd")
+    assert len(long_skill.description) == 1_024
 
 
 def test_only_folders_of_skills_count() -> None:
@@ -128,15 +130,15 @@ def test_only_folders_of_skills_count() -> None:
 def test_the_users_own_skill_wins_over_the_repositorys(home: Path) -> None:
     own = skill(home / ".agents/skills", "deploy")
 
-    found = own_skills() + skills_of_repository({".agents/skills/deploy/SKILL.md": text("deploy")})
+    skill_list = own_skills() + skills_of_repository({".agents/skills/deploy/SKILL.md": text("deploy")})
 
-    assert [each.path for each in found.skills] == [str(own / "SKILL.md")]
-    assert found.refusals[0].reason == f"{own}/SKILL.md has the same name"
+    assert [each.path for each in skill_list.skills] == [str(own / "SKILL.md")]
+    assert skill_list.refusals[0].reason == f"{own}/SKILL.md has the same name"
 
 
 def test_a_repository_with_thousands_of_skills_offers_a_bounded_number() -> None:
     texts = {f".agents/skills/s{number}/SKILL.md": text(f"s{number}") for number in range(MAX_SKILLS + 5)}
 
-    found = skills_of_repository(texts)
+    skill_list = skills_of_repository(texts)
 
-    assert (len(found.skills), len(found.refusals)) == (MAX_SKILLS, 5)
+    assert (len(skill_list.skills), len(skill_list.refusals)) == (MAX_SKILLS, 5)

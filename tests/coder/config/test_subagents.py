@@ -96,8 +96,10 @@ def test_no_link_is_followed_and_deeper_files_are_none(agents: Path, tmp_path: P
     (agents / "more").mkdir()
     (agents / "more/deep.md").write_text(TEXT.format("depths"))
 
-    found = own_subagents()
+    subagent_list = own_subagents()
 
-    assert not found.subagents
-    assert [refusal.reason for refusal in found.refusals] == ["not a regular file (links are not followed)"]
+    assert not subagent_list.subagents
+    assert [refusal.reason for refusal in subagent_list.refusals] == [
+        "not a regular file (links are not followed)"
+    ]
     assert not subagents_of_repository({".claude/agents/a/b.md": TEXT, "agents/b.md": TEXT}).subagents

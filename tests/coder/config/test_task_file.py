@@ -56,26 +56,26 @@ def test_words_flags_and_paths_make_a_task(tmp_path: Path) -> None:
     tests = tmp_path / "test_add.py"
     tests.write_text("def test_add(): assert add(2, 3) == 5\n")
 
-    found = task(
+    new_task = task(
         workspace=tmp_path,
         test="pytest -q 'my tests'",
         test_files=(tests,),
         checks=("assert add(1, 1) == 2",),
     )
 
-    assert found.prompt == "Write add(a, b)."
-    assert found.test_command == ("pytest", "-q", "my tests")
-    assert found.test_files[0].path == "test_add.py"
-    assert found.checks == ("assert add(1, 1) == 2",)
+    assert new_task.prompt == "Write add(a, b)."
+    assert new_task.test_command == ("pytest", "-q", "my tests")
+    assert new_task.test_files[0].path == "test_add.py"
+    assert new_task.checks == ("assert add(1, 1) == 2",)
 
 
 def test_a_test_file_inside_the_folder_keeps_its_place(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_add.py").write_text("x = 1\n")
 
-    found = task(workspace=tmp_path, test_files=(tmp_path / "tests" / "test_add.py",))
+    new_task = task(workspace=tmp_path, test_files=(tmp_path / "tests" / "test_add.py",))
 
-    assert found.test_files[0].path == "tests/test_add.py"
+    assert new_task.test_files[0].path == "tests/test_add.py"
 
 
 @pytest.mark.slow
@@ -113,12 +113,12 @@ def test_yaml_and_json_may_hold_tests_and_checks(tmp_path: Path, suffix: str) ->
     }
     file.write_text(json.dumps(content))  # JSON is YAML, too
 
-    found = task(None, file=file, checks=("assert add(0, 0) == 0",))
+    new_task = task(None, file=file, checks=("assert add(0, 0) == 0",))
 
-    assert found.prompt == "Add."
-    assert found.test_command == ("pytest", "-q")
-    assert found.test_files[0].text == "x = 1\n"
-    assert found.checks == ("assert add(1, 1) == 2", "assert add(0, 0) == 0")
+    assert new_task.prompt == "Add."
+    assert new_task.test_command == ("pytest", "-q")
+    assert new_task.test_files[0].text == "x = 1\n"
+    assert new_task.checks == ("assert add(1, 1) == 2", "assert add(0, 0) == 0")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_a_yaml_task_may_replace_a_key_that_it_merges(tmp_path: Path) -> None:
     file = tmp_path / "task.yaml"
     file.write_text("<<: {prompt: Add., test: pytest -q}\nprompt: Subtract.\n")
 
-    found = task(None, file=file)
+    new_task = task(None, file=file)
 
-    assert (found.prompt, found.test_command) == ("Subtract.", ("pytest", "-q"))
+    assert (new_task.prompt, new_task.test_command) == ("Subtract.", ("pytest", "-q"))
 
 
 def test_a_task_given_twice_or_never_is_refused(tmp_path: Path) -> None:

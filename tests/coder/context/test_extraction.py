@@ -31,9 +31,9 @@ async def test_a_source_that_ends_its_reader_is_left_out_and_the_others_are_read
     sources = {f"k{i}": ("python", f"def f{i}(): ...\n") for i in range(5)}
     sources["bomb"] = ("python", "x = " + "9" * 4_000_000)  # more than a batch may hold
 
-    found = await extract(sources, deadline_s=30)
+    definitions = await extract(sources, deadline_s=30)
 
-    assert [found[f"k{i}"][0] for i in range(5)] == [f"f{i}:1" for i in range(5)]
+    assert [definitions[f"k{i}"][0] for i in range(5)] == [f"f{i}:1" for i in range(5)]
 
 
 def test_python_is_read_without_a_grammar_too() -> None:

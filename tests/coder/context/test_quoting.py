@@ -25,7 +25,7 @@ def test_plain_text_is_quoted_as_before() -> None:
 
 @given(st.text(max_size=80))
 def test_a_path_is_one_line_in_one_pair_of_backticks(path: str) -> None:
-    shown = shown_path(path)
+    quote = shown_path(path)
 
-    assert shown.count("`") == 2
-    assert len(shown.splitlines()) == 1
+    assert quote.count("`") == 2
+    assert len(quote.splitlines()) == 1

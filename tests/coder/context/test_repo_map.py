@@ -75,12 +75,16 @@ def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
 
 def test_a_file_of_which_nothing_fits_the_prompt_is_named_on_the_map() -> None:
     texts = {"data.sql": "x\n" * 9_000, "a.py": "def f(): ...\n"}
-    _, shown = show_files(
+    _, visible_lines = show_files(
         texts, [QuotedPlace("data.sql"), QuotedPlace("a.py", 1)], extents={}, whole_shares={}, budget=500
     )
 
     text = repo_map(
-        {"a.py": DefinitionFacts("f:1", "")}, texts, [QuotedPlace("a.py", 1)], budget=500, visible_lines=shown
+        {"a.py": DefinitionFacts("f:1", "")},
+        texts,
+        [QuotedPlace("a.py", 1)],
+        budget=500,
+        visible_lines=visible_lines,
     )
 
     assert text == "Other files, by folder:\n./ data.sql"

@@ -19,8 +19,8 @@ FACTS = DefinitionFacts("Till:1 add:2 _cents:5 long:9 mark:83")
 
 def ranges(line: int, *, lines: list[str] = LONG, facts: DefinitionFacts = FACTS) -> list[tuple[int, int]]:
     """What is shown around a line, where the word `mark` is all that counts."""
-    shown = shown_ranges(line, lines, facts, weigh=lambda text: float("mark" in text))
-    return [extent for _, extent in shown]
+    weighted_ranges = shown_ranges(line, lines, facts, weigh=lambda text: float("mark" in text))
+    return [extent for _, extent in weighted_ranges]
 
 
 def test_around_a_place_in_a_short_class_is_the_class() -> None:

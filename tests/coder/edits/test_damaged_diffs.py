@@ -31,9 +31,9 @@ def answered(answer: str, text: str = TEXT) -> Answered:
     ],
 )
 def test_hunks_of_a_file_belong_together_whatever_stands_between(answer: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert (seen.files, seen.problem) == ({"a.txt": DONE}, None)
+    assert (edits.files, edits.problem) == ({"a.txt": DONE}, None)
 
 
 @pytest.mark.parametrize("form", ["```diff\n{}```\nDone.\n", "```diff\n{}```\n", "{}"])
@@ -73,7 +73,7 @@ def test_blank_lines_that_an_answer_leaves_out_or_adds_are_no_lines_of_the_file(
 def test_a_number_that_no_line_has_is_refused_in_words(form: str, numbers: str) -> None:
     hunk = FIRST.replace("-3,3 +3,3", numbers.format(n="9" * 5000))
 
-    seen = answered(form.format(NAMES + hunk))
+    edits = answered(form.format(NAMES + hunk))
 
-    assert seen.files in ({}, {"a.txt": TEXT.replace("line 3\n", "three\n")})
-    assert seen.files or seen.problem
+    assert edits.files in ({}, {"a.txt": TEXT.replace("line 3\n", "three\n")})
+    assert edits.files or edits.problem

@@ -63,11 +63,11 @@ async def test_the_users_word_on_the_form_counts(tmp_path: Path, form: EditForma
 async def test_edits_that_dont_fit_are_asked_for_again_with_the_nearest_lines(tmp_path: Path) -> None:
     run, model = await solved_by(tmp_path, block("    return a -- b\n", "    return a + b\n"), RIGHT)
 
-    asked = model.requests[1].messages[-1].content
+    prompt = model.requests[1].messages[-1].content
     assert (run.status, run.calls, run.attempts) == ("solved", 2, 1)
-    assert " 302|     return a - b" in asked
-    assert "none of them was" in asked
-    assert "NUMBER_0 " not in asked
+    assert " 302|     return a - b" in prompt
+    assert "none of them was" in prompt
+    assert "NUMBER_0 " not in prompt
 
 
 async def test_lines_that_fit_twice_are_shown_at_each_place_instead_of_the_whole_file(tmp_path: Path) -> None:
@@ -76,10 +76,10 @@ async def test_lines_that_fit_twice_are_shown_at_each_place_instead_of_the_whole
     once = block("    return a - b\n", "    return a + b\n")
     _, model = await solved_by(tmp_path, once, RIGHT, filler=twice)
 
-    asked = model.requests[1].messages[-1].content
-    assert " 301| def subtract(a, b):" in asked
-    assert " 305| def add(a, b):" in asked
-    assert "NUMBER_0 " not in asked
+    prompt = model.requests[1].messages[-1].content
+    assert " 301| def subtract(a, b):" in prompt
+    assert " 305| def add(a, b):" in prompt
+    assert "NUMBER_0 " not in prompt
 
 
 async def test_a_file_without_a_line_like_those_of_an_edit_is_shown_whole(tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ async def test_a_file_without_a_line_like_those_of_an_edit_is_shown_whole(tmp_pa
 async def test_the_request_states_the_limits_of_calls_time_and_repairs(tmp_path: Path) -> None:
     _, model = await solved_by(tmp_path, RIGHT, repairs=2)
 
-    asked = model.requests[0].messages[-1].content
-    assert "Limits: 8 answers and 10 minutes in all; code that fails may be repaired 2 times." in asked
+    prompt = model.requests[0].messages[-1].content
+    assert "Limits: 8 answers and 10 minutes in all; code that fails may be repaired 2 times." in prompt
 
 
 async def test_edits_that_never_fit_are_asked_for_again_twice_and_change_nothing(tmp_path: Path) -> None:
@@ -110,21 +110,21 @@ async def test_a_repair_goes_on_from_the_edits_that_were_made(tmp_path: Path) ->
     note = block("", "Notes.\n", "notes.txt")
     run, model = await solved_by(tmp_path, WRONG + note, block("    return a * b\n", "    return a + b\n"))
 
-    asked = [message.content for message in model.requests[1].messages[-2:]]
+    texts = [message.content for message in model.requests[1].messages[-2:]]
     assert (run.status, run.calls) == ("solved", 2)
     assert sorted(run.landed) == ["notes.txt", "sums.py"]
-    assert "    return a * b" in asked[0]
-    assert "+    return a * b" in asked[1]
-    assert "NUMBER_0" not in asked[1]
+    assert "    return a * b" in texts[0]
+    assert "+    return a * b" in texts[1]
+    assert "NUMBER_0" not in texts[1]
 
 
 async def test_edits_that_break_a_file_are_asked_for_again_before_anything_is_run(tmp_path: Path) -> None:
     run, model = await solved_by(tmp_path, block("    return a - b\n", "    return (a + b\n"), RIGHT)
 
-    asked = model.requests[1].messages[-1].content
+    prompt = model.requests[1].messages[-1].content
     assert (run.status, run.calls, run.attempts) == ("solved", 2, 1)
-    assert "line 302" in asked
-    assert "was never closed" in asked
+    assert "line 302" in prompt
+    assert "was never closed" in prompt
 
 
 async def test_edits_of_the_tests_are_left_out_and_the_others_made(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ NAMED_LANGUAGE = AT_THE_MARGIN.replace("```\nadd", "```python\nadd")
 
 @pytest.mark.parametrize("fence", ["```markdown", "```md", "```", "~~~", "````markdown"])
 def test_a_readme_keeps_what_stands_behind_its_own_blocks(fence: str) -> None:
-    seen = answered(f"README.md\n{fence}\n{README}{fence.rstrip('markdown')}\n\nDone.\n")
+    edits = answered(f"README.md\n{fence}\n{README}{fence.rstrip('markdown')}\n\nDone.\n")
 
-    assert (seen.files, seen.problem) == ({"README.md": README}, None)
+    assert (edits.files, edits.problem) == ({"README.md": README}, None)
 
 
 @pytest.mark.parametrize(
@@ -34,36 +34,36 @@ def test_a_readme_keeps_what_stands_behind_its_own_blocks(fence: str) -> None:
     ],
 )
 def test_a_readme_ends_where_the_next_file_begins(behind: str) -> None:
-    seen = answered(f"README.md\n```markdown\n{README}```\n{behind}")
+    edits = answered(f"README.md\n```markdown\n{README}```\n{behind}")
 
-    assert seen.files == {"README.md": README, "a.py": "x = 3\n"}
+    assert edits.files == {"README.md": README, "a.py": "x = 3\n"}
 
 
 def test_a_readme_ends_before_the_edits_of_another_file() -> None:
-    seen = answered(f"README.md\n```markdown\n{README}```\n\n{named('a.py', X3)}")
+    edits = answered(f"README.md\n```markdown\n{README}```\n\n{named('a.py', X3)}")
 
-    assert seen.files["README.md"] == README
-    assert "x = 3" in (seen.files["a.py"] or "")
+    assert edits.files["README.md"] == README
+    assert "x = 3" in (edits.files["a.py"] or "")
 
 
 def test_a_readme_ends_before_a_command_that_runs_its_code() -> None:
-    seen = answered(f"README.md\n```markdown\n{README}```\n\nTry it:\n\n```sh\npython -m cart\n```\n")
+    edits = answered(f"README.md\n```markdown\n{README}```\n\nTry it:\n\n```sh\npython -m cart\n```\n")
 
-    assert seen.files == {"README.md": README}
+    assert edits.files == {"README.md": README}
 
 
 @pytest.mark.parametrize("code", [DOCUMENTED, AT_THE_MARGIN, NAMED_LANGUAGE])
 @pytest.mark.parametrize("head", ["a.py\n```python", "```python", "a.py\n```"])
 def test_a_docstring_may_hold_a_block(code: str, head: str) -> None:
-    seen = answered(f"{head}\n{code}```\n\nUse it:\n\n```python\nprint(add(1, 2))\n```\n")
+    edits = answered(f"{head}\n{code}```\n\nUse it:\n\n```python\nprint(add(1, 2))\n```\n")
 
-    assert (seen.files, seen.problem) == ({"a.py": code}, None)
+    assert (edits.files, edits.problem) == ({"a.py": code}, None)
 
 
 def test_code_with_a_syntax_error_ends_at_its_own_fence() -> None:
-    seen = answered("a.py\n```python\ndef f(:\n    pass\n```\n\nlib/b.txt\n```\none\n```\n")
+    edits = answered("a.py\n```python\ndef f(:\n    pass\n```\n\nlib/b.txt\n```\none\n```\n")
 
-    assert seen.files["a.py"] == "def f(:\n    pass\n"
+    assert edits.files["a.py"] == "def f(:\n    pass\n"
 
 
 def test_a_fence_four_blanks_in_is_text_of_any_file() -> None:
@@ -81,6 +81,6 @@ def test_a_block_of_any_file_may_hold_one_that_names_its_language() -> None:
 def test_an_edit_of_a_readme_keeps_its_blocks() -> None:
     edit = block("```\npip install cart\n```\n", "```sh\npip install cart\n```\n")
 
-    seen = answered(named("README.md", edit), {"README.md": README})
+    edits = answered(named("README.md", edit), {"README.md": README})
 
-    assert seen.files == {"README.md": README.replace("```\npip", "```sh\npip")}
+    assert edits.files == {"README.md": README.replace("```\npip", "```sh\npip")}

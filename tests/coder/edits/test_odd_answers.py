@@ -31,9 +31,9 @@ def indented(text: str) -> str:
     ],
 )
 def test_an_odd_form_is_understood(answer: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert (seen.files, seen.problem) == ({"a.py": DONE}, None)
+    assert (edits.files, edits.problem) == ({"a.py": DONE}, None)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_an_odd_form_is_understood(answer: str) -> None:
     ],
 )
 def test_a_form_that_is_not_read_changes_nothing_and_is_asked_for_again(answer: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert seen.files == {}
-    assert seen.problem is not None
+    assert edits.files == {}
+    assert edits.problem is not None
 
 
 @pytest.mark.parametrize("body", ["+x = 9\n", "+x = 9\n*** End of File\n", "+x = 9\n\n"])
@@ -83,10 +83,10 @@ def test_a_new_files_lines_are_only_its_lines(body: str) -> None:
 )
 @pytest.mark.parametrize("path", ["a.py", "new.py"])
 def test_an_edit_in_no_known_form_is_not_written_into_the_file(path: str, code: str) -> None:
-    seen = answered(f"{path}\n```python\n{code}```\n")
+    edits = answered(f"{path}\n```python\n{code}```\n")
 
-    assert seen.files == {}
-    assert "in no form that is understood" in (seen.problem or "")
+    assert edits.files == {}
+    assert "in no form that is understood" in (edits.problem or "")
 
 
 def test_a_file_of_a_diff_is_written_as_it_is() -> None:
@@ -96,16 +96,16 @@ def test_a_file_of_a_diff_is_written_as_it_is() -> None:
 def test_a_file_with_a_conflict_may_be_written_with_it() -> None:
     conflict = "<<<<<<< HEAD\nx = 1\n=======\nx = 3\n>>>>>>> new\ny = 1\n"
 
-    seen = answered(f"b.txt\n```\n{conflict}z = 1\n```\n", {"b.txt": conflict})
+    edits = answered(f"b.txt\n```\n{conflict}z = 1\n```\n", {"b.txt": conflict})
 
-    assert seen.files == {"b.txt": f"{conflict}z = 1\n"}
+    assert edits.files == {"b.txt": f"{conflict}z = 1\n"}
 
 
 def test_a_file_that_the_answer_ends_in_is_asked_for_again() -> None:
-    seen = answered("a.py\n```python\ndef f():\n    x = 3\n    ret")
+    edits = answered("a.py\n```python\ndef f():\n    x = 3\n    ret")
 
-    assert seen.files == {}
-    assert "ends in the middle" in (seen.problem or "")
+    assert edits.files == {}
+    assert "ends in the middle" in (edits.problem or "")
 
 
 def test_a_whole_file_whose_block_is_only_not_closed_is_taken() -> None:
@@ -113,32 +113,32 @@ def test_a_whole_file_whose_block_is_only_not_closed_is_taken() -> None:
 
 
 def test_a_whole_file_of_data_that_is_broken_now_is_named_with_its_line() -> None:
-    seen = answered('p.json\n```json\n{\n "a": 2,\n}\n```\n', {"p.json": '{\n "a": 1\n}\n'})
+    edits = answered('p.json\n```json\n{\n "a": 2,\n}\n```\n', {"p.json": '{\n "a": 1\n}\n'})
 
-    assert "`p.json` is no longer valid: line 3" in (seen.problem or "")
+    assert "`p.json` is no longer valid: line 3" in (edits.problem or "")
 
 
 @pytest.mark.slow
 def test_of_an_answer_that_is_too_long_to_be_read_no_file_is_half_written() -> None:
-    seen = answered("new.txt\n```\n" + "words\n" * (MAX_ANSWER // 4) + "```\n")
+    edits = answered("new.txt\n```\n" + "words\n" * (MAX_ANSWER // 4) + "```\n")
 
-    assert seen.files == {}
-    assert "`new.txt` was not written" in (seen.problem or "")
+    assert edits.files == {}
+    assert "`new.txt` was not written" in (edits.problem or "")
 
 
 def test_new_lines_that_stand_for_others_are_asked_for_again() -> None:
     edit = block("    x = 1\n    return x\n", "    x = 3\n    # ... existing code ...\n")
 
-    seen = answered(named("a.py", edit))
+    edits = answered(named("a.py", edit))
 
-    assert (seen.files, seen.fits) == ({}, False)
-    assert "`# ... existing code ...` stands for code" in (seen.problem or "")
+    assert (edits.files, edits.fits) == ({}, False)
+    assert "`# ... existing code ...` stands for code" in (edits.problem or "")
 
 
 def test_a_whole_file_beside_edits_may_not_leave_code_out_either() -> None:
-    seen = answered(named("a.py", X3) + "lib/b.txt\n```\n# ... rest of the file unchanged\n```\n")
+    edits = answered(named("a.py", X3) + "lib/b.txt\n```\n# ... rest of the file unchanged\n```\n")
 
-    assert seen.files == {}
+    assert edits.files == {}
 
 
 def test_the_likeness_of_another_function_is_never_taken() -> None:

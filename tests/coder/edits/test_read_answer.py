@@ -70,9 +70,9 @@ HUNK = " def f():\n-    x = 1\n+    x = 3\n     return x\n"
     ],
 )
 def test_one_change_is_understood_in_every_form(answer: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert (seen.files, seen.problem) == ({"a.py": DONE}, None)
+    assert (edits.files, edits.problem) == ({"a.py": DONE}, None)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_lines_that_are_nearly_right_are_found(old: str, new: str, after: str) -
 def test_all_lines_are_shifted_as_the_old_ones_are() -> None:
     edit = block("if True:\n\treturn 3\n", "if True:\n\tif False:\n\t\treturn 4\n\treturn 3\n")
 
-    seen = answered(named("lib/c.py", edit))
+    edits = answered(named("lib/c.py", edit))
 
-    assert seen.files == {"lib/c.py": "def h():\n\tif True:\n\t\tif False:\n\t\t\treturn 4\n\t\treturn 3\n"}
+    assert edits.files == {"lib/c.py": "def h():\n\tif True:\n\t\tif False:\n\t\t\treturn 4\n\t\treturn 3\n"}
 
 
 def test_line_ends_a_byte_order_mark_and_a_missing_last_end_stay() -> None:
@@ -122,9 +122,9 @@ def test_the_first_line_behind_a_byte_order_mark_is_changed_and_the_mark_stays(a
 @pytest.mark.parametrize("path", ["LICENSE", "bin/tool", "my file.txt"])
 @pytest.mark.parametrize("above", ["**{}**\n```\n", "`{}`:\n```text\n", "```python {}\n"])
 def test_a_whole_file_with_a_name_that_looks_like_none_is_that_file(path: str, above: str) -> None:
-    seen = answered(f"{above.format(path)}new = 1\n```\n", {"a.py": A, path: "old = 1\n"})
+    edits = answered(f"{above.format(path)}new = 1\n```\n", {"a.py": A, path: "old = 1\n"})
 
-    assert seen.files == {path: "new = 1\n"}
+    assert edits.files == {path: "new = 1\n"}
 
 
 def test_several_files_and_forms_in_one_answer_are_changed_together() -> None:
@@ -208,11 +208,11 @@ MISSES = [
 
 @pytest.mark.parametrize(("answer", "said"), MISSES)
 def test_what_doesnt_fit_changes_nothing_and_is_said_exactly(answer: str, said: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert (seen.files, seen.fits) == ({}, False)
-    assert seen.problem is not None
-    assert said in seen.problem
+    assert (edits.files, edits.fits) == ({}, False)
+    assert edits.problem is not None
+    assert said in edits.problem
 
 
 @pytest.mark.parametrize(
@@ -239,22 +239,23 @@ def test_what_doesnt_fit_changes_nothing_and_is_said_exactly(answer: str, said: 
     ],
 )
 def test_a_path_that_no_answer_may_name_is_refused_by_name(path: str, answer: str) -> None:
-    seen = answered(answer.format(path=path))
+    edits = answered(answer.format(path=path))
 
-    assert (seen.files, seen.fits) == ({}, False)
-    assert seen.problem is not None
-    assert path.replace("\\", "\\\\") in seen.problem or path in seen.problem
+    assert (edits.files, edits.fits) == ({}, False)
+    assert edits.problem is not None
+    assert path.replace("\\", "\\\\") in edits.problem or path in edits.problem
 
 
 @pytest.mark.parametrize(
     "answer", ["/etc/x.py\n```python\nx = 1\n```\n", "```python /etc/x.py\nx = 1\n```\n"]
 )
 def test_a_whole_file_with_an_absolute_path_is_refused_and_is_no_other_file(answer: str) -> None:
-    seen = answered(answer)
+    edits = answered(answer)
 
-    assert (seen.files, seen.fits) == ({}, False)
+    assert (edits.files, edits.fits) == ({}, False)
     assert (
-        seen.problem == "Nothing was written. `/etc/x.py` leads out of the folder. Name paths relative to it."
+        edits.problem
+        == "Nothing was written. `/etc/x.py` leads out of the folder. Name paths relative to it."
     )
 
 
@@ -265,27 +266,27 @@ def in_part(answer: str) -> Answered:
 def test_in_part_every_block_that_fits_is_made_and_the_others_are_named() -> None:
     misses = [block(f"    z{i} = 1\n", "    z = 3\n") for i in range(6)]
 
-    found = in_part(named("a.py", misses[0], X3, *misses[1:]))
+    edits = in_part(named("a.py", misses[0], X3, *misses[1:]))
 
-    assert (found.fits, found.files) == (False, {"a.py": DONE})
-    assert found.problem is not None
-    assert "z3 = 1" in found.problem
-    assert "2 more edits of your answer: do not fit either." in found.problem
+    assert (edits.fits, edits.files) == (False, {"a.py": DONE})
+    assert edits.problem is not None
+    assert "z3 = 1" in edits.problem
+    assert "2 more edits of your answer: do not fit either." in edits.problem
 
 
 def test_in_part_nothing_is_made_of_an_answer_that_cannot_be_read_to_its_end() -> None:
-    found = in_part(f"{named('a.py', X3)}\nlib/c.py\n```\n<<<<<<< SEARCH\n\tif True:\n")
+    edits = in_part(f"{named('a.py', X3)}\nlib/c.py\n```\n<<<<<<< SEARCH\n\tif True:\n")
 
-    assert (found.fits, found.files) == (False, {})
+    assert (edits.fits, edits.files) == (False, {})
 
 
 def test_an_edit_that_fits_two_places_is_made_at_neither() -> None:
     files: dict[str, str | None] = {"two.py": "a = 1\nb = 2\n\na = 1\nc = 3\n"}
 
-    seen = answered(named("two.py", block("a = 1\n", "a = 2\n")), files)
+    edits = answered(named("two.py", block("a = 1\n", "a = 2\n")), files)
 
-    assert seen.files == {}
-    assert "equally well at lines 1, 4" in (seen.problem or "")
+    assert edits.files == {}
+    assert "equally well at lines 1, 4" in (edits.problem or "")
 
 
 def test_a_hunk_that_nothing_follows_is_not_put_by_its_number_where_it_fits_the_end_too() -> None:
@@ -313,10 +314,10 @@ def test_edits_that_are_made_already_are_said_to_be() -> None:
     files: dict[str, str | None] = {"a.py": A.replace("x = 1", "longer_name = 3")}
     edit = block("    x = 1\n", "    longer_name = 3\n")
 
-    seen = answered(named("a.py", edit), files)
+    edits = answered(named("a.py", edit), files)
 
-    assert seen.files == {}
-    assert "already" in (seen.problem or "")
+    assert edits.files == {}
+    assert "already" in (edits.problem or "")
 
 
 def test_an_edit_made_already_beside_others_is_no_slip() -> None:
@@ -332,10 +333,10 @@ def test_an_edit_made_already_beside_others_is_no_slip() -> None:
     "line", ["# ... existing code ...", "    # rest of the code unchanged", "... (rest of file)"]
 )
 def test_a_whole_file_with_a_line_that_stands_for_others_is_asked_for_again(line: str) -> None:
-    seen = answered(f"a.py\n```python\ndef f():\n    return 3\n{line}\n```\n")
+    edits = answered(f"a.py\n```python\ndef f():\n    return 3\n{line}\n```\n")
 
-    assert seen.files == {}
-    assert line.strip() in (seen.problem or "")
+    assert edits.files == {}
+    assert line.strip() in (edits.problem or "")
 
 
 @pytest.mark.parametrize(
@@ -350,10 +351,10 @@ def test_a_whole_file_with_a_line_that_stands_for_others_is_asked_for_again(line
 def test_a_file_that_an_edit_breaks_is_named_with_its_line(
     path: str, text: str, old: str, new: str, said: str
 ) -> None:
-    seen = answered(f"{path}\n```\n{block(old, new)}```\n", {path: text})
+    edits = answered(f"{path}\n```\n{block(old, new)}```\n", {path: text})
 
-    assert seen.fits
-    assert said in (seen.problem or "")
+    assert edits.fits
+    assert said in (edits.problem or "")
 
 
 def test_a_file_that_was_broken_before_may_be_edited() -> None:
@@ -395,12 +396,12 @@ PIECES += ["*** Move to: q", "rename from a.py", "*** End of File", "/dev/null",
 @pytest.mark.slow
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), max_size=30))
 def test_any_answer_is_understood_or_refused_in_words(lines: list[str]) -> None:
-    seen = answered("\n".join(lines))
+    edits = answered("\n".join(lines))
 
-    assert seen.files or seen.problem
-    assert seen.fits or not seen.files
+    assert edits.files or edits.problem
+    assert edits.fits or not edits.files
     with suppress(UnicodeEncodeError):
-        (seen.problem or "").encode()
+        (edits.problem or "").encode()
 
 
 @pytest.mark.parametrize(
@@ -423,9 +424,9 @@ def test_a_file_that_no_answer_may_write_is_none_in_another_case_either(answer: 
 
 @pytest.mark.parametrize(("before", "after"), [(A, DONE), (f"# a.py\n{A}", f"# a.py\n{DONE}")])
 def test_a_comment_that_names_the_file_stays_out_of_one_that_had_none(before: str, after: str) -> None:
-    seen = answered(f"```python\n# a.py\n{DONE}```\n", {"a.py": before})
+    edits = answered(f"```python\n# a.py\n{DONE}```\n", {"a.py": before})
 
-    assert seen.files == {"a.py": after}
+    assert edits.files == {"a.py": after}
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ def test_where_git_or_patch_take_a_diff_for_another_text_we_make_the_same_of_it_
     assume(diff and moved)
 
     theirs = _by_tool(tool, diff, moved)
-    ours = read_answer(diff, {"f.txt": moved}, default="f.txt")
+    edits = read_answer(diff, {"f.txt": moved}, default="f.txt")
 
-    if theirs is not None and ours.fits:
-        assert ours.files.get("f.txt", moved) == theirs
+    if theirs is not None and edits.fits:
+        assert edits.files.get("f.txt", moved) == theirs
 
 
 def _by_tool(tool: list[str], diff: str, text: str) -> str | None:

@@ -150,26 +150,26 @@ async def test_a_refused_result_is_told_as_a_failure_and_the_run_goes_on(project
 
 
 async def test_an_answer_is_shown_and_carried_out_as_the_guard_lets_it_pass(project: Path) -> None:
-    shown = Tokens()
-    said = Answer(text="I read it.", model="scripted", tool_calls=(call("bash", command="echo secretly"),))
+    tokens = Tokens()
+    answer = Answer(text="I read it.", model="scripted", tool_calls=(call("bash", command="echo secretly"),))
 
     _, model = await guarded(
-        project, replacing("answer", "secret", "open"), said, "It's a secret.\n" + EDIT, DONE, watch=shown
+        project, replacing("answer", "secret", "open"), answer, "It's a secret.\n" + EDIT, DONE, watch=tokens
     )
 
     assert told(model, 2).startswith("openly\n")
-    assert "secret" not in shown.text
-    assert "It's a open." in shown.text
+    assert "secret" not in tokens.text
+    assert "It's a open." in tokens.text
 
 
 async def test_a_refused_answer_ends_the_run_and_its_tokens_are_counted(project: Path) -> None:
     log = MemoryLog()
-    said = Answer(
+    answer = Answer(
         text="", model="scripted", usage=Usage(input_tokens=10, output_tokens=5),
         tool_calls=(call("bash", command="rm -rf /"),),
     )  # fmt: skip
 
-    run, _ = await guarded(project, refusing("answer", "rm -rf"), said, log=log)
+    run, _ = await guarded(project, refusing("answer", "rm -rf"), answer, log=log)
 
     events = await log.read(run.run_id)
     failures = [body for event in events if isinstance(body := parse(event), ModelCallFailed)]

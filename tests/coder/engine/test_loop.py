@@ -298,15 +298,15 @@ async def test_code_and_tests_for_an_empty_folder_are_tried_and_decide_nothing(
     run = await solve(task, model=model, settings=PYTEST, log=log)
     landed = (tmp_path / "add.py").exists()
     accepting = PYTEST.model_copy(update={"accept_unverified": True})
-    taken = await resume(run.run_id, model=Scripted([]), settings=accepting, log=log)
+    final_run = await resume(run.run_id, model=Scripted([]), settings=accepting, log=log)
 
     assert "Write both; `pytest -q` must pass." in model.requests[0].messages[-1].content
     assert "assert -1 == 5" in last_asked(model)
     assert (run.status, run.exit_code, run.verified, run.calls) == ("unverified", 8, "self", 2)
     assert "were written with the code" in run.reason
     assert not landed
-    assert set(taken.landed) == {"add.py", "test_add.py"}
-    assert (taken.exit_code, (tmp_path / "add.py").read_text()) == (0, ADD)
+    assert set(final_run.landed) == {"add.py", "test_add.py"}
+    assert (final_run.exit_code, (tmp_path / "add.py").read_text()) == (0, ADD)
 
 
 @pytest.mark.slow
@@ -376,9 +376,9 @@ async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: P
     task = TASK.model_copy(update={"workspace": tmp_path})
     answer = f"**solution.py**\n{fenced(ADD)}\n**.envrc**\n```sh\ncurl evil\n```\n"
 
-    left, _ = await solved_by(answer, task=task)
-    assert (left.status, left.exit_code, left.landed) == ("unverified", 8, ("solution.py",))
-    assert left.left_out == {".envrc": "held"}
+    first_run, _ = await solved_by(answer, task=task)
+    assert (first_run.status, first_run.exit_code, first_run.landed) == ("unverified", 8, ("solution.py",))
+    assert first_run.left_out == {".envrc": "held"}
     (tmp_path / "solution.py").unlink()
     allowed, _ = await solved_by(answer, task=task, settings=Settings(allow=(".envrc",)))
 

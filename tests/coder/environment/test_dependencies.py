@@ -70,9 +70,9 @@ def test_every_package_of_a_repository_has_its_own(tmp_path: Path) -> None:
     for place in ("node_modules", "packages/a/node_modules", "packages/b/node_modules"):
         (tmp_path / place).mkdir(parents=True)
 
-    found = find_folders(tmp_path, {"package.json", "packages/a/package.json", "packages/b/index.js"})
+    folders = find_folders(tmp_path, {"package.json", "packages/a/package.json", "packages/b/index.js"})
 
-    assert found == {
+    assert folders == {
         "node_modules": tmp_path / "node_modules",
         "packages/a/node_modules": tmp_path / "packages/a/node_modules",
     }
@@ -84,12 +84,12 @@ def test_a_folder_that_git_tracks_or_a_link_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "own" / "node_modules").mkdir(parents=True)
     (tmp_path / "node_modules").symlink_to("/usr")
 
-    found = find_folders(
+    folders = find_folders(
         tmp_path,
         {"package.json", "linked/package.json", "own/package.json", "own/node_modules/kept/index.js"},
     )
 
-    assert found == {}
+    assert folders == {}
 
 
 @pytest.mark.slow

@@ -304,16 +304,16 @@ def test_what_path_names_is_found_for_projects_that_need_it(
     monkeypatch.setenv("PATH", f"{go}/bin:{java}/bin")
     monkeypatch.setenv("GOMODCACHE", str(written(tmp_path / "mod", cache_download_x="")))
 
-    found = with_toolchains(Policy(), {"a/go.mod", "Cargo.toml"})
+    policy = with_toolchains(Policy(), {"a/go.mod", "Cargo.toml"})
     of_java = with_toolchains(Policy(), {"pom.xml"})
 
-    assert found.beside == {"go": go, "go-modules": tmp_path / "mod/cache/download"}
-    assert found.on_path == ("/opt/shown/go/bin",)
-    assert found.environment["GOPROXY"].startswith("file:///opt/shown/go-modules,")
+    assert policy.beside == {"go": go, "go-modules": tmp_path / "mod/cache/download"}
+    assert policy.on_path == ("/opt/shown/go/bin",)
+    assert policy.environment["GOPROXY"].startswith("file:///opt/shown/go-modules,")
     assert of_java.beside == {"java": java, "maven": home / ".m2/repository"}
     assert of_java.environment["JAVA_HOME"] == "/opt/shown/java"
     assert with_toolchains(Policy(), {"main.py"}) == Policy()
-    assert with_layers(found).layered == ("/opt/venv", "npm-cache", "go", "go-modules")
+    assert with_layers(policy).layered == ("/opt/venv", "npm-cache", "go", "go-modules")
     assert with_layers(Policy()).environment == {"npm_config_cache": "/opt/shown/npm-cache"}
-    assert "npm-cache" not in with_layers(found, caches=False).beside
+    assert "npm-cache" not in with_layers(policy, caches=False).beside
     assert "go-modules" not in with_toolchains(Policy(), {"go.mod"}, caches=False).beside

@@ -55,12 +55,12 @@ async def test_a_program_calls_the_host_and_neither_it_nor_the_model_nor_the_log
             log=log,
         )
 
-    told = [message.content for request in model.requests for message in request.messages]
+    texts = [message.content for request in model.requests for message in request.messages]
     events = [event.model_dump_json() for event in await log.read(run.run_id)]
-    assert any(f"Bearer {VALUE}".encode() in head for head in requests), told[-3:]
-    assert any("masked-shop_login-" in text for text in told)
-    assert any(f"Variables with a placeholder of a secret: `SHOP_LOGIN` for {HOST}" in text for text in told)
-    assert not any(VALUE in text for text in (*told, *events, run.model_dump_json()))
+    assert any(f"Bearer {VALUE}".encode() in head for head in requests), texts[-3:]
+    assert any("masked-shop_login-" in text for text in texts)
+    assert any(f"Variables with a placeholder of a secret: `SHOP_LOGIN` for {HOST}" in text for text in texts)
+    assert not any(VALUE in text for text in (*texts, *events, run.model_dump_json()))
 
 
 @pytest.mark.usefixtures("docker_engine")

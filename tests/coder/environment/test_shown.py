@@ -65,12 +65,12 @@ async def test_the_session_and_the_verdict_see_what_is_shown(project: Path) -> N
     assert told(model, 3).count("Read-only file system") == 2, told(model, 3)
     assert (run.status, run.verified, run.landed) == ("solved", "tests", ("sum.txt",)), run
     assert (project / "sum.txt").read_text() == "15\n"
-    held = [
+    contents = [
         (project / "data/rows.txt").read_text(),
         (project / "one.bin").read_text(),
         (lib / "more.txt").read_text(),
     ]
-    assert held == ["1\n2\n", "4\n", "8\n"]
+    assert contents == ["1\n2\n", "4\n", "8\n"]
 
 
 @pytest.mark.slow

@@ -55,8 +55,8 @@ def branch(issue: Fields) -> Fields:
 
 
 async def issue_flow(flow: Flow, issue: Fields) -> Fields:
-    found = await flow.step("reproduce", reproduce, issue)
-    planned: Fields = found | {"plan": (await flow.ask("plan")).agrees}
+    reproduction = await flow.step("reproduce", reproduce, issue)
+    planned: Fields = reproduction | {"plan": (await flow.ask("plan")).agrees}
     reviewed = await flow.step("review", review, await flow.step("fix", fix, planned))
     approved: Fields = reviewed | {"commit": (await flow.ask("commit")).agrees}
     return await flow.step("branch", branch, approved)

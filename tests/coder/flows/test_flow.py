@@ -69,7 +69,7 @@ async def test_a_resume_repeats_no_finished_step_and_returns_the_output(
     log: MemoryLog, tmp_path: Path
 ) -> None:
     waiting = await begun(ordinary, Item(name="a"), log, tmp_path)
-    made = list(calls.made)
+    calls_before = list(calls.made)
 
     finished = await resume_flow(waiting.run_id, ordinary, answer="yes", log=log)
 
@@ -80,8 +80,8 @@ async def test_a_resume_repeats_no_finished_step_and_returns_the_output(
     )
     assert (finished.status, finished.exit_code) == ("finished", 0)
     assert finished.answer == ["A", 0, 2, 4, 20]
-    assert sorted(made) == ["double 0", "double 1", "double 2", "upper a"]
-    assert calls.made == [*made, "double 10"]
+    assert sorted(calls_before) == ["double 0", "double 1", "double 2", "upper a"]
+    assert calls.made == [*calls_before, "double 10"]
 
 
 async def test_a_no_goes_the_other_way(log: MemoryLog, tmp_path: Path) -> None:
@@ -105,17 +105,17 @@ async def test_a_finished_flow_is_not_resumed_and_a_flow_is_no_task(log: MemoryL
 
 
 async def test_time_and_chance_are_the_same_after_a_resume(log: MemoryLog, tmp_path: Path) -> None:
-    seen: list[tuple[float, float]] = []
+    readings: list[tuple[float, float]] = []
 
     async def timed(flow: Flow) -> None:
-        seen.append((await flow.now(), await flow.random()))
+        readings.append((await flow.now(), await flow.random()))
         await flow.ask("Go on?")
 
     run = await begun(timed, None, log, tmp_path)
     await resume_flow(run.run_id, timed, answer="yes", log=log)
 
-    assert seen[0] == seen[1]
-    assert 0 <= seen[0][1] < 1
+    assert readings[0] == readings[1]
+    assert 0 <= readings[0][1] < 1
 
 
 async def test_a_failure_that_ends_the_flow_is_repeated_and_one_that_is_caught_is_not(

@@ -122,8 +122,8 @@ def test_a_flow_killed_at_each_of_its_events_repeats_no_step(
         assert (run.status, run.answer) == ("finished", OUTPUT), (appends, run.error)
         for position in ended:
             assert starts.count(position) == starts_before.count(position), (appends, position)
-        made = Path("calls.txt").read_text().split()
-        in_order = [number for number in made if number in ("1", "2", "3", "50")]
+        call_lines = Path("calls.txt").read_text().split()
+        in_order = [number for number in call_lines if number in ("1", "2", "3", "50")]
         assert in_order == ["1", "2", "3", "50"], appends
 
     assert appends > 20

@@ -18,10 +18,10 @@ PIECES = st.lists(
     ["::error::x", "  ::add-mask::x", "a\r::set-env::x", "##[group]", "b ##vso[task.x]", "##teamcity[x]"],
 )
 def test_a_command_is_broken_and_nothing_else_of_its_line_changes(line: str) -> None:
-    shown = break_commands(f"first\n{line}\nlast")
+    text = break_commands(f"first\n{line}\nlast")
 
-    assert shown != f"first\n{line}\nlast"
-    assert shown.replace("\u200b", "") == f"first\n{line}\nlast"
+    assert text != f"first\n{line}\nlast"
+    assert text.replace("\u200b", "") == f"first\n{line}\nlast"
 
 
 @pytest.mark.parametrize("line", ["std::vector", "# ## heading", "a::b", "x = y[::2]"])
@@ -33,10 +33,10 @@ def test_what_is_no_command_stays_as_it_is(line: str) -> None:
 def test_pieces_of_a_stream_are_broken_as_the_whole_is(pieces: list[bytes]) -> None:
     breaker, whole = CommandBreaker(), CommandBreaker()
 
-    shown = b"".join(breaker.strip(piece) for piece in pieces) + breaker.strip(b"", last=True)
+    output = b"".join(breaker.strip(piece) for piece in pieces) + breaker.strip(b"", last=True)
 
-    assert shown == whole.strip(b"".join(pieces), last=True)
-    assert shown.replace("\u200b".encode(), b"") == b"".join(pieces).replace("\u200b".encode(), b"")
+    assert output == whole.strip(b"".join(pieces), last=True)
+    assert output.replace("\u200b".encode(), b"") == b"".join(pieces).replace("\u200b".encode(), b"")
 
 
 def test_only_a_pipe_of_a_ci_system_is_its_log() -> None:

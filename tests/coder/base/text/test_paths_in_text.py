@@ -60,6 +60,6 @@ def test_every_file_is_found_by_its_own_path_wherever_the_workspace_is(
 ) -> None:
     path = data.draw(st.sampled_from(sorted(paths)))
 
-    found = PrintedPaths(paths).find(before + path)
+    match = PrintedPaths(paths).find(before + path)
 
-    assert found == path
+    assert match == path

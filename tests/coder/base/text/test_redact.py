@@ -74,10 +74,12 @@ def test_values_of_variables_with_secret_names_are_taken_out() -> None:
 
 
 def test_the_password_of_the_log_is_taken_out_but_no_word_that_is_the_user_too() -> None:
-    known = Redactor.from_environment({"CODER_LOG": "postgresql://coder:pass%40word@host/database"})
+    password_redactor = Redactor.from_environment(
+        {"CODER_LOG": "postgresql://coder:pass%40word@host/database"}
+    )
     word = Redactor.from_environment({"CODER_LOG": "postgresql://postgres:postgres@host/database"})
 
-    assert known.redact("as pass@word or pass%40word") == "as [redacted] or [redacted]"
+    assert password_redactor.redact("as pass@word or pass%40word") == "as [redacted] or [redacted]"
     assert word.redact("import postgres") == "import postgres"
 
 
@@ -146,11 +148,11 @@ def test_however_a_stream_is_cut_it_gives_what_the_whole_gives(pieces: list[str]
     st.text(alphabet="abc ", max_size=40),
 )
 def test_no_known_secret_is_left_in_a_text(secrets: list[str], text: str) -> None:
-    wanted = [secret for secret in secrets if secret.strip()]
+    real_secrets = [secret for secret in secrets if secret.strip()]
 
-    left = Redactor(secrets).redact(text).split(REPLACEMENT)
+    parts = Redactor(secrets).redact(text).split(REPLACEMENT)
 
-    assert not [secret for secret in wanted if any(secret in part for part in left)]
+    assert not [secret for secret in real_secrets if any(secret in part for part in parts)]
 
 
 def test_words_before_the_last_blank_are_given_at_once() -> None:

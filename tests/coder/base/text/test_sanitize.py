@@ -63,10 +63,10 @@ def test_a_rewritten_line_is_shown_as_a_terminal_shows_it_in_the_end(text: str, 
 
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b\x9b[K012\r\x08\nab"))))
 def test_what_is_left_of_rewritten_lines_holds_no_control_character(text: str) -> None:
-    shown = terminal_text(text)
+    output = terminal_text(text)
 
-    assert printable(shown) == shown
-    assert terminal_text(shown) == shown
+    assert printable(output) == output
+    assert terminal_text(output) == output
 
 
 @pytest.mark.slow
@@ -82,8 +82,8 @@ def test_hostile_lines_take_time_that_grows_with_their_length(unit: str) -> None
 def test_what_is_approved_is_shown_whole_and_moves_no_cursor() -> None:
     hidden = "x = '\x1b]0;'; os.system('id'); '\x07'\n\x1b[8mb\u202ec\u200b\td\r\n\rend"
 
-    shown = visible(hidden)
+    visible_text = visible(hidden)
 
     expected = r"x = '\u{1b}]0;'; os.system('id'); '\u{7}'" + "\n" + r"\u{1b}[8mb\u{202e}c\u{200b}"
-    assert shown == expected + "\td\n" + r"\u{d}end"
-    assert printable(shown) == shown
+    assert visible_text == expected + "\td\n" + r"\u{d}end"
+    assert printable(visible_text) == visible_text

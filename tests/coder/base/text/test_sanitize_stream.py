@@ -17,10 +17,10 @@ def test_however_a_stream_is_cut_what_is_shown_is_the_same(pieces: list[str], si
     content = "".join(pieces).encode()
     stripper = StreamSanitizer()
 
-    shown = [stripper.strip(content[at : at + size]) for at in range(0, len(content), size)]
-    shown.append(stripper.strip(b"", last=True))
+    outputs = [stripper.strip(content[at : at + size]) for at in range(0, len(content), size)]
+    outputs.append(stripper.strip(b"", last=True))
 
-    assert "".join(shown) == printable(content.decode())
+    assert "".join(outputs) == printable(content.decode())
 
 
 def test_plain_text_is_shown_at_once() -> None:
@@ -30,9 +30,9 @@ def test_plain_text_is_shown_at_once() -> None:
 def test_a_sequence_without_end_holds_little_back() -> None:
     stripper = StreamSanitizer()
 
-    shown = stripper.strip(b"\x1b]0;" + b"x" * 100_000)
+    output = stripper.strip(b"\x1b]0;" + b"x" * 100_000)
 
-    assert len(shown) > 90_000
+    assert len(output) > 90_000
 
 
 def test_bytes_that_are_no_text_are_shown_as_replacements() -> None:

@@ -84,7 +84,7 @@ async def test_done_behind_a_call_that_failed_is_dropped_and_the_model_is_told(p
 
     run, model = await worked(project, [*wrong, *DONE], DONE)
 
-    results = [said.content for said in model.requests[1].messages if said.role == "tool"]
+    results = [message.content for message in model.requests[1].messages if message.role == "tool"]
     assert "[exit 3, " in results[0]
     assert results[1] == "Not carried out: a call of `bash` before it failed. Read its result, then go on."
     assert run.status == "solved"
@@ -120,10 +120,10 @@ async def test_an_answer_s_words_in_front_of_its_edits_are_the_summary(project: 
 
 @pytest.mark.slow
 async def test_a_plan_and_a_question_are_offered_only_where_somebody_answers(project: Path) -> None:
-    _, asked = await worked(project, EDIT)
+    _, interactive_model = await worked(project, EDIT)
     _, alone = await worked(project, EDIT, settings=Settings(strategy="act", asks=False))
 
-    offered = [[tool.name for tool in model.requests[0].form.tools] for model in (asked, alone)]  # type: ignore[union-attr]
+    offered = [[tool.name for tool in model.requests[0].form.tools] for model in (interactive_model, alone)]  # type: ignore[union-attr]
     assert offered == [["bash", "edit", "plan", "done", "ask"], ["bash", "edit", "done"]]
 
 
@@ -132,7 +132,7 @@ async def test_done_behind_an_edit_that_does_not_fit_is_dropped(project: Path) -
 
     run, model = await worked(project, [edit, *DONE], EDIT)
 
-    results = [said.content for said in model.requests[1].messages if said.role == "tool"]
+    results = [message.content for message in model.requests[1].messages if message.role == "tool"]
     assert results[1].startswith("Not carried out: a call of `edit` before it failed.")
     assert run.status == "solved"
 
@@ -325,10 +325,10 @@ async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(projec
 @pytest.mark.slow
 async def test_an_answer_to_a_question_is_its_result_word_for_word(project: Path) -> None:
     log = MemoryLog()
-    asked, _ = await worked(project, [call("ask", question="Ints or floats?")], log=log)
+    waiting_run, _ = await worked(project, [call("ask", question="Ints or floats?")], log=log)
     model = Scripted([EDIT], name="scripted/dialogue")
 
-    await resume(asked.run_id, log=log, model=model, answer="ints, please", budget=Budget(max_calls=10))
+    await resume(waiting_run.run_id, log=log, model=model, answer="ints, please", budget=Budget(max_calls=10))
 
     assert told(model, 1) == "ints, please"
 
@@ -457,10 +457,10 @@ async def test_at_a_limit_a_tree_that_fails_is_kept_where_that_was_asked_for(pro
 async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Path) -> None:
     (project / ".gitignore").write_text("build/\n*.tmp\n")
     (project / "kept.tmp").write_text("1\n")
-    made = "mkdir build deep; touch build/x a.tmp deep/b.tmp; echo 2 > kept.tmp"
+    commands = "mkdir build deep; touch build/x a.tmp deep/b.tmp; echo 2 > kept.tmp"
 
     run, _ = await worked(
-        project, bash(f"sed -i 's/a - b/a + b/' calc.py; python -m pytest -q; {made}"), DONE
+        project, bash(f"sed -i 's/a - b/a + b/' calc.py; python -m pytest -q; {commands}"), DONE
     )
 
     assert run.status == "solved"
@@ -469,11 +469,11 @@ async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Pa
 
 @pytest.mark.slow
 async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
-    asked: list[str] = []
+    items: list[str] = []
 
     def price(item: str) -> float:
         """Price of an item, in US dollars."""
-        asked.append(item)
+        items.append(item)
         return 1.5
 
     model, log = Scripted([[call("price", item="pear")], EDIT]), MemoryLog()
@@ -482,7 +482,7 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     run = await solve(task, model=model, settings=SETTINGS, log=log, tools=[price])
 
     called = next(event.body for event in await log.read(run.run_id) if event.type == "tool.called")
-    assert (asked, told(model, 2), called["effect"]) == (["pear"], "1.5", True)
+    assert (items, told(model, 2), called["effect"]) == (["pear"], "1.5", True)
     assert run.status == "solved"
 
 
@@ -506,9 +506,9 @@ async def test_a_model_is_told_the_file_that_the_checks_import() -> None:
 
     run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
 
-    asked = model.requests[0].messages[-1].content
-    assert asked.endswith("Write the file `solution.py`. It must define `fib`.")
-    assert "0 files" not in asked
+    request_text = model.requests[0].messages[-1].content
+    assert request_text.endswith("Write the file `solution.py`. It must define `fib`.")
+    assert "0 files" not in request_text
     assert (run.status, run.files) == ("solved", {"solution.py": fib})
 
 

@@ -158,8 +158,8 @@ class _Kills(Scripted):
 def _kill_container() -> None:
     ids = subprocess.run(("docker", "ps", "-q"), capture_output=True, text=True).stdout.split()
     tops = {id: subprocess.run(("docker", "top", id), capture_output=True).stdout for id in ids}
-    ours = [id for id, top in tops.items() if LEFT_RUNNING.encode() in top]
-    subprocess.run(("docker", "kill", *ours), check=True, capture_output=True)
+    own_ids = [id for id, top in tops.items() if LEFT_RUNNING.encode() in top]
+    subprocess.run(("docker", "kill", *own_ids), check=True, capture_output=True)
 
 
 def _kill_connection(server: int) -> None:

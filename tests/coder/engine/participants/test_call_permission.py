@@ -15,9 +15,9 @@ def words(**arguments: object) -> str:
 
 
 def test_each_argument_stands_on_a_line_of_its_own_and_texts_as_their_lines() -> None:
-    shown = words(query="SELECT 1;\nDROP TABLE users;", dry=False, tags=["ä"])
+    text = words(query="SELECT 1;\nDROP TABLE users;", dry=False, tags=["ä"])
 
-    assert shown.splitlines() == [
+    assert text.splitlines() == [
         "sql",
         "    query:",
         "        SELECT 1;",
@@ -35,14 +35,14 @@ def test_what_stands_behind_ten_thousand_blanks_is_shown() -> None:
 
 
 def test_characters_that_hide_or_turn_text_are_shown_by_their_numbers() -> None:
-    shown = words(query="a\x1b[2Kb\u202ec\u200bd\r")
+    text = words(query="a\x1b[2Kb\u202ec\u200bd\r")
 
-    assert shown.splitlines()[1:] == [r"    query: a\u{1b}[2Kb\u{202e}c\u{200b}d\u{d}"]
+    assert text.splitlines()[1:] == [r"    query: a\u{1b}[2Kb\u{202e}c\u{200b}d\u{d}"]
 
 
 @pytest.mark.slow
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text())))
 def test_a_call_shows_no_control_characters_whatever_it_holds(arguments: dict[str, object]) -> None:
-    shown = words(**{"x": arguments})
+    text = words(**{"x": arguments})
 
-    assert all(char in "\n\t" or char.isprintable() for char in shown)
+    assert all(char in "\n\t" or char.isprintable() for char in text)

@@ -159,12 +159,12 @@ async def test_secrets_are_taken_out_of_values_of_any_kind(
 @pytest.mark.slow
 async def test_each_effect_is_in_the_log_before_and_after_it(project: Path) -> None:
     log, bank = MemoryLog(), Bank()
-    seen: list[list[str]] = []
+    event_types: list[list[str]] = []
 
     async def refund(amount: int) -> None:
         """Pay back."""
         (events,) = log._events.values()  # type: ignore[attr-defined]
-        seen.append([event.type for event in events][-2:])
+        event_types.append([event.type for event in events][-2:])
 
     run, _ = await worked(
         project,
@@ -175,7 +175,7 @@ async def test_each_effect_is_in_the_log_before_and_after_it(project: Path) -> N
     )
 
     assert bank.paid == [1]
-    assert seen == [["code.answered", "code.called"]]
+    assert event_types == [["code.answered", "code.called"]]
     assert (await types(log, run)).count("code.answered") == 2
 
 
@@ -216,8 +216,8 @@ async def test_an_effect_of_a_program_that_was_cut_off_is_told_and_not_made_agai
         run.run_id, model=rest, log=await cut_log(events[:cut], run.run_id), tools=[bank.tool]
     )
 
-    known = "" if last == "code.answered" else ": cut off, it may have had its effect or not"
-    assert f'[Its programs had called pay({{"amount": 5}}){known}.]' in told(rest, 1)
+    note = "" if last == "code.answered" else ": cut off, it may have had its effect or not"
+    assert f'[Its programs had called pay({{"amount": 5}}){note}.]' in told(rest, 1)
     assert (done.status, bank.paid) == ("solved", [5, 5])
     assert (project / "calc.py").read_text() == RIGHT
 
@@ -350,10 +350,10 @@ async def test_a_result_that_is_too_large_or_too_deep_is_refused(project: Path) 
 
     def deep() -> object:
         """A deep list."""
-        made: list[object] = []
+        nested_list: list[object] = []
         for _ in range(200):
-            made = [made, "\\"]
-        return made
+            nested_list = [nested_list, "\\"]
+        return nested_list
 
     code = (
         "import tools\n"
@@ -472,9 +472,9 @@ async def test_a_killed_process_makes_an_effect_once_and_the_next_one_tells_of_i
         raise AssertionError("paid again")
 
     with SqliteLog(home / "log") as log:
-        (found,) = await log.runs()
+        (summary,) = await log.runs()
         rest = Scripted([EDIT])
-        run = await resume(found.run, model=rest, log=log, tools=[pay])
+        run = await resume(summary.run, model=rest, log=log, tools=[pay])
 
     assert killed.returncode == -signal.SIGKILL
     assert (home / "paid").read_text() == "1\n2\n"

@@ -50,7 +50,7 @@ class Scripts(Scripted):
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         if "You do one task for another agent" not in messages[0].content:
             return await self.run.answer(messages, **asking)
-        first_line = next(said.content for said in messages if said.role == "user").splitlines()
+        first_line = next(message.content for message in messages if message.role == "user").splitlines()
         name = next(name for name in self.by_task if any(name in line for line in first_line))
         if self.meeting is not None and not self.by_task[name].requests:
             async with asyncio.timeout(60):
@@ -72,7 +72,7 @@ async def worked(folder: Path, model: Scripted, log: MemoryLog, settings: Settin
 
 
 def results(model: Scripted, request: int) -> list[str]:
-    return [said.content for said in model.requests[request].messages if said.role == "tool"]
+    return [message.content for message in model.requests[request].messages if message.role == "tool"]
 
 
 @pytest.mark.slow

@@ -51,12 +51,12 @@ async def test_a_fork_begins_with_the_dialogue_and_the_tree_of_the_step(project:
         first.run_id, step=3, say="Add, please.", log=log, model=model, budget=Budget(max_calls=4)
     )
 
-    (asked, told, *_), kept = model.requests, before.requests[2].messages
-    assert asked.messages[: len(kept)] == kept
-    assert [said.content for said in asked.messages[len(kept) :]] == ["Add, please."]
-    assert told.messages[-1].content.startswith("[The session was restarted")
-    assert "return a * b" in told.messages[-1].content
-    assert "log.txt" in told.messages[-1].content
+    (first_request, second_request, *_), kept = model.requests, before.requests[2].messages
+    assert first_request.messages[: len(kept)] == kept
+    assert [chat_message.content for chat_message in first_request.messages[len(kept) :]] == ["Add, please."]
+    assert second_request.messages[-1].content.startswith("[The session was restarted")
+    assert "return a * b" in second_request.messages[-1].content
+    assert "log.txt" in second_request.messages[-1].content
     assert (run.status, run.calls, run.limits.max_calls) == ("solved", 3, 4)
     assert (project / "calc.py").read_text() == RIGHT
     assert await log.read(first.run_id) == events
@@ -105,9 +105,9 @@ async def test_a_fork_cut_after_any_kind_of_event_goes_on_and_hears_the_words_on
 
     for cut in distinct_cuts(events, begin + 2, land):
         (project / "calc.py").write_text(WRONG)
-        asked = sum(event.type == "model.answered" for event in events[begin:cut])
-        is_lost = events[cut - 1].type == "tool.called" and asked == 2
-        model = Scripted([*([MEND] if is_lost else []), *answers[asked:]])
+        answer_count = sum(event.type == "model.answered" for event in events[begin:cut])
+        is_lost = events[cut - 1].type == "tool.called" and answer_count == 2
+        model = Scripted([*([MEND] if is_lost else []), *answers[answer_count:]])
         again = await resume(
             whole.run_id,
             log=await cut_log(events[:cut], whole.run_id),
@@ -115,9 +115,9 @@ async def test_a_fork_cut_after_any_kind_of_event_goes_on_and_hears_the_words_on
             budget=Budget(max_calls=9),
         )
 
-        assert (again.status, len(model.requests)) == ("solved", 3 - asked + is_lost), cut
+        assert (again.status, len(model.requests)) == ("solved", 3 - answer_count + is_lost), cut
         for request in model.requests:
-            assert [said.content for said in request.messages].count("Add, please.") == 1, cut
+            assert [chat_message.content for chat_message in request.messages].count("Add, please.") == 1, cut
 
 
 @pytest.mark.slow
@@ -172,8 +172,8 @@ async def test_a_fork_of_a_fork_goes_on_from_both(project: Path) -> None:
 
     run = await fork(second.run_id, step=4, say="Add, please.", log=log, model=model)
 
-    said = [message.content for message in model.requests[0].messages if message.role == "user"]
-    assert said[1:] == ["Look again.", "Add, please."]
+    texts = [message.content for message in model.requests[0].messages if message.role == "user"]
+    assert texts[1:] == ["Look again.", "Add, please."]
     assert (run.status, run.calls) == ("solved", 2)
 
 

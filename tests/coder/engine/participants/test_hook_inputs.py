@@ -22,10 +22,10 @@ def bash(**arguments: object) -> HookedCall:
 def test_the_replacement_that_a_hook_is_told_makes_the_edit(before: str, after: str) -> None:
     edit = HookedEdit(CALL, "a.py", before, after)
 
-    told = edit.input("Edit", "/w")
+    hook_input = edit.input("Edit", "/w")
 
-    assert before.replace(str(told["old_string"]), str(told["new_string"])) == after
-    assert edit.with_input("Edit", "/w", told).after == after
+    assert before.replace(str(hook_input["old_string"]), str(hook_input["new_string"])) == after
+    assert edit.with_input("Edit", "/w", hook_input).after == after
 
 
 def test_a_new_file_is_a_write_with_its_content_and_an_edit_names_old_and_new() -> None:
@@ -52,10 +52,10 @@ def test_a_hook_cannot_move_an_edit_out_of_the_workspace(path: str) -> None:
 def test_a_command_has_claudes_fields_in_both_directions() -> None:
     call = bash(command="make", timeout_s=5, max_characters=2_000)
 
-    told = call.input("Bash", "/w")
+    hook_input = call.input("Bash", "/w")
     changed = call.with_input("Bash", "/w", {"command": "make -k", "timeout": 9_000, "description": "x"})
 
-    assert told == {"command": "make", "timeout": 5_000, "max_characters": 2_000}
+    assert hook_input == {"command": "make", "timeout": 5_000, "max_characters": 2_000}
     assert json.loads(changed.call.arguments) == {
         "command": "make -k",
         "timeout_s": 9.0,

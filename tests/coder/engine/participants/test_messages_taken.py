@@ -50,14 +50,14 @@ async def test_a_message_taken_just_before_a_kill_is_read_once_after_it(project:
     task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
     first = await solve(task, model=model, settings=SETTINGS, log=whole)
     events = await whole.read(first.run_id)
-    taken = next(n for n, event in enumerate(events) if event.type == "messages.taken")
+    index = next(n for n, event in enumerate(events) if event.type == "messages.taken")
     (project / "calc.py").write_text("def add(a, b):\n    return a - b\n")
 
-    log = await cut_log(events[: taken if cut == "before it is logged" else taken + 1], first.run_id)
+    log = await cut_log(events[: index if cut == "before it is logged" else index + 1], first.run_id)
     if cut != "after it is removed":
         await log.messages.send(first.run_id, SAID)
     if cut == "before it is removed":
-        log.messages.rename(first.run_id, events[taken].body["ids"])
+        log.messages.rename(first.run_id, events[index].body["ids"])
     rest = Scripted([DONE])
     run = await resume(first.run_id, model=rest, log=log, budget=Budget(max_calls=9))
 

@@ -53,7 +53,7 @@ async def planned(
 
 
 def offered(model: Scripted) -> list[list[str]]:
-    return [[tool.name for tool in asked.form.tools] if asked.form else [] for asked in model.requests]
+    return [[tool.name for tool in request.form.tools] if request.form else [] for request in model.requests]
 
 
 async def test_the_planner_looks_by_commands_and_the_coder_begins_with_its_plan(project: Path) -> None:
@@ -71,12 +71,12 @@ async def test_calls_and_words_of_the_planner_stand_in_the_log_as_its_own(projec
     run, _ = await planned(project, bash("pwd"), PLAN, EDIT, log=log)
 
     bodies = [parse(event) for event in await log.read(run.run_id)]
-    asked = [body.participant for body in bodies if isinstance(body, CallIntended)]
-    said = [body.message.author for body in bodies if isinstance(body, Spoken)]
-    assert asked == ["planner", "planner", "coder"]
-    assert said == ["planner", "coder", "executor"]
-    shown = [line for body in bodies if body is not None and (line := render.progress(body))]
-    assert any("plan  2 lines: 1. Turn the sign" in line for line in shown)
+    callers = [body.participant for body in bodies if isinstance(body, CallIntended)]
+    authors = [body.message.author for body in bodies if isinstance(body, Spoken)]
+    assert callers == ["planner", "planner", "coder"]
+    assert authors == ["planner", "coder", "executor"]
+    lines = [line for body in bodies if body is not None and (line := render.progress(body))]
+    assert any("plan  2 lines: 1. Turn the sign" in line for line in lines)
 
 
 async def test_a_model_without_tools_plans_in_one_answer(project: Path) -> None:
@@ -122,11 +122,11 @@ async def test_in_the_coders_own_session_it_would_reach_the_coder(
 @pytest.mark.parametrize("on_copy", [True, False])
 def test_changes_of_a_dialogue_on_a_copy_are_in_no_tree(on_copy: bool) -> None:
     changes = {"calc.py": StoredFile.of(b"spoilt")}
-    taken = DialogueTaken(participant="planner", on_copy=on_copy)
+    dialogue = DialogueTaken(participant="planner", on_copy=on_copy)
     answered = ToolAnswered(call=1, id="a", name="bash", text="", changes=changes, left_out=("x: link",))
 
-    during = state_of([started(), taken, answered]).dialogue.session
-    after = state_of([started(), taken, answered, DialogueTaken(participant="coder")]).dialogue.session
+    during = state_of([started(), dialogue, answered]).dialogue.session
+    after = state_of([started(), dialogue, answered, DialogueTaken(participant="coder")]).dialogue.session
 
     assert [*during.tree, *after.tree] == ([] if on_copy else ["calc.py", "calc.py"])
     assert bool(after.left_out) is not on_copy
@@ -179,7 +179,7 @@ async def test_no_but_goes_on_in_the_planners_dialogue(project: Path) -> None:
     assert after[: len(before)] == before
     assert (after[-1].role, after[-1].tool_call_id) == ("tool", PLAN[0].id)
     assert "The user wants a different plan: write it anew" in after[-1].content
-    assert [asked.about for asked in person.asked] == ["plan", "plan", "landing"]
+    assert [question.about for question in person.asked] == ["plan", "plan", "landing"]
     assert "Turn the sign in calc.py." in person.asked[0].text
     assert "Follow this plan:\n1. Write add anew in calc.py." in told(model, 4)
     assert run.status == "solved"

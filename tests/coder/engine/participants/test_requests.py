@@ -54,8 +54,8 @@ class Person(Unwatched):
 
 
 def fenced(code: str, path: str = "") -> str:
-    named = f"`{path}`\n" if path else ""
-    return f"{named}```python\n{code}```\n"
+    heading = f"`{path}`\n" if path else ""
+    return f"{heading}```python\n{code}```\n"
 
 
 def block(old: str, new: str, path: str = "sums.py") -> str:
@@ -78,9 +78,9 @@ async def solved(
     model = Scripted(answers, abilities=Abilities(context=context))
     task = Task(prompt=prompt, workspace=folder, checks=checks, test_command=test_command)
     budget = Budget(samples=1, repairs=repairs, max_calls=12)
-    given = {"plan": False, **settings}
-    wanted = Settings(strategy="repair", edit_format=form, budget=budget, **given)
-    await solve(task, model=model, settings=wanted, log=MemoryLog(), watch=watch or Unwatched())
+    options = {"plan": False, **settings}
+    run_settings = Settings(strategy="repair", edit_format=form, budget=budget, **options)
+    await solve(task, model=model, settings=run_settings, log=MemoryLog(), watch=watch or Unwatched())
     return model
 
 
@@ -220,9 +220,9 @@ async def requests_of(name: str, parent: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", RUNS)
 async def test_a_model_that_only_answers_is_sent_what_it_always_was(name: str, tmp_path: Path) -> None:
-    known = json.loads(REQUESTS.read_text())
+    stored_requests = json.loads(REQUESTS.read_text())
 
-    assert await requests_of(name, tmp_path) == known[name]
+    assert await requests_of(name, tmp_path) == stored_requests[name]
 
 
 async def _written() -> dict[str, object]:

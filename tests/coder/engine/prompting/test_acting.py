@@ -243,7 +243,7 @@ async def test_a_module_that_a_test_imports_is_no_file_to_write_unless_the_task_
     (shop / "tests" / "test_fast.py").write_text("import fast\n\n\ndef test_it():\n    assert fast\n")
 
     silent = await first(shop, "Rounding isn't fast enough.")
-    named = await first(shop, "Rounding isn't fast enough: write fast.py.")
+    explicit_prompt = await first(shop, "Rounding isn't fast enough: write fast.py.")
 
     assert silent.endswith("Change the files so that the task is done.")
-    assert named.endswith("Write the file `fast.py`.")
+    assert explicit_prompt.endswith("Write the file `fast.py`.")

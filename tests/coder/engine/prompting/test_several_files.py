@@ -42,8 +42,8 @@ async def test_a_repair_of_several_files_asks_for_each_under_its_name(tmp_path: 
         tmp_path, "Have both right.", named("a.py", returns("one", 1)), named("b.py", returns("two", 2))
     )
 
-    asked = model.requests[1].messages[-1].content
-    assert asked.endswith("answer with each file that has to change, whole, its path above its block.")
+    prompt = model.requests[1].messages[-1].content
+    assert prompt.endswith("answer with each file that has to change, whole, its path above its block.")
     assert run.status == "solved"
 
 

@@ -34,9 +34,9 @@ async def behaviours(
 async def test_sets_have_one_order_and_what_is_raised_is_named(box: Sandbox) -> None:
     inputs = [(["b", "a", "c"],), ([],)]
 
-    seen = await behaviours(box, [NAMES, RAISES], "f", inputs=inputs)
+    results = await behaviours(box, [NAMES, RAISES], "f", inputs=inputs)
 
-    assert seen == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError")]
+    assert results == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError")]
 
 
 @pytest.mark.slow
@@ -48,9 +48,9 @@ async def test_words_of_an_error_or_a_name_are_not_taken_for_what_happened(box: 
     own = "class E(Exception): pass\ndef within(n): raise E('within 1 s')\n"
     gone = "import os\ndef within(n): os._exit(3)\n"
 
-    seen = await behaviours(box, [own, gone], "within", inputs=[(1,)])
+    results = await behaviours(box, [own, gone], "within", inputs=[(1,)])
 
-    assert seen == [("!an exception of its own",), ("!",)]
+    assert results == [("!an exception of its own",), ("!",)]
 
 
 async def test_a_very_long_number_and_a_very_deep_list_are_values_like_others(box: Sandbox) -> None:
@@ -64,9 +64,9 @@ async def test_a_very_long_number_and_a_very_deep_list_are_values_like_others(bo
 
 
 async def test_no_candidate_changes_another(box: Sandbox) -> None:
-    seen = await behaviours(box, [SPITEFUL, NAMES], "f", inputs=[(["a"],)])
+    results = await behaviours(box, [SPITEFUL, NAMES], "f", inputs=[(["a"],)])
 
-    assert seen == [("0x0",), ("set('a')",)]
+    assert results == [("0x0",), ("set('a')",)]
 
 
 async def test_what_leaves_is_asked_no_more(box: Sandbox) -> None:

@@ -10,37 +10,37 @@ WORDS = 'Add two "numbers".\nassert add(1, 2) == 3\n'
 
 
 def test_a_prompt_that_is_source_is_gone_on_with_as_it_stands() -> None:
-    found = outline(SOURCE, "area")
+    source_outline = outline(SOURCE, "area")
 
-    assert found is not None
-    assert found.with_docstring() == SOURCE.rstrip() + "\n "
-    assert found.with_comment().endswith(
+    assert source_outline is not None
+    assert source_outline.with_docstring() == SOURCE.rstrip() + "\n "
+    assert source_outline.with_comment().endswith(
         "# Of a circle.\n# >>> area(0)\n# 0\ndef area(r: float) -> float:\n "
     )
 
 
 def test_a_prompt_in_words_gets_a_head_from_its_examples() -> None:
-    found = outline(WORDS, "add", examples=["assert add(1, 2) == 3"])
+    source_outline = outline(WORDS, "add", examples=["assert add(1, 2) == 3"])
 
-    assert found is not None
-    assert found.head == "def add(n1, n2):"
-    assert '    >>> add(1, 2)\n    3\n    """' in found.with_docstring()
-    assert found.unheaded() == "def add("
-    assert parse_source(found.with_docstring() + " return n1 + n2") is not None
+    assert source_outline is not None
+    assert source_outline.head == "def add(n1, n2):"
+    assert '    >>> add(1, 2)\n    3\n    """' in source_outline.with_docstring()
+    assert source_outline.unheaded() == "def add("
+    assert parse_source(source_outline.with_docstring() + " return n1 + n2") is not None
 
 
 def test_parameters_are_named_by_what_they_are_given() -> None:
-    found = outline("Do it.", "f", examples=["assert f('a', [1], 2.5, {}, other=True) == 1"])
+    source_outline = outline("Do it.", "f", examples=["assert f('a', [1], 2.5, {}, other=True) == 1"])
 
-    assert found is not None
-    assert found.head == "def f(text, items, x, mapping, other):"
+    assert source_outline is not None
+    assert source_outline.head == "def f(text, items, x, mapping, other):"
 
 
 def test_words_that_would_end_the_docstring_do_not() -> None:
-    found = outline('Print """ and \\d.', "f", examples=["assert f(1) == 1"])
+    source_outline = outline('Print """ and \\d.', "f", examples=["assert f(1) == 1"])
 
-    assert found is not None
-    assert parse_source(found.with_docstring() + " return 1") is not None
+    assert source_outline is not None
+    assert parse_source(source_outline.with_docstring() + " return 1") is not None
 
 
 def test_nothing_is_begun_where_nobody_says_how_it_is_called() -> None:

@@ -27,8 +27,8 @@ def one(
     *behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1, sane: bool = True, lines: int = 0
 ) -> RankedCandidate:
     """A candidate that does this."""
-    code, seen = CodeMessage(author="coder"), outcome(passed, checks)
-    return RankedCandidate(1, code, seen, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
+    code, verdict = CodeMessage(author="coder"), outcome(passed, checks)
+    return RankedCandidate(1, code, verdict, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
 
 
 def numbered(candidates: Sequence[RankedCandidate]) -> list[RankedCandidate]:

@@ -89,13 +89,13 @@ async def test_the_dialogue_is_folded_to_the_second_models_window_and_its_calls_
     run = await escalated(cheap, strong)
 
     before, now = (model.requests[-1].messages for model in (cheap, strong))
-    known = [call.id for message in before for call in message.tool_calls]
+    earlier_ids = [call.id for message in before for call in message.tool_calls]
     kept = [call.id for message in now for call in message.tool_calls]
     assert run.status == "solved"
     assert sum(tokens(message.content) for message in before) > 0.8 * window
     assert sum(tokens(message.content) for message in now) < 0.6 * window
     assert kept
-    assert kept == known[-len(kept) :]
+    assert kept == earlier_ids[-len(kept) :]
 
 
 async def test_a_model_without_tools_is_followed_by_one_that_finds_its_answer_in_the_session() -> None:

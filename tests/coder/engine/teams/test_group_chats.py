@@ -95,17 +95,17 @@ def over(to: str) -> str:
 async def test_members_speak_in_the_order_of_autogens(
     theirs: str, team: TeamSpec, answers: list[Any], stop: Stop, order: str
 ) -> None:
-    run, model, heard = await worked(team, *answers, stop=stop)
+    run, model, conversation = await worked(team, *answers, stop=stop)
 
     assert run.status == "unverified", theirs
-    assert [spoken(message) for message in heard] == order.split(), theirs
+    assert [spoken(message) for message in conversation] == order.split(), theirs
     assert len(model.requests) == len(answers), f"{theirs}: each answer is asked for, and no other"
 
 
 async def test_a_verdict_or_a_hand_off_of_one_line_is_words_and_no_program() -> None:
-    run, _, heard = await worked(RoundRobin((A,)), "Verdict: wrong", stop=turns(1))
+    run, _, conversation = await worked(RoundRobin((A,)), "Verdict: wrong", stop=turns(1))
 
-    assert (run.status, [message.kind for message in heard]) == ("unverified", ["words"])
+    assert (run.status, [message.kind for message in conversation]) == ("unverified", ["words"])
 
 
 async def test_whoever_picks_reads_what_each_is_for_and_how_to_choose() -> None:
@@ -119,10 +119,10 @@ async def test_whoever_picks_reads_what_each_is_for_and_how_to_choose() -> None:
 async def test_code_of_a_nested_team_is_run_before_others_review_it() -> None:
     inner = Nested("pair", RoundRobin((CODER, Member("critic", acts=False))), stop=said("AGREED"))
     answers = [WRONG, "The sign.", WRONG.replace("a - b", "b - a"), "AGREED", "Neither.", RIGHT]
-    run, model, heard = await worked(RoundRobin((inner, A)), *answers)
+    run, model, conversation = await worked(RoundRobin((inner, A)), *answers)
 
     tried = ["coder", "executor", "critic"] * 2
-    assert authors(heard) == [*tried, "anna", "coder", "executor"]
+    assert authors(conversation) == [*tried, "anna", "coder", "executor"]
     assert "AGREED" in model.requests[4].messages[-1].content
     assert run.status == "solved"
 
@@ -136,8 +136,8 @@ async def test_a_nested_team_goes_on_where_the_user_wants_its_change_otherwise(t
     task = TASK.model_copy(update={"workspace": tmp_path})
     run = await solve(task, team=RoundRobin((inner, A)), model=model, log=log, watch=person)
 
-    heard = fold_all(await log.read(run.run_id)).progress.messages
-    assert authors(heard) == ["coder", "executor", "human", "critic", "coder", "executor"]
+    conversation = fold_all(await log.read(run.run_id)).progress.messages
+    assert authors(conversation) == ["coder", "executor", "human", "critic", "coder", "executor"]
     assert run.status == "solved"
 
 
@@ -156,8 +156,8 @@ async def test_a_rule_in_python_may_leave_a_turn_to_a_model_that_picks() -> None
     log, model = MemoryLog(), Scripted(["1", "2", "dora", "3", "4"])
     run = await solve(TASK, team=InCode(), stop=turns(4), model=model, log=log)
 
-    heard = fold_all(await log.read(run.run_id)).progress.messages
-    assert [spoken(message) for message in heard] == ["anna", "bert", "[dora]", "dora", "anna"]
+    conversation = fold_all(await log.read(run.run_id)).progress.messages
+    assert [spoken(message) for message in conversation] == ["anna", "bert", "[dora]", "dora", "anna"]
 
 
 async def test_tools_that_are_called_beside_a_hand_off_are_called_once_and_before_it() -> None:
@@ -175,14 +175,18 @@ async def test_tools_that_are_called_beside_a_hand_off_are_called_once_and_befor
 
     names = (("first", {"x": 1}), ("second", {"x": 2}), ("to_beta", {"words": "Yours."}))
     calls = [
-        ToolCall(id=f"c{i:08}", name=n, arguments=json.dumps(given)) for i, (n, given) in enumerate(names)
+        ToolCall(id=f"c{i:08}", name=n, arguments=json.dumps(arguments))
+        for i, (n, arguments) in enumerate(names)
     ]
     team = Handoff((Member("alpha", acts=True), Member("beta", acts=True)))
     model, log = Scripted([calls, "Hello.\nOVER"]), MemoryLog()
     run = await solve(TASK, team=team, stop=OVER, model=model, log=log, tools=[first, second])
 
-    heard = fold_all(await log.read(run.run_id)).progress.messages
-    assert [(message.author, message.kind) for message in heard] == [("alpha", "handoff"), ("beta", "words")]
+    conversation = fold_all(await log.read(run.run_id)).progress.messages
+    assert [(message.author, message.kind) for message in conversation] == [
+        ("alpha", "handoff"),
+        ("beta", "words"),
+    ]
     assert called == ["first 1", "second 2"]
     assert any("alpha:\nYours." in message.content for message in model.requests[1].messages)
 
@@ -193,9 +197,9 @@ async def test_a_plan_that_is_made_anew_gives_other_parts_and_may_solve_it() -> 
 
     wrong = [WRONG.replace("a - b", f"a * {n}") for n in range(3)]
     answers = [plan("first", "coder"), *wrong, plan("second", "anna"), f"solution.py\n{RIGHT}"]
-    run, model, heard = await worked(Orchestrated((CODER, A), stalls=1, replans=1), *answers)
+    run, model, conversation = await worked(Orchestrated((CODER, A), stalls=1, replans=1), *answers)
 
-    assert authors(heard)[-3:] == ["orchestrator", "anna", "executor"]
+    assert authors(conversation)[-3:] == ["orchestrator", "anna", "executor"]
     assert "Your part: Your second." in model.requests[-1].messages[-1].content
     assert run.status == "solved"
 

@@ -69,8 +69,8 @@ async def uncut(team: TeamSpec, answers: list[Any], log: Any) -> tuple[list[Even
     """All events of a run, and what each request was answered with."""
     model = Scripted(answers)
     run = await solve(TASK, team=team, model=model, log=log)
-    asked = [str([*request.messages]) for request in model.requests]
-    return await log.read(run.run_id), dict(zip(asked, answers, strict=True))
+    requests = [str([*request.messages]) for request in model.requests]
+    return await log.read(run.run_id), dict(zip(requests, answers, strict=True))
 
 
 async def killed_at(last: int, team: TeamSpec, known: dict[str, str], folder: Path) -> None:
@@ -106,17 +106,17 @@ def test_a_team_that_is_killed_at_any_kind_of_event_repeats_no_call_and_ends_the
 ) -> None:
     team, answers = TEAMS[kind]()
     with SqliteLog(tmp_path / "whole") as log:
-        whole, known = asyncio.run(uncut(team, answers, log))
+        whole, answers_by_request = asyncio.run(uncut(team, answers, log))
 
     with asyncio.Runner() as runner, kept_on(runner):
         for last in distinct_cuts(whole, 1, len(whole)):
             folder = tmp_path / str(last)
             if (pid := os.fork()) == 0:
-                asyncio.run(killed_at(last, team, known, folder))
+                asyncio.run(killed_at(last, team, answers_by_request, folder))
                 os._exit(0)
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL, last
-            events, asked, before = runner.run(gone_on(known, folder))
-            assert asked + before == len(answers), last
+            events, call_count, before = runner.run(gone_on(answers_by_request, folder))
+            assert call_count + before == len(answers), last
             # A panel's calls may be answered in either order.
             order = sorted if kind == "panel" else list
             assert order(map(str, of_interest(events))) == order(map(str, of_interest(whole))), last
@@ -127,10 +127,10 @@ def test_a_team_that_is_killed_at_any_kind_of_event_repeats_no_call_and_ends_the
 @pytest.mark.parametrize("kind", ["selector", "orchestrated", "round-robin", "handoff"])
 async def test_a_team_cut_after_any_kind_of_event_repeats_no_call_and_ends_the_same(kind: str) -> None:
     team, answers = TEAMS[kind]()
-    whole, known = await uncut(team, answers, MemoryLog())
+    whole, answers_by_request = await uncut(team, answers, MemoryLog())
 
     for last in distinct_cuts(whole, 1, len(whole)):
-        log, model = await cut_log(whole[:last], whole[0].run), ByRequest(known)
+        log, model = await cut_log(whole[:last], whole[0].run), ByRequest(answers_by_request)
         await resume(whole[0].run, model=model, log=log)
 
         before = sum(event.type == "model.answered" for event in whole[:last])

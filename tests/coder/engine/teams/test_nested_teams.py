@@ -25,18 +25,18 @@ async def test_a_nested_team_is_one_step_of_a_plan_however_much_it_says() -> Non
     other = Member("other", acts=False)
     steps = [{"member": name, "do": "work"} for name in ("pair", "other", "coder")]
     team = Orchestrated((PAIR, CODER, other))
-    run, _, said = await worked(team, json.dumps({"steps": steps}), "One.", "Two.", "Three.", RIGHT)
+    run, _, messages = await worked(team, json.dumps({"steps": steps}), "One.", "Two.", "Three.", RIGHT)
 
-    assert authors(said) == ["orchestrator", "fast", "safe", "other", "coder", "executor"]
+    assert authors(messages) == ["orchestrator", "fast", "safe", "other", "coder", "executor"]
     assert run.status == "solved"
 
 
 async def test_a_plan_may_name_a_nested_team_twice_in_a_row() -> None:
     steps = [{"member": name, "do": "work"} for name in ("pair", "pair", "coder")]
     answers = [json.dumps({"steps": steps}), "One.", "Two.", "Three.", RIGHT]
-    run, _, said = await worked(Orchestrated((PAIR, CODER)), *answers)
+    run, _, messages = await worked(Orchestrated((PAIR, CODER)), *answers)
 
-    assert authors(said) == ["orchestrator", "fast", "safe", "fast", "coder", "executor"]
+    assert authors(messages) == ["orchestrator", "fast", "safe", "fast", "coder", "executor"]
     assert run.status == "solved"
 
 
@@ -51,8 +51,8 @@ async def test_a_hand_off_to_the_user_in_the_last_turn_of_a_nested_team_is_asked
     model = Scripted(["Lists, then.", RIGHT])
     done = await resume(run.run_id, model=model, log=log, answer=Decision(decision="", words="lists"))
 
-    said = fold_all(await log.read(run.run_id)).progress.messages
-    assert authors(said) == ["fast", "human", "fast", "coder", "executor"]
+    messages = fold_all(await log.read(run.run_id)).progress.messages
+    assert authors(messages) == ["fast", "human", "fast", "coder", "executor"]
     assert "lists" in model.requests[0].messages[-1].content
     assert done.status == "solved"
 

@@ -60,8 +60,8 @@ class Hanging(Scripted):
 
 async def told(log: MemoryLog) -> Told:
     """Who has said what to whom."""
-    heard: Sequence[Message] = fold_all(await log.read("run_a")).progress.messages
-    return [(message.author, getattr(message, "to", ""), message.text) for message in heard]
+    messages: Sequence[Message] = fold_all(await log.read("run_a")).progress.messages
+    return [(message.author, getattr(message, "to", ""), message.text) for message in messages]
 
 
 async def ended(how: str, team: TeamSpec, answers: Sequence[str], log: MemoryLog) -> str:
@@ -96,16 +96,16 @@ async def ended(how: str, team: TeamSpec, answers: Sequence[str], log: MemoryLog
 )
 async def test_a_conversation_goes_on_where_it_ended(kind: str, how: str, status: str) -> None:
     team, answers = CHATS[kind]
-    whole, log, given = MemoryLog(), MemoryLog(), len(answers) // 2
+    whole, log, answer_count = MemoryLog(), MemoryLog(), len(answers) // 2
     await solve(TASK, team=team, stop=END, model=Scripted(answers), log=whole, run_id="run_a")
 
-    assert await ended(how, team, answers[:given], log) == status
-    rest = Scripted(answers[given:])
+    assert await ended(how, team, answers[:answer_count], log) == status
+    rest = Scripted(answers[answer_count:])
     done = await resume("run_a", model=rest, log=log, budget=Budget(max_calls=50))
 
     assert (done.status, done.reason) == ("unverified", "4 turns were taken")
     assert await told(log) == await told(whole)
-    assert len(rest.requests) == len(answers) - given
+    assert len(rest.requests) == len(answers) - answer_count
 
 
 @pytest.mark.parametrize(

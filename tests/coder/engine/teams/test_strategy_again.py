@@ -63,8 +63,8 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
     task: Task,
 ) -> None:
     log = MemoryLog()
-    named = Settings(strategy="repair", budget=Budget(timeout=77))
-    stopped = await solve(task, model=Scripted([WRONG]), settings=named, log=log)
+    repair_settings = Settings(strategy="repair", budget=Budget(timeout=77))
+    stopped = await solve(task, model=Scripted([WRONG]), settings=repair_settings, log=log)
     model = Scripted([LOOK, RIGHT])
 
     acted = await resume(stopped.run_id, model=model, settings=Settings(strategy="act"), log=log)
@@ -171,10 +171,10 @@ async def test_a_run_of_such_a_team_continues_by_a_strategy_that_is_named(task: 
     stopped = await solve(
         task, model=Scripted([WRONG]), settings=ONE_CALL, team=CodingTeam(expert_after=1), log=log
     )
-    named = Settings(strategy="repair")
+    repair_settings = Settings(strategy="repair")
 
     again = await resume(
-        stopped.run_id, model=Scripted([RIGHT]), budget=Budget(max_calls=9), settings=named, log=log
+        stopped.run_id, model=Scripted([RIGHT]), budget=Budget(max_calls=9), settings=repair_settings, log=log
     )
 
     assert again.status == "solved"

@@ -99,8 +99,8 @@ async def test_a_failure_goes_round_the_team_with_what_it_showed() -> None:
 
     assert authors(messages_) == ["coder", "executor", "critic", "coder", "executor"]
     assert "did not pass" in model.requests[1].messages[-1].content
-    told = "\n".join(message.content for message in model.requests[2].messages)
-    assert "The sign is wrong." in told
+    request_text = "\n".join(message.content for message in model.requests[2].messages)
+    assert "The sign is wrong." in request_text
     assert run.status == "solved"
 
 
@@ -275,8 +275,8 @@ async def test_a_member_that_acts_is_told_once_what_was_said_however_often_its_c
     model = Scripted([RIGHT])
     await resume(run.run_id, model=model, log=log)
 
-    told = "\n".join(message.content for message in model.requests[0].messages)
-    assert told.count(said_before) == 1
+    request_text = "\n".join(message.content for message in model.requests[0].messages)
+    assert request_text.count(said_before) == 1
 
 
 @pytest.mark.slow
@@ -287,8 +287,10 @@ async def test_each_member_that_acts_is_told_that_the_session_was_restarted() ->
     model = Scripted([look, "Hm.", look, RIGHT])
     await resume(run.run_id, model=model, log=log)
 
-    told = [request.messages[-1].content.startswith("[The session was") for request in model.requests]
-    assert told == [False, True, False, True]
+    restart_notices = [
+        request.messages[-1].content.startswith("[The session was") for request in model.requests
+    ]
+    assert restart_notices == [False, True, False, True]
 
 
 async def test_calls_behind_a_hand_over_are_not_carried_out() -> None:
@@ -424,10 +426,10 @@ async def test_twelve_turns_with_progress_take_at_most_four_calls_of_the_orchest
     answers += ["Words.", "Words.", RIGHT]
     run, _, messages_ = await worked(Orchestrated((FAST, SAFE, CODER)), *answers)
 
-    taken = [message for message in messages_ if message.kind in ("words", "code")]
+    member_turns = [message for message in messages_ if message.kind in ("words", "code")]
     assert run.status == "solved"
-    assert len(taken) == 12
-    assert sum(message.kind == "ledger" for message in messages_) <= 0.3 * len(taken)
+    assert len(member_turns) == 12
+    assert sum(message.kind == "ledger" for message in messages_) <= 0.3 * len(member_turns)
 
 
 TEAMS: dict[str, Callable[[], tuple[TeamSpec, list[Any]]]] = {
@@ -633,8 +635,8 @@ async def test_what_a_user_does_not_want_is_no_result_of_a_run_for_the_others(tm
 
 async def test_a_team_that_a_resume_brings_has_its_members_own_models() -> None:
     log = MemoryLog()
-    named = Scripted(["Hm."], name="ollama/x")
-    run, _, _ = await worked(RoundRobin((FAST, CODER)), log=log, model=named)
+    first_model = Scripted(["Hm."], name="ollama/x")
+    run, _, _ = await worked(RoundRobin((FAST, CODER)), log=log, model=first_model)
 
     with pytest.raises(UsageError, match="nosuch"):
         await resume(run.run_id, team=RoundRobin((Member("fast", model="nosuch/x"), CODER)), log=log)

@@ -35,8 +35,8 @@ def test_a_plan_comes_first_only_where_it_is_wanted() -> None:
 
 def test_tests_that_the_command_names_are_nothing_to_plan_for() -> None:
     command = ("pytest", "tests/test_a.py", "tests/test_b.py")
-    named = f"Make `{' '.join(command)}` pass."
-    prompts = (named, f"{named} Change a.py and b.py.")
+    sentence = f"Make `{' '.join(command)}` pass."
+    prompts = (sentence, f"{sentence} Change a.py and b.py.")
     tasks = [Task(prompt=prompt, test_command=command) for prompt in prompts]
 
     names = [CodingTeam().next(state_of([started(task, plan=None)])).name for task in tasks]

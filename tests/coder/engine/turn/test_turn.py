@@ -71,8 +71,8 @@ def model_of(server: FaultyEndpoint, **changes: object) -> ChatModel:
 
 
 async def bodies(log: MemoryLog) -> list[Body]:
-    found = [parse(event) for event in await log.read("run_x")]
-    return [body for body in found if body is not None]
+    parse_results = [parse(event) for event in await log.read("run_x")]
+    return [body for body in parse_results if body is not None]
 
 
 async def test_a_conversation_that_is_too_long_is_asked_again_at_half_its_longest_message() -> None:
@@ -194,8 +194,8 @@ async def test_events_without_anything_new_are_written_as_before() -> None:
     async with turn_of(Scripted(["done"]), log=log) as turn:
         await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
-    _, asked, answered = await log.read("run_x")
-    assert "form" not in asked.body
+    _, request, answered = await log.read("run_x")
+    assert "form" not in request.body
     assert not {"reasoning", "tool_calls"} & answered.body.keys()
 
 
@@ -287,11 +287,11 @@ async def test_a_dear_model_with_long_answers_is_asked_under_the_usual_budget() 
         ):
             text = await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
-    asked = next(body for body in await bodies(log) if isinstance(body, CallIntended))
+    intent = next(body for body in await bodies(log) if isinstance(body, CallIntended))
     assert text == "hello"
     assert 19_900 < server.requests[0].body["max_tokens"] < 20_000  # half of a dollar at $25 a million
-    assert Decimal("0.49") < (asked.reserved_usd or 0) < Decimal("0.51")
-    assert asked.sampling == Sampling()
+    assert Decimal("0.49") < (intent.reserved_usd or 0) < Decimal("0.51")
+    assert intent.sampling == Sampling()
 
 
 async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> None:
