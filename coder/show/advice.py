@@ -107,7 +107,7 @@ def _allow_held_flags(run: Run) -> str:
 
 
 def _raised_limit_flag(run: Run) -> str:
-    """Return the flag for twice the reached limit, or for more if the next call needs it."""
+    """Return the flag for twice the reached limit, or for more if the run needs it."""
     limits, minimum = run.limits, run.limit_least or 0.0
     match run.limit:
         case "tokens":
@@ -119,7 +119,8 @@ def _raised_limit_flag(run: Run) -> str:
         case "answer":
             return f"--max-answer-tokens {ceil(minimum)}" if minimum else "--model NAME"
         case "time":
-            return f"--timeout {ceil(2 * max(limits.timeout, run.seconds)):g}"
+            is_lowered = run.seconds > 1.5 * limits.timeout  # a resumed run with a lower limit
+            return f"--timeout {2 * (ceil(run.seconds) if is_lowered else limits.timeout):g}"
         case _:
             return f"--max-calls {2 * limits.max_calls}"
 

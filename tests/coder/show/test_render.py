@@ -106,7 +106,7 @@ def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
 def test_a_time_limit_below_what_the_run_has_taken_is_raised_beyond_that() -> None:
     stopped = run("limit", limit="time", seconds=16.2, limits=Budget(timeout=1), exit_code=3)
 
-    assert ending(stopped)[-2].endswith("coder resume run_1 --timeout 33")
+    assert ending(stopped)[-2].endswith("coder resume run_1 --timeout 34")
 
 
 def test_files_that_landed_are_counted_and_can_be_undone() -> None:
