@@ -66,6 +66,7 @@ async def test_another_policy_has_another_sandbox() -> None:
         assert second.keeper != keeper
 
 
+@pytest.mark.slow
 async def test_a_sandbox_in_which_something_still_runs_is_closed() -> None:
     async with open_kept(_policy(35)) as first:
         keeper = first.keeper

@@ -29,6 +29,7 @@ def test_workflows_have_the_form_that_github_takes() -> None:
     assert problems("github-workflows", *WORKFLOWS) == ""
 
 
+@pytest.mark.slow
 def test_actions_have_the_form_that_github_takes() -> None:
     assert problems("github-actions", ROOT / "action.yml", *ROOT.glob("actions/*/action.yml")) == ""
 

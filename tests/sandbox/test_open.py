@@ -144,6 +144,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.rmdir()
 
 
+@pytest.mark.slow
 async def test_where_namespaces_are_refused_inside_each_run_gets_a_wall_of_its_own(narrow: Path) -> None:
     async with open_bubblewrap(Policy()) as box:
         result = await box.run(PythonCode(source="print(1)"))
@@ -153,6 +154,7 @@ async def test_where_namespaces_are_refused_inside_each_run_gets_a_wall_of_its_o
     assert "a bubblewrap per run" in mechanisms["other runs"]
 
 
+@pytest.mark.slow
 async def test_what_was_refused_once_is_not_tried_again(narrow: Path) -> None:
     async with open_bubblewrap(Policy()):
         pass

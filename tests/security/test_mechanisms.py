@@ -247,6 +247,7 @@ async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes
     assert ESCAPED in escaped.stdout, escaped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mechanism", "besides", "listen", "connect"),
     [

@@ -195,6 +195,7 @@ async def test_a_fork_bomb_ends_at_its_deadline_with_all_that_it_became(session:
     assert int(after.output) < 8
 
 
+@pytest.mark.slow
 async def test_a_command_is_started_where_others_used_up_all_processes(session: Session) -> None:
     fill = "import os, time\ntry:\n  while os.fork(): pass\n  time.sleep(1000)\nexcept OSError: pass"
     bomb = await session.start(PythonCode(source=fill))
@@ -248,6 +249,7 @@ async def test_where_memory_is_used_up_the_largest_dies_and_the_session_lives(
         assert (after.output, after.state_lost) == ("fine\n", False)
 
 
+@pytest.mark.slow
 async def test_a_child_of_a_command_that_runs_out_of_memory_is_told(session: Session) -> None:
     result = await session.sh("python3 -c 'x = b\"x\" * (600 << 20)'; exit $?")
 

@@ -91,6 +91,7 @@ def test_a_summary_is_added_to_what_is_there(folder: Path) -> None:
     assert "Gate not passed" in text
 
 
+@pytest.mark.slow
 def test_a_report_is_written_in_every_form(folder: Path) -> None:
     assert (
         run(["bench", "report", "bad.json", "--html", "r.html", "--markdown", "r.md", "--junit", "r.xml"])

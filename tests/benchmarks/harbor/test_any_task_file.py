@@ -66,6 +66,7 @@ def test_any_text_is_read_or_refused_as_a_usage_error(text: str) -> None:
     assert parsed is None or parsed.environment.os == "linux"
 
 
+@pytest.mark.slow
 @given(metadata=st.dictionaries(st.text("abc é.", max_size=6), st.text("abc é", max_size=9), max_size=5))
 def test_free_metadata_is_read_as_it_is_written(metadata: dict[str, str]) -> None:
     lines = [f"{quoted(key)} = {quoted(value)}" for key, value in metadata.items()]

@@ -103,6 +103,7 @@ def test_an_option_of_git_is_no_url_and_no_ref(text: str) -> None:
         split_ref(text)
 
 
+@pytest.mark.slow
 def test_a_repository_is_fetched_at_a_branch_a_tag_or_a_commit(
     repository: GitRepository, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ async def test_a_generator_without_end_fills_no_checker(judge: Judge, code: str)
     assert await outcome(judge, LAZY, "def f(n):\n    yield from range(n)\n") == "passed"
 
 
+@pytest.mark.slow
 async def test_a_generator_without_end_fails_by_its_steps_long_before_time_is_up(judge: Judge) -> None:
     patient = LAZY.model_copy(update={"id": "patient", "timeout_s": 100.0})
 
@@ -56,6 +57,7 @@ async def test_a_generator_without_end_fails_by_its_steps_long_before_time_is_up
     assert "more than 1,012 steps" in answer_verdict.detail
 
 
+@pytest.mark.slow
 async def test_an_answer_that_fits_into_no_frame_is_not_judged_for_ever(judge: Judge) -> None:
     answer_verdict = await verdict(judge, CASE, f"x = '{'a' * (17 << 20)}'\n{HONEST}")
 

@@ -53,6 +53,7 @@ async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fai
     assert verdict.verdict == expected, verdict
 
 
+@pytest.mark.slow
 async def test_a_sandbox_in_which_nothing_ends_well_is_not_taken_for_one_that_lives() -> None:
     async with open_sandbox(Policy(wall_s=0.0001)) as dying:
         assert not (await require_working_sandbox(dying, DraftVerdict("failed"))).died

@@ -185,6 +185,7 @@ async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
     assert "own patch fails" in verdict.detail
 
 
+@pytest.mark.slow
 async def test_a_case_whose_base_passes_judges_nobody(judge: Judge) -> None:
     tree = {path: text.encode() for path, text in {**BASE, **GOLD}.items()}
     done = case(id="done", files=tree, gold_patch="")
@@ -192,6 +193,7 @@ async def test_a_case_whose_base_passes_judges_nobody(judge: Judge) -> None:
     assert "passes already" in (await judge.judge(done, "")).detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", ["no patch", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"])
 async def test_a_patch_that_does_not_fit_is_an_error_of_its_author(judge: Judge, patch: str) -> None:
     verdict = await judge.judge(case(), patch)

@@ -111,6 +111,7 @@ OWN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("equals", "expected"),
     [("self.items == other", ("passed", "weaker")), ("True", ("failed", "strong"))],

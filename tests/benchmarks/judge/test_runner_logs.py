@@ -137,6 +137,7 @@ pieces = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(RUNNERS), st.lists(st.one_of(pieces, st.text(max_size=5)), max_size=60).map("".join))
 def test_any_log_is_read(runner: LogRunner, log: str) -> None:
     outcomes = read_log(runner, log)

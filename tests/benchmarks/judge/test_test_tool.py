@@ -151,6 +151,7 @@ def test_is_alone():
 """
 
 
+@pytest.mark.slow
 async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     box = (await judge.sandboxes()).candidate
     tree = {"stack.py": GOLD.encode(), "test_leaves.py": LEAVES.encode(), "test_looks.py": LOOKS.encode()}

@@ -16,6 +16,7 @@ from tests.benchmarks.rewards.conftest import DOUBLE, ECHO, HIDDEN, SUITE
 RIGHT, WRONG, HALF = "    return n + n\n", "    return n\n", "    return abs(2 * n)\n"
 
 
+@pytest.mark.slow
 def test_a_pass_is_one_a_failure_nothing_and_an_unknown_case_none(rewarder: Rewarder) -> None:
     rewards = rewarder([""] * 3, [RIGHT, WRONG, RIGHT], task_id=["double", "double", "triple"])
 
@@ -60,6 +61,7 @@ def test_an_answer_that_fails_by_its_state_alone_has_no_part(partial_rewarder: R
     assert partial_rewarder([""], [stateful], task_id=["double"]) == [0.0]
 
 
+@pytest.mark.slow
 def test_a_copy_made_by_pickle_rewards_too(rewarder: Rewarder) -> None:
     with pickle.loads(pickle.dumps(rewarder)) as copy:
         assert copy([""], [RIGHT], task_id=["double"]) == [1.0]
@@ -102,6 +104,7 @@ async def test_score_takes_what_answer_names_only_where_nothing_else_names_a_cas
         await rewarder.score(RIGHT, "double", {"task_id": "same"}, DOUBLE.prompt)
 
 
+@pytest.mark.slow
 def test_row_numbers_and_results_name_no_case() -> None:
     four = HIDDEN.model_copy(update={"id": "4"})
 
@@ -194,6 +197,7 @@ async def test_score_says_what_it_needs_to_find_a_case(rewarder: Rewarder) -> No
         await rewarder.score(RIGHT, "42")
 
 
+@pytest.mark.slow
 async def test_what_the_machine_kept_from_being_judged_is_no_failure_of_the_answer() -> None:
     broken = DOUBLE.model_copy(update={"canonical_solution": "    return 3\n"})
 

@@ -53,6 +53,7 @@ async def test_an_honest_answer_that_takes_long_passes() -> None:
     assert judged.cpu_s >= 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
     service: Judging,

@@ -67,6 +67,7 @@ def test_holm_is_the_closed_test_of_bonferronis(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(by_closed_testing(p_values), abs=EXACT)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 2000), st.data(), st.sampled_from([0.9, 0.95, 0.99]))
 def test_the_interval_is_scipys_wilson(cases: int, data: st.DataObject, confidence: float) -> None:
     passed = data.draw(st.integers(0, cases))

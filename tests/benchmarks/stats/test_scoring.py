@@ -149,6 +149,7 @@ def test_several_samples_a_case_that_all_end_alike_leave_an_interval_that_is_no_
     assert suite_report.interval_method == "wilson"
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_the_interval_is_wilsons_over_cases_by_the_shares_of_their_samples(
     drawn: list[tuple[int, int]],
@@ -172,6 +173,7 @@ def test_verdicts_of_strange_cases_and_twins_are_refused(wrong: list[Verdict]) -
         report(*wrong)
 
 
+@pytest.mark.slow
 @given(st.permutations([verdict(case, sample=i) for case in "abcd" for i in range(2)]))
 def test_the_order_of_verdicts_changes_nothing(verdicts: list[Verdict]) -> None:
     assert report(*verdicts).verdicts == report(*reversed(verdicts)).verdicts

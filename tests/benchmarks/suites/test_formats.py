@@ -36,6 +36,7 @@ def test_mbpp_shows_the_first_assertion_and_no_other(mbpp: tuple[FunctionCase, .
     assert case.visible == ("assert set(similar_elements((3, 4, 5, 6),(5, 7, 4, 10))) == set((4, 5))",)
 
 
+@pytest.mark.slow
 async def test_canonical_answers_of_mbpp_pass_their_tests_and_empty_ones_dont(
     box: Sandbox, mbpp: tuple[FunctionCase, ...]
 ) -> None:
@@ -85,6 +86,7 @@ async def test_evalplus_decides_by_base_and_plus_inputs_apart(box: Sandbox) -> N
     assert not await passes(box, case, only_base, plus=True)
 
 
+@pytest.mark.slow
 async def test_the_judge_says_base_and_plus_apart() -> None:
     case = evalplus_case(PLUS, "line 1")
     async with open_judge(Suite(name="plus", version="1", cases=(case,))) as judge:

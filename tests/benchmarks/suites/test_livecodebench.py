@@ -78,6 +78,7 @@ def test_a_solver_sees_the_public_tests_alone(tmp_path: Path) -> None:
     assert (script.id, script.difficulty) == ("abc001_a", "easy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("record", "answer", "outcome"),
     [

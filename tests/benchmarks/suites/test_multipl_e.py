@@ -134,6 +134,7 @@ async def test_completions_are_judged_by_the_exit_status_of_the_program(
     assert {verdict.strength for verdict in verdicts} == {"weak"}
 
 
+@pytest.mark.slow
 async def test_a_program_that_is_not_installed_is_no_fault_of_theanswer_case(tmp_path: Path) -> None:
     suite = load_suite(write(tmp_path, JS))
     case = suite.cases[0].model_copy(update={"test_commands": ("no-such-interpreter solution.js",)})

@@ -53,6 +53,7 @@ def test_each_function_shows_an_example(case: FunctionCase) -> None:
     assert find_examples(case.prompt)
 
 
+@pytest.mark.slow
 async def test_canonical_scripts_print_what_is_expected(box: Sandbox) -> None:
     for case in SCRIPTS:
         for run in case.runs:

@@ -109,6 +109,7 @@ def test_a_link_and_a_large_file_are_ignored_with_the_reason(folder: Path, tmp_p
     assert "more than 262,144 bytes" in load(workspace=folder).notes[-1]
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -47,6 +47,7 @@ def verdict(ruling: Ruling | None) -> str | None:
     return ruling.verdict if ruling is not None else None
 
 
+@pytest.mark.slow
 @given(RULES, WORDS, WORDS)
 def test_a_rule_that_denies_wins_over_any_others(rules: Rules, one: str, two: str) -> None:
     rows = (f"mcp__{one}__{two}", f"WebFetch(domain:{one}.example)", f"Edit({one}/**)", f"Bash({one} *)")

@@ -118,6 +118,7 @@ def test_any_other_line_is_no_call(folder: Path, line: str) -> None:
     assert message_of(line, folder) is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_arguments_are_filled_in_once_and_never_read_again(before: str, arguments: str) -> None:
     body = f"{before.replace('$', '')} $ARGUMENTS"

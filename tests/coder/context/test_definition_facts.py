@@ -41,6 +41,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow
 async def test_definitions_are_found_in_every_language(tmp_path: Path) -> None:
     facts = await facts_of(SOURCES, cache=tmp_path)
 
@@ -94,6 +95,7 @@ async def test_a_damaged_row_of_the_cache_ends_no_run(tmp_path: Path, defined: s
     assert list(facts["a.py"].definitions()) in ([], [("f", 1)])
 
 
+@pytest.mark.slow
 async def test_a_large_cache_is_left_with_what_was_asked_for_last(tmp_path: Path) -> None:
     (tmp_path / "facts.json").write_text(json.dumps({"of another folder": ["", "word " * 4_000_000]}))
 

@@ -83,6 +83,7 @@ def test_a_method_is_titled_with_its_class() -> None:
     assert [chunk.title for chunk in chunks] == ["Filter", "Filter > process", "other"]
 
 
+@pytest.mark.slow
 @given(LINES, KINDS, st.lists(st.integers(-2, 50), max_size=5))
 @example(["\x85", "0"], "paragraph", [])
 @example(["  ", "0"], "heading", [])

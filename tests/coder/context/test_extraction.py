@@ -27,6 +27,7 @@ def test_the_process_that_parses_cannot(probe: str) -> None:
     assert (walled, free) == (1, 0)
 
 
+@pytest.mark.slow
 async def test_a_source_that_ends_its_reader_is_left_out_and_the_others_are_read() -> None:
     sources = {f"k{i}": ("python", f"def f{i}(): ...\n") for i in range(5)}
     sources["bomb"] = ("python", "x = " + "9" * 4_000_000)  # more than a batch may hold

@@ -66,6 +66,7 @@ async def paths(
     return results
 
 
+@pytest.mark.slow
 async def test_a_text_without_the_query_s_word_is_found_by_its_meaning(folder: Path) -> None:
     with faulty_endpoint(embeds) as server:
         [by_meaning] = await paths(server, folder, "car")

@@ -104,6 +104,7 @@ NOISE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["the filter `|unique`", "test_unique"])
 async def test_a_function_with_a_rare_word_of_the_named_code_comes_before_those_with_more_prose(
     name: str,
@@ -115,6 +116,7 @@ async def test_a_function_with_a_rare_word_of_the_named_code_comes_before_those_
     assert files.splitlines()[1].startswith("`shop/filters.py`, lines 5 to 55 ")
 
 
+@pytest.mark.slow
 async def test_lines_with_a_quoted_sign_are_shown() -> None:
     table = "TABLE = {\n" + '    "%H": "hours",\n    "%Q": "parts",\n' + "}\n"
     prompt = "The format with `%Q` takes too many digits."

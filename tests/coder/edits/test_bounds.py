@@ -93,6 +93,7 @@ def test_places_like_those_of_forty_edits_that_do_not_fit_are_found_without_a_pa
     assert time.process_time() - began < 4.0
 
 
+@pytest.mark.slow
 def test_the_ends_of_many_blocks_are_found_in_no_longer_than_their_beginnings() -> None:
     lines = ["```"] * 50_000
 

@@ -38,6 +38,7 @@ async def solved_by(
     return await solve(task, model=model, settings=settings, log=MemoryLog()), model
 
 
+@pytest.mark.slow
 async def test_a_large_file_is_changed_by_a_search_replace_block(tmp_path: Path) -> None:
     run, model = await solved_by(tmp_path, RIGHT)
 

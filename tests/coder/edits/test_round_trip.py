@@ -86,6 +86,7 @@ def test_a_whole_file_is_what_it_says(before: dict[str, str | None], after: dict
     assert after_answer(rendering.whole(before, after), before) == there(after)
 
 
+@pytest.mark.slow
 @given(TREES, TREES, ODD_ENDS, MARKS)
 @example({"a.py": ""}, {"a.py": None}, "", "\ufeff")
 @example({"a.py": "x = 1\n"}, {"a.py": ""}, "", "\ufeff")

@@ -140,6 +140,7 @@ async def test_a_result_reaches_log_and_model_as_the_guard_lets_it_pass(project:
     )
 
 
+@pytest.mark.slow
 async def test_a_refused_result_is_told_as_a_failure_and_the_run_goes_on(project: Path) -> None:
     (project / "notes.txt").write_text("number 4711\n")
 
@@ -149,6 +150,7 @@ async def test_a_refused_result_is_told_as_a_failure_and_the_run_goes_on(project
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_an_answer_is_shown_and_carried_out_as_the_guard_lets_it_pass(project: Path) -> None:
     tokens = Tokens()
     answer = Answer(text="I read it.", model="scripted", tool_calls=(call("bash", command="echo secretly"),))
@@ -179,6 +181,7 @@ async def test_a_refused_answer_ends_the_run_and_its_tokens_are_counted(project:
     assert costs_of(events).usage.output_tokens == 5
 
 
+@pytest.mark.slow
 async def test_the_message_of_a_fork_is_guarded(project: Path) -> None:
     log = MemoryLog()
     run, _ = await guarded(project, replacing("prompt", "", ""), bash("ls"), EDIT, DONE, log=log)

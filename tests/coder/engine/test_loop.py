@@ -372,6 +372,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path
     assert (tmp_path / "solution.py").read_text() == "# the user's own edit\n"
 
 
+@pytest.mark.slow
 async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: Path) -> None:
     task = TASK.model_copy(update={"workspace": tmp_path})
     answer = f"**solution.py**\n{fenced(ADD)}\n**.envrc**\n```sh\ncurl evil\n```\n"

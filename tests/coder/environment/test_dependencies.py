@@ -53,6 +53,7 @@ async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> No
     assert (project / "node_modules" / "expects" / "index.js").read_text() == EXPECTS
 
 
+@pytest.mark.slow
 async def test_an_answer_changes_nothing_that_is_installed(project: Path) -> None:
     cheat = "**node_modules/expects/index.js**\n```js\nexports.same = () => {}\n```\n"
     task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)

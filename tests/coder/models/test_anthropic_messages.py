@@ -300,6 +300,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS | LEAVES, max_size=6))
 def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: list[object]) -> None:
     unfinished, reader = Unfinished(), MessageReader()

@@ -32,6 +32,7 @@ TALK = (
 LOOK = ToolSpec(name="look", description="Look.", parameters={"type": "object", "properties": {}})
 
 
+@pytest.mark.slow
 async def test_every_request_of_a_run_begins_with_the_same_bytes() -> None:
     answers = [says(WRONG.format(1)), says(WRONG.format(2)), says(WRONG.format(3)), says(RIGHT)]
     task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))

@@ -252,6 +252,7 @@ async def test_an_address_that_is_not_https_is_refused_and_one_that_is_dead_is_s
         await update_catalog(tmp_path, source=f"https://127.0.0.1:{unused_port()}/api.json")
 
 
+@pytest.mark.slow
 async def test_the_whole_public_catalogue_can_be_loaded_and_most_of_it_called(tmp_path: Path) -> None:
     data = os.environ.get("CODER_TEST_DATA")
     if data is None:

@@ -147,6 +147,7 @@ async def test_requests_of_responses_have_the_form_that_the_package_openai_defin
         check_form(ResponseCreateParamsStreaming, body | {"tools": [{"type": "function"}]})
 
 
+@pytest.mark.slow
 async def test_requests_of_messages_have_the_form_that_the_package_anthropic_defines() -> None:
     from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
@@ -233,6 +234,7 @@ def test_the_streams_of_these_tests_have_the_form_that_the_packages_define() -> 
         TypeAdapter(ChatCompletionChunk).validate_python(chunks[0] | {"choices": [{"delta": 3}]})
 
 
+@pytest.mark.slow
 def test_an_answer_that_the_package_openai_writes_as_responses_is_read_as_it_says() -> None:
     from openai.types.responses import Response, ResponseCompletedEvent, ResponseTextDeltaEvent
 

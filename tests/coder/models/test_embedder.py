@@ -137,6 +137,7 @@ async def test_an_unknown_name_is_told_how_an_address_is_named() -> None:
         await resolve_embedder("nonsense", environ={})
 
 
+@pytest.mark.slow
 async def test_wordllama_finds_the_text_of_the_same_meaning() -> None:
     pytest.importorskip("wordllama", reason="the extra `semantic` isn't installed")
 

@@ -105,6 +105,7 @@ def test_what_is_not_there_is_said(address: str) -> None:
         download(f"{address}/none", max_bytes=1)
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_for_a_moment_is_asked_again_when_it_says(
     trusted: Callable[[Contents], str],
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again_when_it_says(
     assert (content, replies) == (WEIGHTS, [])
 
 
+@pytest.mark.slow
 def test_a_server_that_asks_to_wait_longer_than_the_deadline_is_asked_once(
     trusted: Callable[[Contents], str],
 ) -> None:

@@ -96,12 +96,14 @@ async def test_weights_cost_the_price_that_the_user_gives() -> None:
     assert model.price(10, 1) == Decimal("0.000012")
 
 
+@pytest.mark.slow
 async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
     answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
 
     assert answer.finish == "length"
 
 
+@pytest.mark.slow
 async def test_a_call_that_waits_for_others_is_not_taken_for_dead(
     model: LocalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ async def test_a_call_that_waits_for_others_is_not_taken_for_dead(
     assert (await waiting).usage.output_tokens == 1
 
 
+@pytest.mark.slow
 async def test_no_path_of_this_machine_is_part_of_an_answer(model: LocalModel) -> None:
     answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=1))
 
@@ -147,6 +150,7 @@ async def test_a_server_that_died_is_started_again(model: LocalModel) -> None:
     assert answer.text
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_once_it_is_closed() -> None:
     server = await Llama.start(embedded_weights(), context=512)
     pid = server._process.pid
@@ -235,6 +239,7 @@ async def test_the_child_ends_with_its_owner_while_it_loads(tmp_path: Path) -> N
             child.kill()
 
 
+@pytest.mark.slow
 async def test_neither_keys_nor_the_folders_own_modules_reach_the_child(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def test_whatever_an_endpoint_tells_is_taken_or_left(documents: list[object], te
     assert all(not text.startswith(one.text) for one in hesitations.alternatives(text))
 
 
+@pytest.mark.slow
 @given(TOKENS)
 def test_the_likeliest_come_first_and_none_is_what_was_said(
     tokens: list[tuple[str, float, list[tuple[str, float]]]],

@@ -140,6 +140,7 @@ PARTS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(PARTS, max_size=4))
 def test_fields_of_any_shape_are_kept_or_not(parts: list[dict[str, object]]) -> None:
     unfinished = Unfinished()

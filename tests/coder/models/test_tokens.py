@@ -61,6 +61,7 @@ async def count(model: LocalModel, messages: Sequence[ChatMessage]) -> int:
     return len(answer["tokens"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 async def test_no_more_tokens_come_of_a_text_than_were_reserved(model: LocalModel, name: str) -> None:
     messages = [ChatMessage(role="user", content=TEXTS[name])]
@@ -68,6 +69,7 @@ async def test_no_more_tokens_come_of_a_text_than_were_reserved(model: LocalMode
     assert 0 < await count(model, messages) <= input_tokens(messages)
 
 
+@pytest.mark.slow
 async def test_the_usage_of_an_answer_counts_the_tokens_of_its_request(model: LocalModel) -> None:
     messages = [ChatMessage(role="user", content=TEXTS["umlauts"][:60])]
 

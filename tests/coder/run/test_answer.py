@@ -18,6 +18,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(value=JSON, summary=st.text())
 def test_a_value_survives_its_message_whatever_the_summary_says(value: Any, summary: str) -> None:
     answer_value, rest = split_answer(answer_text(value, summary))

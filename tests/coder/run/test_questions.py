@@ -327,6 +327,7 @@ async def test_a_plan_is_followed_once_it_is_agreed_to_and_written_again_by_word
     assert "Measure" in model.requests[2].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_a_commit_on_a_branch_waits_as_well(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -388,6 +389,7 @@ class Slow(Scripted):
         return await super().answer(*arguments, **options)
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_asked_to_stop_from_elsewhere_ends_within_a_second_and_goes_on(
     tmp_path: Path, folder: Path
 ) -> None:
@@ -423,6 +425,7 @@ async def test_a_run_that_has_ended_is_not_stopped(folder: Path) -> None:
         await stop(run.run_id, "ann@there", log=log)
 
 
+@pytest.mark.slow
 async def test_a_yes_to_one_call_allows_no_other_that_comes_with_the_same_id(folder: Path) -> None:
     def call(place: str) -> list[ToolCall]:
         return [ToolCall(id="call_0", name="deploy", arguments=json.dumps({"place": place}))]
@@ -452,6 +455,7 @@ async def test_each_crash_of_a_call_with_effects_is_asked_about(folder: Path) ->
     assert (again.status, deployments.made) == ("waiting", ["here", "here"])
 
 
+@pytest.mark.slow
 async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(folder: Path) -> None:
     log, model = MemoryLog(), Scripted([code(RIGHT), code("x = 1 + 1\n")])
     waiting = await worked(folder, model, log, "landing")
@@ -570,6 +574,7 @@ async def test_what_a_person_did_not_want_is_not_asked_about_again_though_the_mo
     assert (folder / "main.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 async def test_a_call_that_was_allowed_is_not_given_up_where_its_tool_is_not_given_again(
     folder: Path,
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_command_of_another_agent_names_what_does_its_work_here(line: str, pla
     assert parse_line("/agents") == ChatCommand("skills", "")
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
     try:

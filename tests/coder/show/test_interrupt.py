@@ -27,6 +27,7 @@ except Interrupted as error:
 """
 
 
+@pytest.mark.slow
 def test_a_signal_that_does_not_wake_the_main_thread_cancels_all_the_same() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _NOT_TO_THE_MAIN_THREAD], capture_output=True, text=True, timeout=60
@@ -103,6 +104,7 @@ except Interrupted as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("while_it_saves", ["interrupt(); time.sleep(60)", "pass"], ids=["before", "after"])
 def test_a_second_signal_before_or_after_all_is_saved_does_not_lose_how_to_go_on(while_it_saves: str) -> None:
     done = subprocess.run(

@@ -76,6 +76,7 @@ async def test_a_pipe_decides_by_what_failed_in_it(tmp_path: Path, test: str) ->
     assert (run.status, run.strength, run.landed) == ("solved", "inside", ("add.py",))
 
 
+@pytest.mark.slow
 async def test_a_pipe_fails_where_its_first_command_does(tmp_path: Path) -> None:
     run = await solved(tmp_path, "python3 check.py | cat", f"```python\n# again\n{WRONG}```\n")
 
@@ -83,6 +84,7 @@ async def test_a_pipe_fails_where_its_first_command_does(tmp_path: Path) -> None
     assert "AssertionError: sum" in run.tests[0].message
 
 
+@pytest.mark.slow
 async def test_a_file_that_a_pipe_names_is_never_written(tmp_path: Path) -> None:
     run = await solved(tmp_path, "python3 check.py | cat", "check.py\n```python\nprint(1)\n```\n")
 

@@ -198,6 +198,7 @@ def test_an_endpoint_that_is_no_address_is_said(blobs: ObjectBlobs, monkeypatch:
 Harm = Callable[[ObjectStore, str], object]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "error", "words"),
     [

@@ -222,6 +222,7 @@ async def test_a_server_that_is_killed_and_started_again_loses_no_event(
         assert [event.body["n"] for event in await log.read("run_a")] == [*range(500)]
 
 
+@pytest.mark.slow
 async def test_a_holder_that_was_killed_is_replaced_at_once_on_its_machine(url: str) -> None:
     async def take_and_die() -> None:
         with PostgresLog(url) as log:
@@ -258,6 +259,7 @@ async def test_a_lease_that_never_ends_is_taken_over_and_one_without_an_owner_is
                     await log.lease("run_a").__aenter__()
 
 
+@pytest.mark.slow
 async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +287,7 @@ async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
         await other.__aexit__(None, None, None)
 
 
+@pytest.mark.slow
 async def test_a_cancelled_append_is_over_when_its_caller_goes_on(url: str) -> None:
     with PostgresLog(url) as log:
         async with log.lease("run_a") as token:

@@ -235,6 +235,7 @@ for free in range(0, 120, 4):
 """
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_a_log_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     script = _MAKE_WITH_LESS_AND_LESS_ROOM.replace("DISK", str(tmp_path))
 

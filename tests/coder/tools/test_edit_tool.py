@@ -278,6 +278,7 @@ def test_a_long_text_that_almost_repeats_is_looked_for_without_a_pause() -> None
     assert time.process_time() - began < 2
 
 
+@pytest.mark.slow
 @given(before=lines, after=lines)
 def test_any_change_of_a_file_can_be_shown(before: str, after: str) -> None:
     assert "|" in shown_changes(before + "\nx\n", after + "\ny\n")

@@ -150,6 +150,7 @@ async def test_a_model_that_sees_is_shown_pictures_that_are_some(rough: Opens, d
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tool", "said"),
     [
@@ -208,6 +209,7 @@ async def test_a_text_that_was_cut_within_a_character_is_read_without_it(rough: 
         assert (await one.call("half")).text == "cut within \ufffd"
 
 
+@pytest.mark.slow
 async def test_a_result_of_200_mb_ends_its_server_and_takes_little_memory(rough: Opens) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with rough() as one:
@@ -239,6 +241,7 @@ async def test_a_list_that_changes_changes_what_can_be_called(rough: Opens) -> N
             await one.call("say", text="?")
 
 
+@pytest.mark.slow
 async def test_tools_that_no_model_could_call_are_left_out_by_name(rough: Opens) -> None:
     async with rough("liars") as one:
         assert one.notes == [
@@ -279,6 +282,7 @@ async def test_a_list_that_is_none_costs_the_tools_of_its_server(rough: Opens) -
         assert "Input should be 'object'" in one.notes[0]
 
 
+@pytest.mark.slow
 async def test_no_more_tools_are_offered_than_providers_take(rough: Opens) -> None:
     async with rough("crowd") as one:
         assert len(one.tools) == MAX_TOOLS

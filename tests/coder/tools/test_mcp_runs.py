@@ -75,6 +75,7 @@ async def test_a_model_calls_a_tool_of_a_server_and_the_server_ends_with_the_run
     assert processes_with(f"{ROUGH}\0ended") == []
 
 
+@pytest.mark.slow
 async def test_a_tool_that_vanished_and_one_that_is_none_are_errors_for_the_model() -> None:
     answers = [call("it_grow"), call("it_say", text="?"), call("it_grown"), RIGHT]
     run, model = await worked(answers, rough())
@@ -177,6 +178,7 @@ async def test_a_required_server_needs_the_extra_and_any_other_is_left_out_witho
     assert "MCP server it can't be used" in watch.notes[0]
 
 
+@pytest.mark.slow
 async def test_servers_are_refused_by_a_strategy_that_calls_no_tools_unless_they_are_not_required() -> None:
     repair = Settings(strategy="repair")
     with pytest.raises(UsageError, match="--strategy repair calls none"):

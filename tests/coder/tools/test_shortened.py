@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def test_without_a_log_only_the_gap_is_told() -> None:
     assert "\n[lines 1601–3401 left out]\n" in shortened("line\n" * 5_000)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("ab[é "), st.integers(0, 30_000)), max_size=12))
 def test_any_output_fits_and_what_is_shown_is_its_own(parts: list[tuple[str, int]]) -> None:
     lines = "\n".join(sign * length for sign, length in parts).split("\n") * 3

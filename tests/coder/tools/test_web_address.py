@@ -64,6 +64,7 @@ def test_a_url_that_cannot_be_fetched_says_why(url: str, reason: str) -> None:
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.slow
 @given(st.lists(PIECES, max_size=9).map("".join) | st.text(max_size=40))
 @example("https://a.example\\@b.example/")
 def test_any_text_has_an_address_that_says_what_is_sent_or_an_error(text: str) -> None:

@@ -77,6 +77,7 @@ class Watched:
         return next(body for body in reversed(bodies) if isinstance(body, BaselineTaken))
 
 
+@pytest.mark.slow
 async def test_what_passes_already_needs_no_model(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": RIGHT, "test_calc.py": TESTS})
 
@@ -111,6 +112,7 @@ async def test_in_a_red_suite_only_new_failures_count(tmp_path: Path) -> None:
     assert {line.name: line.passed for line in run.tests}["test_old.Old.test_old"] is False
 
 
+@pytest.mark.slow
 async def test_to_fix_a_command_all_that_failed_must_pass(tmp_path: Path) -> None:
     files = {"calc.py": WRONG, "test_calc.py": TESTS, "test_old.py": OLD}
 
@@ -276,6 +278,7 @@ async def test_a_task_with_a_test_command_is_told_how_all_that_fails_does_so_now
     assert [f"xxend of {i}" in prompt for i in range(5)] == [True, True, True, False, False]
 
 
+@pytest.mark.slow
 async def test_a_model_that_reads_little_is_told_the_first_failure_alone(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": WRONG, "test_sums.py": MANY})
 

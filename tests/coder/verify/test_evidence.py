@@ -337,6 +337,7 @@ async def test_so_does_a_new_test_that_fails_for_want_of_what_the_change_adds(sh
     assert (run.status, run.verified, run.exit_code) == ("solved", "reproduced", 0), run.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

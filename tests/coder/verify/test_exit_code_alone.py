@@ -60,6 +60,7 @@ async def test_who_accepts_what_is_unverified_gets_it_written_with_exit_code_0(p
     assert (project / "greeting.txt").read_text() == "hello\n"
 
 
+@pytest.mark.slow
 async def test_a_command_that_failed_before_the_work_and_succeeds_now_solves_it(project: Path) -> None:
     ended = await run(project, CHECK, mends=True)
 
@@ -67,6 +68,7 @@ async def test_a_command_that_failed_before_the_work_and_succeeds_now_solves_it(
     assert ended.landed == ("greeting.txt",)
 
 
+@pytest.mark.slow
 async def test_checks_decide_beside_a_command_that_tells_of_no_test(tmp_path: Path) -> None:
     (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
     task = Task(prompt="f gives 2.", workspace=tmp_path, test_command=("true",), checks=("assert f() == 2",))
@@ -153,6 +155,7 @@ async def test_a_test_file_that_is_given_with_the_task_counts_though_it_passed_b
     assert (ended.status, ended.verified) == ("solved", "tests")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["sys.exit(True)", "sys.exit('it is goodbye')"])
 async def test_what_a_failing_script_prints_is_told_with_its_exit_code(tmp_path: Path, ending: str) -> None:
     (tmp_path / "greeting.py").write_text("TEXT = 'goodbye'\n")

@@ -57,6 +57,7 @@ async def test_a_folder_of_several_sources_is_asked_for_changes_of_its_files(tmp
     assert "python" not in prompts
 
 
+@pytest.mark.slow
 async def test_code_without_a_name_is_the_only_source_that_there_is(tmp_path: Path) -> None:
     run, prompts = await fixed(tmp_path, JAVASCRIPT, "```js\nmodule.exports = (a, b) => a + b\n```\n")
 
@@ -78,6 +79,7 @@ async def test_a_repository_in_python_is_not_asked_for_a_file_that_nothing_names
     assert "solution.py" not in prompts
 
 
+@pytest.mark.slow
 async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_path: Path) -> None:
     files = {
         "src/shop/cart.py": "x = 1\n",

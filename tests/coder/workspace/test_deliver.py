@@ -280,6 +280,7 @@ async def test_a_test_is_changed_only_where_the_user_has_allowed_it(repository: 
     assert (allowed.status, allowed.landed) == ("solved", ("check.py",))
 
 
+@pytest.mark.slow
 async def test_a_test_that_is_named_in_capitals_stays_as_it_is(repository: GitRepository) -> None:
     weaker = answer(TEST.replace("== 5", "== -1"), "CHECK.py")
 

@@ -72,6 +72,7 @@ async def test_a_work_tree_beside_the_files_of_its_bare_repository_is_one(tmp_pa
     assert (run.status, run.landed) == ("solved", ("solution.py",))
 
 
+@pytest.mark.slow
 async def test_a_resumed_run_does_not_write_where_its_folder_became_one_of_git(tmp_path: Path) -> None:
     folder, log = tmp_path / "project", MemoryLog()
     folder.mkdir()
@@ -112,6 +113,7 @@ def test_what_some_file_system_takes_for_git_does_not_land(tmp_path: Path, name:
         plan(Snapshot(tmp_path, {}), {name: b"x"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -146,6 +148,7 @@ async def test_a_file_that_is_allowed_later_lands_beside_the_rest_and_both_are_u
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -185,6 +188,7 @@ async def test_each_file_is_asked_about_where_the_folder_holds_the_home_folder(
     assert (run.exit_code, run.landed, run.left_out) == (8, (), {"solution.py": "held"})
 
 
+@pytest.mark.slow
 async def test_a_dot_folder_of_the_home_folder_as_workspace_counts_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +245,7 @@ async def test_settings_are_asked_about_wherever_the_environment_puts_their_fold
     assert (run.exit_code, path in run.left_out, (tmp_path / inner / path).exists()) == (8, True, False)
 
 
+@pytest.mark.slow
 async def test_a_repository_below_a_folder_of_settings_is_worked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ class Holder(Watch):
         raise AssertionError(texts)
 
 
+@pytest.mark.slow
 @given(LINES, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\ufeff"]))
 def test_a_text_without_edits_is_the_saved_one(lines: list[str], end: str, mark: str) -> None:
     assert as_saved("\n".join(lines), mark + end.join(lines)) == (mark + end.join(lines)).encode()

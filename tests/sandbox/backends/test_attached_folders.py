@@ -113,6 +113,7 @@ async def test_a_folder_deeper_down_outlasts_the_files_around_it(modules: Path) 
     assert str(modules) not in ended.stdout.replace("grep", "")
 
 
+@pytest.mark.slow
 async def test_a_link_in_its_way_is_not_followed(modules: Path) -> None:
     async with open_bubblewrap(Policy(folders={"x/node_modules": modules}), walls="one") as box:
         await sh(box, "mkdir -p y; ln -s y x")

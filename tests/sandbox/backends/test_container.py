@@ -66,6 +66,7 @@ async def test_a_pair_of_sockets_is_all_that_an_event_loop_needs() -> None:
     assert await tried("import asyncio\nasync def main(): print('ran')\nasyncio.run(main())") == "ran\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [frozenset(), frozenset({"leftovers"})])
 async def test_whatever_a_run_started_ends_with_it(without: frozenset[str]) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
@@ -131,6 +132,7 @@ def _uid(pid: str) -> int:
         return -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [0, 1, 2])
 async def test_a_kernel_whose_landlock_is_missing_or_too_old_opens_and_keeps_no_files_closed(
     found: int,

@@ -13,6 +13,7 @@ from sandbox.docker.attached_stream import Demultiplexer, attach
 _FRAMES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=300)), max_size=20)
 
 
+@pytest.mark.slow
 @given(frames=_FRAMES, cuts=st.lists(st.integers(min_value=1, max_value=50), max_size=200))
 def test_streams_are_parted_wherever_the_pieces_are_cut(
     frames: list[tuple[int, bytes]], cuts: list[int]

@@ -118,6 +118,7 @@ async def test_threads_and_forked_processes_call_side_by_side(session: Session) 
     assert result.output == f"[0, 2, 4, 6, 8, 10, 12, 14] {' '.join(['met'] * 8)}\n100\n120\n"
 
 
+@pytest.mark.slow
 async def test_no_other_program_can_import_them(box: Sandbox, session: Session) -> None:
     alone = await box.run(PythonCode(source="import tools"), limits=Limits(wall_s=10), fresh=True)
     forged = PythonCode(source="import sys; sys.path.append('/tmp/.tools'); import tools")
@@ -226,6 +227,7 @@ async def test_connections_are_bounded_in_number_and_pace(session: Session) -> N
     assert after.output == "6\n"
 
 
+@pytest.mark.slow
 async def test_a_session_that_was_replaced_serves_its_programs() -> None:
     async with open_bubblewrap(ROOMY) as box, box.session() as session:
         await session.serve(answer, module="other_tools")

@@ -218,6 +218,7 @@ async def test_a_large_workspace_has_a_layer_and_a_small_one_none() -> None:
     assert layer_flags == {10: False, LAYER_FROM: True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attack",
     [
@@ -263,6 +264,7 @@ async def test_what_lies_below_is_sealed_for_whoever_has_it_still() -> None:
                 attempt()
 
 
+@pytest.mark.slow
 async def test_where_a_layer_is_refused_the_workspace_stays_as_it_was() -> None:
     async with open_bubblewrap(ROOMY, layer_from=1) as box:
         assert isinstance(box, ServedSandbox)
@@ -282,6 +284,7 @@ async def test_where_a_layer_is_refused_the_workspace_stays_as_it_was() -> None:
     assert {("a", "modified"), ("d/x", "deleted"), ("e/x", "added")} <= changes
 
 
+@pytest.mark.slow
 async def test_runs_and_sessions_share_the_workspace_below_and_above_the_layer() -> None:
     async with open_layered(ROOMY, BASE) as box:
         async with box.session() as session:
@@ -314,6 +317,7 @@ async def test_a_write_of_the_host_while_the_layer_comes_is_neither_refused_nor_
             assert (await session.sh("cat written/* | wc -c")).output == "30\n"
 
 
+@pytest.mark.slow
 async def test_programs_that_write_all_the_time_do_not_confuse_the_look() -> None:
     restless = """
 i=0

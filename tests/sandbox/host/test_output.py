@@ -9,6 +9,7 @@ from sandbox.host.output import Output, Stream
 CHUNKS = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(min_size=1, max_size=400)))
 
 
+@pytest.mark.slow
 @given(chunks=CHUNKS, limit=st.integers(1, 2000))
 def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(
     chunks: list[tuple[Stream, bytes]], limit: int
@@ -23,6 +24,7 @@ def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(
     assert output.total == sum(len(chunk) for _, chunk in chunks)
 
 
+@pytest.mark.slow
 @given(chunks=CHUNKS)
 def test_output_within_the_limit_is_kept_whole(chunks: list[tuple[Stream, bytes]]) -> None:
     output = Output(1 << 20)

@@ -137,6 +137,7 @@ def _processes(child: Child) -> int:
     return count_processes(child.reaper)
 
 
+@pytest.mark.slow
 async def test_a_run_whose_environment_holds_more_than_it_may_is_out_of_memory(tmp_path: Path) -> None:
     policy = Policy(
         python=_environment(tmp_path, "import sys; sys.held = bytearray(range(256)) * (40 << 12)")

@@ -17,6 +17,7 @@ async def test_python_code_finds_modules_that_the_policy_preloads_imported() -> 
     assert (lasting.stdout, fresh.stdout) == ("True False\n", "True False\n")
 
 
+@pytest.mark.slow
 async def test_what_one_run_changes_of_a_preloaded_module_no_other_sees() -> None:
     change = PythonCode(source="import pytest\nprint(hasattr(pytest, 'changed'))\npytest.changed = 1")
 

@@ -363,6 +363,7 @@ async def test_files_of_a_session_keep_the_contract(
         await rule(session)
 
 
+@pytest.mark.slow
 async def test_holes_are_not_read_for_hours(session: Session) -> None:
     await session.sh("seq 1000 | xargs truncate -s 10000000")
 

@@ -44,6 +44,7 @@ async def test_what_one_cell_defines_the_next_one_finds(kernel: Kernel) -> None:
     assert not cell.state_lost
 
 
+@pytest.mark.slow
 async def test_the_last_expression_stands_behind_what_was_printed(kernel: Kernel) -> None:
     assert await output(kernel, "print('first', end='')\n'last'") == "first\n'last'\n"
 

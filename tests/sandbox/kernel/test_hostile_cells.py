@@ -200,6 +200,7 @@ async def test_cells_that_are_given_at_once_run_one_after_the_other(kernel: Kern
     assert await output(kernel, "seen") == "[0, 1, 2, 3, 4]\n"
 
 
+@pytest.mark.slow
 async def test_a_kernel_that_ends_between_two_cells_is_told(kernel: Kernel) -> None:
     await prepare(kernel)
     assert kernel._kernel is not None

@@ -57,6 +57,7 @@ async def test_a_program_imports_its_own_package_named_sandbox(tmp_path: Path) -
     assert cell.result.output == "not ours\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("allowed_host")
 async def test_a_backend_that_shows_none_of_our_packages_says_so() -> None:
     async with open_sandbox(Policy(python=SYSTEM_PYTHON, kernel=True), backend="container") as box:

@@ -103,6 +103,7 @@ async def fetched(
         return result.stdout + result.stderr, requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

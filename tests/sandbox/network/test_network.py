@@ -95,6 +95,7 @@ async def test_python_reaches_the_named_hosts_only(
     assert result.stdout.startswith(answer), result
 
 
+@pytest.mark.slow
 async def test_a_session_reaches_the_named_hosts_only(outside: Outside, open_box: Open) -> None:
     async with open_box(NAMED, outside) as box, box.session(fresh=True) as session:
         allowed_reply = await session.python(FETCH.format(url="http://example.org/"))

@@ -198,6 +198,7 @@ async def test_a_host_that_does_not_answer_is_told_as_unreachable(world: World) 
     await door.close()
 
 
+@pytest.mark.slow
 async def test_more_connections_than_are_allowed_at_once_wait_for_one_to_end(world: World) -> None:
     door = Door(world, "example.org")
     connections = [await door.knock(CONNECT) for _ in range(AT_ONCE)]

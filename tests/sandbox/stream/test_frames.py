@@ -29,6 +29,7 @@ FRAMES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(frames=FRAMES, cuts=st.lists(st.integers(1, 60), max_size=200))
 def test_frames_are_split_wherever_the_pieces_are_cut(
     frames: list[tuple[int, int, int, bytes]], cuts: list[int]
@@ -85,6 +86,7 @@ def test_a_grant_of_another_length_is_refused(payload: bytes) -> None:
         unpack_credit(payload)
 
 
+@pytest.mark.slow
 @given(sizes=st.lists(st.integers(1, MAX_PAYLOAD), max_size=60))
 def test_a_window_grants_exactly_what_was_consumed_and_never_more_is_under_way(sizes: list[int]) -> None:
     window, granted, received = Window(), WINDOW, 0

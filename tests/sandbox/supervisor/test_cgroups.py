@@ -64,6 +64,7 @@ def test_a_kill_counts_for_one_run_alone(tmp_path: Path) -> None:
     assert group.count_kills() == 0
 
 
+@pytest.mark.slow
 async def test_a_run_is_not_blamed_for_the_memory_of_the_one_before() -> None:
     greedy = PythonCode(source="x = b'x' * (200 << 20)")
     async with open_sandbox(Policy(memory_mb=64)) as box:

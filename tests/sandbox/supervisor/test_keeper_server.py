@@ -185,6 +185,7 @@ async def test_the_keepers_of_a_process_are_forked_by_one_server(walls: str) -> 
         assert parent_of(server) == os.getpid()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", KINDS)
 async def test_a_keeper_ends_with_its_sandbox_while_later_ones_live(walls: str) -> None:
     first = open_bubblewrap(Policy(), walls=walls)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def test_nobody_outlives_the_machine() -> None:
     assert replace(this_process(), boot="0" * 8, namespace=1).is_dead
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32), st.integers(1, 2**22), st.integers(0, 2**63))
 def test_a_mark_gives_its_owner_back(namespace: int, pid: int, started: int) -> None:
     owner = Owner("0123abcd", namespace, pid, started)

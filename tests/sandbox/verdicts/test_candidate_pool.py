@@ -267,6 +267,7 @@ async def test_a_module_is_as_if_it_lay_in_a_file(box: Sandbox) -> None:
     assert result.stdout == "1 solution /w/solution.py True\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("allowed_host")
 async def test_where_a_child_has_no_namespaces_each_candidate_gets_one_of_its_own() -> None:
     async with open_in_container(Policy(python=SYSTEM_PYTHON)) as plain:

@@ -32,6 +32,7 @@ async def false(pair: Pair, source: str, claims: list[str]) -> list[str]:
     return [claim for claim, result in zip(claims, report.results, strict=True) if not result.passed]
 
 
+@pytest.mark.slow
 async def test_what_holds_of_metadata_in_one_process_holds_in_a_check(pair: Pair) -> None:
     claims = SECTIONS["holds"].splitlines()
 

@@ -29,6 +29,7 @@ def test_what_is_no_command_stays_as_it_is(line: str) -> None:
     assert break_commands(f"first\n{line}") == f"first\n{line}"
 
 
+@pytest.mark.slow
 @given(PIECES)
 def test_pieces_of_a_stream_are_broken_as_the_whole_is(pieces: list[bytes]) -> None:
     breaker, whole = CommandBreaker(), CommandBreaker()

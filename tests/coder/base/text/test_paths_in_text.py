@@ -54,6 +54,7 @@ def test_a_bare_name_is_looked_for_in_the_folder_that_is_likelier() -> None:
 _NAMES = st.lists(st.sampled_from(["a", "b", "c.py", "d.py"]), min_size=1, max_size=4).map("/".join)
 
 
+@pytest.mark.slow
 @given(st.sets(_NAMES, min_size=1), st.sampled_from(["", "./", "/w/", "C:\\w\\"]), st.data())
 def test_every_file_is_found_by_its_own_path_wherever_the_workspace_is(
     paths: set[str], before: str, data: st.DataObject

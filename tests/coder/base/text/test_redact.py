@@ -143,6 +143,7 @@ def test_however_a_stream_is_cut_it_gives_what_the_whole_gives(pieces: list[str]
     assert _streamed(redactor, chunks) == redactor.redact(text)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.text(alphabet="abc ", min_size=1, max_size=6), max_size=4),
     st.text(alphabet="abc ", max_size=40),

@@ -1,5 +1,6 @@
 """A stream that is shown piece by piece is as harmless as one that is shown whole."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ PIECES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(PIECES, st.integers(1, 7))
 def test_however_a_stream_is_cut_what_is_shown_is_the_same(pieces: list[str], size: int) -> None:
     content = "".join(pieces).encode()

@@ -91,6 +91,7 @@ async def test_done_behind_a_call_that_failed_is_dropped_and_the_model_is_told(p
     assert len(model.requests) == 2
 
 
+@pytest.mark.slow
 async def test_done_behind_an_edit_that_fits_ends_the_run_with_one_request(project: Path) -> None:
     edit = call("edit", path="calc.py", old="a - b", new="a + b")
 
@@ -100,6 +101,7 @@ async def test_done_behind_an_edit_that_fits_ends_the_run_with_one_request(proje
     assert len(model.requests) == 1
 
 
+@pytest.mark.slow
 async def test_a_run_has_the_model_s_summary_and_its_document_holds_a_change_once(project: Path) -> None:
     edit = call("edit", path="calc.py", old="a - b", new="a + b")
 
@@ -112,6 +114,7 @@ async def test_a_run_has_the_model_s_summary_and_its_document_holds_a_change_onc
     assert "  summary  It adds now." in render.details(run)
 
 
+@pytest.mark.slow
 async def test_an_answer_s_words_in_front_of_its_edits_are_the_summary(project: Path) -> None:
     run, _ = await worked(project, f"The sign was wrong.\n\n{EDIT}")
 

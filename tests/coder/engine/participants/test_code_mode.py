@@ -387,6 +387,7 @@ async def test_programs_in_a_container_call_them(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_session_that_breaks_down_in_an_effect_is_told_and_the_program_not_run_again(
     project: Path,
 ) -> None:

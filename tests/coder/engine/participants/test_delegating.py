@@ -93,6 +93,7 @@ async def test_two_subagents_work_concurrently_and_hand_back_their_last_words(fo
     assert "Mend add." not in model.by_task["alpha"].requests[0].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_without_subagents_no_tool_is_offered_for_them(project: Path) -> None:
     model = Scripts([MEND, DONE])
 
@@ -139,6 +140,7 @@ async def test_of_two_writers_of_one_file_the_second_is_said_to_be_in_conflict(f
     assert results(model.run, 1)[1].endswith("[Not taken over, as they have changed since it began: calc.py]")
 
 
+@pytest.mark.slow
 async def test_a_subagent_delegates_nothing_and_an_unknown_one_is_an_error(folder: Path) -> None:
     nested = [[delegate("looker", "beta")], "Could not."]
     model = Scripts([[delegate("loker", "alpha"), delegate("looker", "alpha")], MEND, DONE], alpha=nested)
@@ -234,6 +236,7 @@ async def test_the_users_own_subagent_wins_and_its_file_is_read_at_the_call(
     assert "Look from afar." in model.by_task["alpha"].requests[0].messages[0].content
 
 
+@pytest.mark.slow
 async def test_the_first_call_after_a_subagent_is_not_said_to_be_in_a_new_session(folder: Path) -> None:
     model = Scripts([[delegate("looker", "alpha")], bash("ls"), MEND, DONE], alpha=["Nothing."])
 

@@ -213,6 +213,7 @@ async def test_a_step_that_is_not_there_is_refused(project: Path, step: int, wor
     assert len(await log.runs()) == 1
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_at_work_is_not_forked(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)

@@ -37,6 +37,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 async def test_a_model_reads_the_part_that_fits_with_its_file_and_line(project: Path, docs: Path) -> None:
     settings = Settings(strategy="act", docs=(docs,))
 
@@ -57,6 +58,7 @@ async def test_without_documents_there_is_no_such_tool(project: Path) -> None:
     assert "lookup" not in names(model)
 
 
+@pytest.mark.slow
 async def test_words_that_no_document_has_are_told(project: Path, docs: Path) -> None:
     settings = Settings(strategy="act", docs=(docs,))
 
@@ -65,6 +67,7 @@ async def test_words_that_no_document_has_are_told(project: Path, docs: Path) ->
     assert told(model, 2) == "[No document has any of these words.]"
 
 
+@pytest.mark.slow
 async def test_a_secret_in_a_document_is_redacted(
     project: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +160,7 @@ async def test_a_replay_finds_by_the_vectors_of_the_recorded_run(project: Path, 
     assert (told(model, 2), len(server.requests)) == (told(recorded, 2), count)
 
 
+@pytest.mark.slow
 async def test_an_embedder_that_fails_is_told_once_and_words_go_on(project: Path, docs: Path) -> None:
     log = MemoryLog()
 
@@ -195,6 +199,7 @@ async def test_a_cost_limit_that_is_used_up_keeps_texts_from_the_embedder(projec
     assert server.requests == []
 
 
+@pytest.mark.slow
 async def test_a_resume_asks_the_embedder_nothing_again(project: Path, docs: Path) -> None:
     log = MemoryLog()
 

@@ -56,6 +56,7 @@ def offered(model: Scripted) -> list[list[str]]:
     return [[tool.name for tool in request.form.tools] if request.form else [] for request in model.requests]
 
 
+@pytest.mark.slow
 async def test_the_planner_looks_by_commands_and_the_coder_begins_with_its_plan(project: Path) -> None:
     log = MemoryLog()
     run, model = await planned(project, bash("cat calc.py"), PLAN, EDIT, log=log)
@@ -96,6 +97,7 @@ async def spoilt(project: Path) -> tuple[Run, Scripted]:
     return await planned(project, SPOIL, PLAN, bash("cat calc.py; ls"), EDIT)
 
 
+@pytest.mark.slow
 async def test_what_the_planner_changes_reaches_neither_the_coder_nor_the_users_folder(
     project: Path,
 ) -> None:
@@ -108,6 +110,7 @@ async def test_what_the_planner_changes_reaches_neither_the_coder_nor_the_users_
     assert not (project / "spoilt.txt").exists()
 
 
+@pytest.mark.slow
 async def test_in_the_coders_own_session_it_would_reach_the_coder(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +159,7 @@ async def test_an_edit_that_the_planner_calls_is_not_made(project: Path) -> None
     assert "return a - b" in told(model, 4)
 
 
+@pytest.mark.slow
 async def test_words_alone_are_answered_once_and_then_taken_for_the_plan(project: Path) -> None:
     run, model = await planned(project, "1. Think.", "1. Turn the sign.", EDIT)
 
@@ -164,6 +168,7 @@ async def test_words_alone_are_answered_once_and_then_taken_for_the_plan(project
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_steps_that_do_not_fit_are_answered_with_what_is_wrong(project: Path) -> None:
     _, model = await planned(project, [call("plan", steps=[])], PLAN, EDIT)
 
@@ -185,6 +190,7 @@ async def test_no_but_goes_on_in_the_planners_dialogue(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_plan_waits_for_a_word_and_no_answered_call_is_made_again(project: Path) -> None:
     log = MemoryLog()
     waiting, model = await planned(project, bash("ls"), PLAN, OTHER, EDIT, settings=ASKED, log=log)
@@ -198,6 +204,7 @@ async def test_a_plan_waits_for_a_word_and_no_answered_call_is_made_again(projec
     assert (done.status, len(model.requests)) == ("solved", 4)
 
 
+@pytest.mark.slow
 async def test_the_planner_asks_the_user_and_goes_on_with_the_answer(project: Path) -> None:
     log = MemoryLog()
     question = [call("ask", question="Which sign?")]
@@ -209,6 +216,7 @@ async def test_the_planner_asks_the_user_and_goes_on_with_the_answer(project: Pa
     assert done.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_planner_that_repeats_itself_ends_the_run_and_plans_again_on_a_resume(project: Path) -> None:
     log = MemoryLog()
     run, _ = await planned(project, bash("pwd"), bash("pwd"), bash("pwd"), log=log)
@@ -227,6 +235,7 @@ async def test_a_long_output_is_cut_for_the_planner_as_for_the_coder(project: Pa
     assert sizes[0] == sizes[1] < 2 * DEFAULT_CHARACTERS
 
 
+@pytest.mark.slow
 async def test_an_endpoint_that_refuses_tools_plans_in_text(project: Path) -> None:
     answers = ["```bash\ncat calc.py\n```", "So:\n\nPLAN\n1. Turn the sign.", EDIT]
     model = Toolless(answers)

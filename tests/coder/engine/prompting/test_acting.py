@@ -69,6 +69,7 @@ async def first(
     return model.requests[0].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then_files(shop: Path) -> None:
     request = await first(shop)
 
@@ -128,6 +129,7 @@ async def test_data_is_shown_by_its_first_lines_and_prose_by_its_name(shop: Path
     )
 
 
+@pytest.mark.slow
 async def test_a_text_that_the_task_names_is_shown_whole(shop: Path) -> None:
     (shop / "docs").mkdir()
     (shop / "docs" / "SPEC.md").write_text("A rule.\n" * 500)
@@ -139,6 +141,7 @@ async def test_a_text_that_the_task_names_is_shown_whole(shop: Path) -> None:
     assert "A story." not in request
 
 
+@pytest.mark.slow
 async def test_a_large_log_that_the_task_names_is_shown_by_its_kinds_of_lines(shop: Path) -> None:
     lines = [f"08:00:{n % 60:02} served /item/{n}" for n in range(9_000)]
     lines[7_000] = "08:01:00 item 17 has no price"
@@ -151,6 +154,7 @@ async def test_a_large_log_that_the_task_names_is_shown_by_its_kinds_of_lines(sh
     )
 
 
+@pytest.mark.slow
 async def test_an_empty_file_is_named_and_not_fenced(shop: Path) -> None:
     (shop / "shop" / "more").mkdir()
     (shop / "shop" / "more" / "__init__.py").write_text("\n")
@@ -161,6 +165,7 @@ async def test_an_empty_file_is_named_and_not_fenced(shop: Path) -> None:
     assert "`shop/more/__init__.py`" in request.partition("Empty: ")[2]
 
 
+@pytest.mark.slow
 async def test_the_files_that_the_task_names_come_first(shop: Path) -> None:
     for name in ("a.py", "b.py", "c.py"):
         (shop / "shop" / name).write_text(f"NAME = '{name}'\n")
@@ -171,6 +176,7 @@ async def test_the_files_that_the_task_names_come_first(shop: Path) -> None:
     assert at == sorted(at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
 async def test_whether_files_fit_is_counted_in_tokens(shop: Path, letter: str, is_whole: bool) -> None:
     (shop / "shop" / "words.py").write_text(f'WORDS = "{letter * 20_000}"\n')
@@ -201,6 +207,7 @@ def test_where_the_tests_fail_no_further_test_is_asked_for() -> None:
     assert "unless a test of the project already fails by it" in solves
 
 
+@pytest.mark.slow
 async def test_binary_files_are_counted(shop: Path) -> None:
     for i in range(7):
         (shop / f"picture{i}.png").write_bytes(b"\x89PNG\xff")
@@ -238,6 +245,7 @@ async def test_a_check_in_a_repository_asks_for_a_file_only_where_no_file_define
     assert (await first(shop, prompt, check=check)).endswith(end)
 
 
+@pytest.mark.slow
 async def test_a_module_that_a_test_imports_is_no_file_to_write_unless_the_task_names_it(shop: Path) -> None:
     (shop / "tests" / "test_price.py").unlink()
     (shop / "tests" / "test_fast.py").write_text("import fast\n\n\ndef test_it():\n    assert fast\n")

@@ -77,6 +77,7 @@ async def test_a_model_that_reads_little_is_shown_the_named_files_and_a_map(shop
     assert len(first) < 8_000
 
 
+@pytest.mark.slow
 async def test_source_files_of_a_small_project_are_all_shown_whole(shop: Path) -> None:
     for i in range(10, 40):
         (shop / "shop" / f"module{i}.py").unlink()

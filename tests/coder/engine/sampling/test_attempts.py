@@ -134,12 +134,14 @@ class Unleased(MemoryLog):
         yield 0
 
 
+@pytest.mark.slow
 async def test_an_attempt_that_has_not_begun_holds_up_no_end(project: Path) -> None:
     run = await raced(project, Several([MEND, DONE], []), Unleased())
 
     assert (run.status, run.attempts, run.others) == ("solved", 2, ())
 
 
+@pytest.mark.slow
 async def test_of_two_failing_attempts_the_one_that_passes_more_checks_is_the_result() -> None:
     wrong = "`solution.py`\n```python\ndef add(a, b):\n    return {}\n```"
     task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3", "assert add(2, 2) == 5"))
@@ -151,6 +153,7 @@ async def test_of_two_failing_attempts_the_one_that_passes_more_checks_is_the_re
     assert "return 3" in run.files["solution.py"]
 
 
+@pytest.mark.slow
 async def test_given_tests_count_more_than_a_check_of_the_answers_own(project: Path) -> None:
     (project / "test_calc.py").unlink()
     task = Task(prompt="Mend add.", workspace=project)
@@ -182,6 +185,7 @@ async def test_attempts_stand_in_no_list_and_share_the_limits_of_their_run(proje
     assert temperatures == [0.0, 0.8, 0.8]
 
 
+@pytest.mark.slow
 async def test_an_attempt_is_continued_with_its_run_alone(project: Path) -> None:
     log = MemoryLog()
     run = await raced(project, Several([BREAK, DONE, DONE], [BREAK, DONE, DONE]), log)
@@ -309,6 +313,7 @@ async def test_a_wish_for_another_change_goes_to_the_chosen_attempt(project: Pat
     assert "Swap them." in str(model.scripts[0].requests[2].messages[-1])
 
 
+@pytest.mark.slow
 async def test_without_a_folder_the_best_attempt_is_the_result() -> None:
     wrong, right = (f"`solution.py`\n```python\ndef add(a, b):\n    return a {sign} b\n```" for sign in "-+")
     task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3",))

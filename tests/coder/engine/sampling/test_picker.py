@@ -175,6 +175,7 @@ _PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_PLAIN, _PLAIN)
 def test_values_are_described_alike_just_when_they_are_equal_and_of_one_kind(a: object, b: object) -> None:
     assert (described(a) == described(b)) == (repr(a) == repr(b) or _ordered(a) == _ordered(b))

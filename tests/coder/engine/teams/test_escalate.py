@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from coder.context.quoting import tokens
 from coder.models.abilities import Abilities
 from coder.models.model import ToolCall
@@ -33,6 +35,7 @@ async def escalated(cheap: Scripted, strong: Scripted) -> Run:
     return await solve(TASK, model=model, settings=settings, log=MemoryLog())
 
 
+@pytest.mark.slow
 async def test_the_second_model_goes_on_with_the_first_ones_dialogue_and_tools() -> None:
     cheap, strong = Scripted([MINUS, FIVE], name="a/cheap"), Scripted([PLUS], name="a/strong")
 
@@ -80,6 +83,7 @@ async def test_two_models_that_only_repeat_an_answer_end_the_run() -> None:
     assert (run.status, len(strong.requests)) == ("unsolved", 1)
 
 
+@pytest.mark.slow
 async def test_the_dialogue_is_folded_to_the_second_models_window_and_its_calls_keep_their_ids() -> None:
     looks = [bash(f"printf '{at} %.0s' $(seq 2000)", at) for at in range(1, 9)]
     cheap = Scripted([*looks, MINUS, FIVE], name="a/cheap")

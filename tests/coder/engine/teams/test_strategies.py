@@ -75,6 +75,7 @@ async def test_best_of_n_draws_no_more_once_three_that_pass_do_the_same() -> Non
     assert run.files == {"solution.py": ADD}
 
 
+@pytest.mark.slow
 async def test_best_of_n_draws_on_where_three_agree_on_a_constant_alone() -> None:
     fives = [f"def add(a, b):\n    return {five}\n" for five in ("5", "2 + 3", "6 - 1")]
 
@@ -106,6 +107,7 @@ async def test_best_of_n_without_one_that_passes_is_unsolved() -> None:
     assert (run.status, run.exit_code) == ("unsolved", 1)
 
 
+@pytest.mark.slow
 async def test_best_of_n_chooses_although_no_call_is_left() -> None:
     budget = Budget(samples=9, max_calls=3)
 
@@ -114,6 +116,7 @@ async def test_best_of_n_chooses_although_no_call_is_left() -> None:
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
+@pytest.mark.slow
 async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice() -> None:
     log = MemoryLog()
     settings = Settings(strategy="best-of-n", budget=Budget(samples=3, max_calls=20))
@@ -199,6 +202,7 @@ HESITANT = (
 )
 
 
+@pytest.mark.slow
 async def test_after_each_form_a_small_model_goes_on_from_the_likeliest_other_beginning() -> None:
     run, model = await solved_by(
         "auto", *HESITANT, " = a * b\n    return result", " = a + b\n    return total", task=BEGUN, name=SMALL

@@ -44,6 +44,7 @@ async def state_of(log: MemoryLog, run: Run) -> State:
     return fold_all(await log.read(run.run_id))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "answers"), [("act", [LOOK, WRONG, RIGHT]), ("repair", [WRONG, RIGHT])])
 async def test_a_replay_takes_the_strategy_of_its_recording(
     task: Task, tmp_path: Path, strategy: StrategyChoice, answers: list[str | list[ToolCall]]
@@ -139,6 +140,7 @@ async def test_a_function_whose_name_is_taken_is_refused_before_the_run_begins(
     assert (model.requests, await log.runs()) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("team", [None, CodingTeam()])
 async def test_a_stop_given_from_python_is_needed_again_at_a_resume(
     task: Task, team: CodingTeam | None

@@ -389,6 +389,7 @@ async def test_an_orchestrator_plans_once_while_tests_show_progress() -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_an_orchestrator_is_asked_again_where_two_results_show_no_progress_and_gives_up() -> None:
     team = Orchestrated((CODER,), stalls=1, replans=1)
     wrong = [f"```python\ndef add(a, b):\n    return a * {n}\n```" for n in range(20)]

@@ -176,6 +176,7 @@ blocks = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(blocks, max_size=30))
 def test_whatever_is_sent_as_a_picture_is_one_or_is_refused(given_blocks: list[Any]) -> None:
     try:
@@ -191,6 +192,7 @@ def test_a_picture_that_is_too_large_is_refused() -> None:
         pictures_of([image_block(data, "image/png")])
 
 
+@pytest.mark.slow
 @given(st.lists(st.builds(text_block, st.text()), max_size=5))
 def test_the_text_of_a_message_is_that_of_its_blocks(texts: list[Any]) -> None:
     assert text_of(texts, Path("/")) == " ".join(block.text for block in texts)

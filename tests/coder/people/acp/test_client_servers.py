@@ -93,6 +93,7 @@ def test_a_value_is_not_shown_in_an_error() -> None:
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=50), max_size=8))
 def test_any_names_become_names_of_their_own(names: list[str]) -> None:
     client_servers = [STDIO.model_copy(update={"name": name}) for name in names]

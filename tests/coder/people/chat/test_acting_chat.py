@@ -59,6 +59,7 @@ def heard(model: Scripted, request: int) -> str:
     return "\n".join(message.content for message in model.requests[request - 1].messages[len(before) :])
 
 
+@pytest.mark.slow
 async def test_a_question_is_looked_into_and_answered_in_words(folder: Path) -> None:
     async with talk(folder, bash("cat main.py"), "It is 1.") as (session, model):
         run = await session.say("what is x?")
@@ -69,6 +70,7 @@ async def test_a_question_is_looked_into_and_answered_in_words(folder: Path) -> 
     assert session.state.progress.messages[-1].text == "It is 1."
 
 
+@pytest.mark.slow
 async def test_the_next_message_goes_on_with_the_same_dialogue_word_for_word(folder: Path) -> None:
     async with talk(folder, bash("cat main.py"), "It is 1.", "Still 1.") as (session, model):
         await session.say("what is x?")
@@ -94,6 +96,7 @@ async def test_the_session_stays_from_message_to_message_also_where_a_change_was
     assert heard(model, 4).startswith("\nkept\n1\nx = 2\n[exit 0")
 
 
+@pytest.mark.slow
 async def test_what_the_user_edits_between_two_messages_is_in_the_session_and_told(folder: Path) -> None:
     answers = (bash("ls"), "One file.", bash("cat main.py new.py"), "Seen.")
     async with talk(folder, *answers) as (session, model):
@@ -106,6 +109,7 @@ async def test_what_the_user_edits_between_two_messages_is_in_the_session_and_to
     assert "x = 7\ny = 8" in heard(model, 4)
 
 
+@pytest.mark.slow
 async def test_a_change_that_is_refused_is_gone_from_the_session_and_the_model_is_told(folder: Path) -> None:
     answers = (MAKE_TWO, DONE, bash("cat main.py; git status --short"), "Seen.")
     async with talk(folder, *answers, says=(NO,)) as (session, model):
@@ -118,6 +122,7 @@ async def test_a_change_that_is_refused_is_gone_from_the_session_and_the_model_i
     assert heard(model, 4).startswith("\nx = 1\n[exit 0")
 
 
+@pytest.mark.slow
 async def test_a_model_that_goes_back_to_what_was_before_a_written_change_has_that_written(
     folder: Path,
 ) -> None:
@@ -129,6 +134,7 @@ async def test_a_model_that_goes_back_to_what_was_before_a_written_change_has_th
     assert (folder / "main.py").read_text() == ONE
 
 
+@pytest.mark.slow
 async def test_a_message_that_is_broken_off_keeps_the_dialogue_and_the_work_done_so_far(folder: Path) -> None:
     (folder / "other.py").write_text("a = 1\n\n\n\nb = 1\n")
     work = bash("echo 'x = 2' > main.py; sed -i 's/a = 1/a = 2/' other.py")
@@ -173,6 +179,7 @@ async def test_what_a_model_says_after_code_that_only_explains_is_no_change(fold
     assert (run.landed, (folder / "main.py").read_text()) == ((), ONE)
 
 
+@pytest.mark.slow
 async def test_a_command_of_the_users_runs_where_the_model_works_and_the_next_message_tells_of_it(
     folder: Path,
 ) -> None:

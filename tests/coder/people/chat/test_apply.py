@@ -25,6 +25,7 @@ async def test_a_change_is_asked_about_again_after_words_that_are_answered_in_wo
     assert (len(person.shown), run.landed, run.calls) == (3, ("main.py",), 3)
 
 
+@pytest.mark.slow
 async def test_a_model_that_acts_answers_a_question_about_its_change_which_is_then_asked_about_again(
     folder: Path,
 ) -> None:

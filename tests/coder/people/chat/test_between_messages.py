@@ -14,6 +14,7 @@ from tests.coder.people.chat.test_apply import CHECK
 from tests.coder.people.chat.test_chat_session import YES, Person, talk
 
 
+@pytest.mark.slow
 async def test_clear_begins_a_new_dialogue_and_the_log_keeps_the_old_one(folder: Path) -> None:
     async with act(folder, MAKE_TWO, DONE, "It is 2.", "Yes.", says=(YES,)) as (session, model):
         await session.say("make it 2, my friend")

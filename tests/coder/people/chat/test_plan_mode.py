@@ -58,6 +58,7 @@ async def test_a_plan_is_approved_before_the_change_and_the_change_before_it_is_
     assert (run.landed, (folder / "main.py").read_text()) == (("main.py",), TWO)
 
 
+@pytest.mark.slow
 async def test_words_to_a_plan_go_to_the_same_dialogue(folder: Path) -> None:
     words = Decision(decision="no", words="three, please")
     answers = (PLAN, OTHER, bash("echo 'x = 3' > main.py"), DONE)
@@ -70,6 +71,7 @@ async def test_words_to_a_plan_go_to_the_same_dialogue(folder: Path) -> None:
     assert "Set x to 3" in model.requests[2].messages[1].content
 
 
+@pytest.mark.slow
 async def test_a_plain_no_ends_the_message_and_the_next_one_goes_on_planning(folder: Path) -> None:
     answers = (MAKE_TWO, PLAN, OTHER)
     async with talk(folder, *answers, says=(NO, NO)) as (session, model, _):
@@ -83,6 +85,7 @@ async def test_a_plain_no_ends_the_message_and_the_next_one_goes_on_planning(fol
     assert (folder / "main.py").read_text() == ONE
 
 
+@pytest.mark.slow
 async def test_a_question_in_plan_mode_is_answered_in_words(folder: Path) -> None:
     async with talk(folder, bash("cat main.py"), "It is 1.") as (session, _, person):
         run = await session.say("what is x?")
@@ -102,6 +105,7 @@ async def test_one_message_may_be_planned_and_the_next_one_is_not(folder: Path) 
     assert offered(model) == [LOOKS, WORKS, WORKS, WORKS]
 
 
+@pytest.mark.slow
 async def test_a_dialogue_that_was_not_asked_is_told_what_came_of_the_messages_between(folder: Path) -> None:
     answers = ("It is 1.", "Two would do.", "Or 4.", PLAN, MAKE_TWO, DONE, "It was 1.")
     async with talk(folder, *answers, says=(YES, YES), plan=None) as (session, model, _):

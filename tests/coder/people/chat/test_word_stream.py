@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,11 +61,13 @@ def test_an_answer_to_a_question_is_shown_with_its_code() -> None:
     assert words.feed(ANSWER) + words.end() == ANSWER.strip()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 400), max_size=60))
 def test_where_an_answer_is_cut_into_pieces_changes_nothing(places: list[int]) -> None:
     assert said(cut(ANSWER, places)) == SHOWN
 
 
+@pytest.mark.slow
 @given(st.lists(LINES, max_size=8), st.lists(st.integers(0, 80), max_size=20))
 def test_any_answer_is_shown_alike_whole_and_in_pieces(lines: list[str], places: list[int]) -> None:
     text = "\n".join(lines)
@@ -72,6 +75,7 @@ def test_any_answer_is_shown_alike_whole_and_in_pieces(lines: list[str], places:
     assert said(cut(text, places)) == said([text])
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60).filter(lambda text: not any(mark in text for mark in ("```", "~~~"))))
 def test_words_alone_are_shown_as_they_are_printed(text: str) -> None:
     assert said(list(text)) == printable(text.encode("utf-8", "replace").decode()).strip()

@@ -158,6 +158,7 @@ def test_a_schema_that_can_not_be_used_ends_before_any_call(
     assert reason in done.err
 
 
+@pytest.mark.slow
 def test_a_strategy_without_tools_is_refused(console: Console, project: Path) -> None:
     with faulty_endpoint() as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")

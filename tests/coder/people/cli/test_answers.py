@@ -43,6 +43,7 @@ def test_reasoning_that_left_no_room_for_an_answer_says_how_to_give_it_more(cons
     assert len(endpoint.requests) == 2
 
 
+@pytest.mark.slow
 def test_empty_answers_are_called_that_after_three(console: Console) -> None:
     with faulty_endpoint(says("")) as endpoint:
         done = solve(console, endpoint, *CHECK, "--strategy", "repair", "--json")

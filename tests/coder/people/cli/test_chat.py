@@ -76,6 +76,7 @@ def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
     assert (project / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = chat(console, endpoint, "Mend it.", cwd=project)

@@ -166,6 +166,7 @@ def test_a_repository_in_no_state_for_a_commit_says_why(
     assert said in done.err
 
 
+@pytest.mark.slow
 def test_a_folder_without_git_and_a_chat_that_has_written_nothing_say_so(
     console: Console, folder: Path
 ) -> None:
@@ -290,6 +291,7 @@ def test_a_tool_that_lies_in_the_project_is_not_started(
     assert not (project.top / "noted").exists()
 
 
+@pytest.mark.slow
 def test_without_a_remote_or_a_commit_there_is_no_pull_request(
     console: Console, project: GitRepository, tmp_path: Path
 ) -> None:

@@ -329,6 +329,7 @@ def test_a_bug_shows_its_traceback_when_asked(
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_command_of_another_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
     package = tmp_path / "greeting-1.0.dist-info"
     package.mkdir()

@@ -13,6 +13,7 @@ from tests.coder.people.cli.console import CODER, LONGEST_S, Console
 from tests.processes import processes_with, wait_until
 
 
+@pytest.mark.slow
 def test_code_runs_and_its_streams_stay_apart(console: Console) -> None:
     done = console.run("run", "-c", "import sys; print('out'); print('err', file=sys.stderr)")
 
@@ -67,6 +68,7 @@ def test_standard_input_is_the_programs(console: Console) -> None:
     assert done.out == f"{len(text)}\n"
 
 
+@pytest.mark.slow
 def test_a_dash_reads_the_program_itself(console: Console) -> None:
     done = console.run("run", "-", "a", stdin=b"import sys; print(sys.argv, repr(sys.stdin.read()))")
 
@@ -217,6 +219,7 @@ def test_a_sandbox_that_is_missing_is_125_with_the_command_that_helps(console: C
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_output_comes_while_the_program_runs_unchanged(console: Console) -> None:
     code = (
         "import sys, time; sys.stdout.buffer.write(b'\\x1b[31m\\xff\\r'); sys.stdout.flush(); time.sleep(60)"
@@ -234,6 +237,7 @@ def test_output_comes_while_the_program_runs_unchanged(console: Console) -> None
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_terminal_is_spared_what_could_control_it(console: Console) -> None:
     code = "import sys; [print(c, end='', flush=True) for c in 'a\\x1b[2Jb\\x1b]0;owned\\x07c']; print()"
 
@@ -243,6 +247,7 @@ def test_a_terminal_is_spared_what_could_control_it(console: Console) -> None:
     assert done.out == "abc\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process(console: Console, number: signal.Signals) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
@@ -333,6 +338,7 @@ def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     assert (process.returncode, len(out)) == (124, 1_000_001)
 
 
+@pytest.mark.slow
 def test_a_host_that_was_not_named_is_refused_and_said_once(console: Console) -> None:
     ask = "import urllib.request as r\nfor _ in range(2):\n"
     ask += " try: r.urlopen('http://evil.example/')\n except OSError as e: print(e)"

@@ -46,6 +46,7 @@ def test_a_solved_task_says_so_last_and_leaves_just_the_code_on_stdout(console: 
     assert "\x1b" not in done.err
 
 
+@pytest.mark.slow
 def test_json_is_one_document_with_everything_a_program_asks_for(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--json")
@@ -57,6 +58,7 @@ def test_json_is_one_document_with_everything_a_program_asks_for(console: Consol
     assert set(document) == set(Run.model_fields)
 
 
+@pytest.mark.slow
 def test_jsonl_is_every_event_as_a_line(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--jsonl")
@@ -75,6 +77,7 @@ def test_quiet_leaves_nothing_but_the_result(console: Console) -> None:
     assert (done.out, done.err) == (ADD, "")
 
 
+@pytest.mark.slow
 def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
@@ -85,6 +88,7 @@ def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Con
     assert "  changed  solution.py +2 -0" in done.err
 
 
+@pytest.mark.slow
 def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK, "--samples", "1", "--repairs", "0")
@@ -207,6 +211,7 @@ def test_a_limit_of_cost_needs_a_price(console: Console) -> None:
     assert json.loads(priced.out)["cost"] > 0
 
 
+@pytest.mark.slow
 def test_a_limit_of_cost_is_kept_at_the_price_that_was_given(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--max-cost", "0.5", "--price", "1000000,1000000")
@@ -239,6 +244,7 @@ def test_a_broken_configuration_ends_with_2_and_names_the_line(console: Console)
     assert "line 1" in done.err
 
 
+@pytest.mark.slow
 def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, folder: Path) -> None:
     port = unused_port()
     (folder / "pyproject.toml").write_text(
@@ -253,6 +259,7 @@ def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, f
         assert f"[tool.coder] {key} is ignored" in done.err
 
 
+@pytest.mark.slow
 def test_a_test_command_that_finds_no_test_is_said_to_have_run_none(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, "--test", "python3 -m unittest", "--max-calls", "1")
@@ -413,6 +420,7 @@ def test_a_task_comes_from_standard_input_and_from_a_file(console: Console, fold
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_nothing_of_a_log_is_open_to_others(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         solve(console, endpoint, *CHECK)
@@ -549,6 +557,7 @@ def test_a_resume_keeps_a_limit_of_cost_and_the_price_of_the_same_model(console:
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_in_a_pipe_an_attempt_that_failed_is_told_while_the_next_is_made(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), hangs()) as endpoint:
         flags = (*CHECK, "--base-url", endpoint.url, "-m", "toy")
@@ -563,6 +572,7 @@ def test_in_a_pipe_an_attempt_that_failed_is_told_while_the_next_is_made(console
     assert is_at_work
 
 
+@pytest.mark.slow
 def test_of_a_folder_the_verdict_is_the_first_line_of_stdout_and_the_last_of_stderr(
     console: Console, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ def solve(console: Console, team: str) -> Finished:
         return console.run("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy", "--team", team)
 
 
+@pytest.mark.slow
 def test_a_team_of_a_file_solves_a_task_and_stands_in_the_log(console: Console) -> None:
     (console.home / "debate.toml").write_text(TEAM)
     done = solve(console, "debate.toml")
@@ -35,6 +36,7 @@ def test_a_team_of_a_file_solves_a_task_and_stands_in_the_log(console: Console) 
     assert "call 3  coder" in details
 
 
+@pytest.mark.slow
 def test_a_team_of_the_configuration_is_known_by_its_name(console: Console) -> None:
     file = console.home / ".config/coder/config.toml"
     file.parent.mkdir(parents=True)

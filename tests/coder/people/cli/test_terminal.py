@@ -33,6 +33,7 @@ def visible(shown: str) -> list[str]:
     return [line for line in lines if line.replace("\x1b[?25h", "").strip()]
 
 
+@pytest.mark.slow
 def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Console) -> None:
     done = solve(console, says(code(ADD)))
 

@@ -35,6 +35,7 @@ def listed(console: Console) -> dict[str, object]:
     return dict(row)
 
 
+@pytest.mark.slow
 def test_a_second_undo_says_that_nothing_was_left_and_touches_nothing(
     console: Console, folder: Path, run: str
 ) -> None:

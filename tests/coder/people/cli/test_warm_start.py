@@ -40,6 +40,7 @@ def test_a_server_answers_and_ends_when_it_is_started(console: Console, folder: 
     assert (health.status_code, server.returncode) == (200, 0)
 
 
+@pytest.mark.slow
 def test_it_has_the_folder_the_variables_and_the_umask_of_its_own(console: Console, folder: Path) -> None:
     (folder / "here.py").write_text("print('found')")
     mask = os.umask(0o027)

@@ -64,6 +64,7 @@ def test_a_note_on_a_merge_request_has_its_place_and_its_discussion() -> None:
         request("note", {**note, "system": True}, merge_request={"iid": 4, "title": "Sums"})
 
 
+@pytest.mark.slow
 async def test_a_developer_may_ask_and_a_reporter_or_a_blocked_member_may_not() -> None:
     asks = request("issue", {"iid": 12, "title": "S", "description": "@coder", "action": "open"})
     path = "GET /projects/group%2Fshop/members/all/9"

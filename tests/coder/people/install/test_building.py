@@ -90,6 +90,7 @@ async def test_a_package_from_an_index_is_there_for_the_tests_and_nowhere_else(
     assert sorted(path.name for path in project.iterdir()) == before
 
 
+@pytest.mark.slow
 async def test_a_host_that_isnt_named_is_not_reached(outside: Outside, tmp_path: Path) -> None:
     script = "import urllib.request; urllib.request.urlopen('http://elsewhere.example/')"
     plan = plan_install(tmp_path, {}, settings=Settings(), command=f'python3 -c "{script}"')

@@ -32,6 +32,7 @@ def test_rubbish_on_stdin_ends_in_order(served: Served, given: bytes) -> None:
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_without_a_word(served: Served, number: signal.Signals) -> None:
     server = started(served)

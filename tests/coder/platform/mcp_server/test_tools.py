@@ -61,6 +61,7 @@ async def test_a_bug_is_named_and_its_words_are_not(
     assert "This is a bug in coder: ValueError: a secret of ours" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["model", "base_url", "sandbox", "network", "timeout", "root"])
 async def test_a_request_sets_nothing_of_the_configuration(
     root: Path, key: str, monkeypatch: pytest.MonkeyPatch

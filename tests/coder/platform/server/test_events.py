@@ -148,6 +148,7 @@ async def test_a_document_of_long_events_ends_early_and_names_the_next(
     assert 8 << 20 <= longest < 11 << 20
 
 
+@pytest.mark.slow
 async def test_a_batch_of_long_events_is_short_and_one_of_short_events_long(tmp_path: Path) -> None:
     with SqliteLog(tmp_path) as log:
         async with log.lease(RUN) as token:

@@ -138,6 +138,7 @@ async def test_the_files_of_an_answer_are_verified_and_land_in_place_of_the_mode
     assert (folder / "solution.py").read_text() == OWN
 
 
+@pytest.mark.slow
 async def test_an_answer_with_a_bad_file_name_is_refused_and_leaves_the_question_open(
     server: Server, client: httpx2.AsyncClient
 ) -> None:

@@ -82,6 +82,7 @@ async def test_what_is_on_its_way_at_the_end_is_sent_once() -> None:
     assert len(live.spans) == len({one.span_id for one in live.spans}) > 0
 
 
+@pytest.mark.slow
 async def test_a_run_whose_end_a_collector_took_only_later_is_kept_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

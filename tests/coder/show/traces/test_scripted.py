@@ -168,6 +168,7 @@ async def watched(
     return run, notices
 
 
+@pytest.mark.slow
 async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +220,7 @@ def test_a_header_that_cannot_be_sent_is_refused_before_the_run_without_its_valu
     assert "k3y" not in str(refused.value)
 
 
+@pytest.mark.slow
 async def test_each_process_and_the_environment_name_what_reports_and_no_bad_pair_is_quoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

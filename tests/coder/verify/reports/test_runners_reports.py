@@ -144,6 +144,7 @@ def test_escape_sequences_in_a_report_reach_neither_prompt_nor_terminal() -> Non
     assert report.lines == (CheckLine(name="a > t", passed=False, message="red"),)
 
 
+@pytest.mark.slow
 def test_thousands_of_failures_with_deep_names_take_no_long_time() -> None:
     names = [f"Test{i}" + "/a" * 200 for i in range(3_000)]
     text = "\n".join(json.dumps({"Action": "fail", "Package": "p", "Test": name}) for name in names)

@@ -66,6 +66,7 @@ def test_new_and_removed_files_are_committed_with_their_modes(repository: GitRep
     assert repository.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_called_again_after_a_crash_it_finds_its_own_commit(repository: GitRepository) -> None:
     new_commit = commit(repository.top, CHANGED, message="Mend x")
 
@@ -73,6 +74,7 @@ def test_called_again_after_a_crash_it_finds_its_own_commit(repository: GitRepos
     assert repository.git("rev-list", "--count", "HEAD") == "2"
 
 
+@pytest.mark.slow
 def test_a_new_branch_leaves_head_index_and_files_alone(repository: GitRepository) -> None:
     repository.write(main__py=BEFORE)
     head = repository.git("rev-parse", "HEAD")
@@ -245,6 +247,7 @@ def test_hooks_that_the_configuration_names_are_off_while_a_reference_moves(
         )
 
 
+@pytest.mark.slow
 def test_what_a_partial_clone_has_not_fetched_is_no_hindrance(
     tmp_path: Path, repository: GitRepository
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_link_within_the_tree_is_read_as_its_file_and_one_that_leaves_it_is_no
     assert [note.partition(":")[0] for note in snapshot.notes] == ["out"]
 
 
+@pytest.mark.slow
 def test_the_files_of_a_submodule_are_read_and_a_strange_repository_is_not(
     repository: GitRepository, tmp_path: Path
 ) -> None:

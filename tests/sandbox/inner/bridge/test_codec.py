@@ -226,6 +226,7 @@ def test_a_value_over_16_mib_is_refused(value: object) -> None:
         encode(value)
 
 
+@pytest.mark.slow
 def test_keys_made_to_collide_are_refused_before_they_cost_quadratic_time() -> None:
     prime = 2**61 - 1  # hash(n) == n % prime for ints
     keys = [7 + i * prime for i in range(100_000)]
@@ -238,6 +239,7 @@ def test_keys_made_to_collide_are_refused_before_they_cost_quadratic_time() -> N
     assert time.process_time() - began < 10  # 100,000 ** 2 / 2 comparisons take minutes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [16, 40, 55])
 def test_many_keys_whose_hashes_end_alike_are_refused(shift: int) -> None:
     keys = [key << shift for key in range(70_000)]

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from sandbox.inner.process.family import Family
 
 NOBODY = 1 << 23
@@ -43,6 +45,7 @@ class Hindered(Family):
         return super()._look(number)
 
 
+@pytest.mark.slow
 def test_an_agent_that_the_machine_holds_up_still_kills_what_it_has_stopped() -> None:
     program = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:

@@ -63,6 +63,7 @@ async def test_two_runs_are_ticked_stay_ticked_and_are_set_beside_each_other(
     await expect(page.locator("#diff-run_first")).to_contain_text("deleted file mode")
 
 
+@pytest.mark.slow
 @asynchronous
 async def test_one_run_is_nothing_to_compare_and_others_are_not_shown(studio: Server) -> None:
     await studio.append("run_alone", FIRST)

@@ -74,6 +74,7 @@ async def test_an_input_that_does_not_fit_is_refused_beside_the_button(
     window.said.clear()  # the browser's own line about the answer
 
 
+@pytest.mark.slow
 @asynchronous
 async def test_only_flows_that_were_named_are_shown_and_begun(studio: Server) -> None:
     async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
