@@ -2,7 +2,7 @@
 
 A test with a fixture of another maker's program is marked `foreign`, unless it is marked `first_stage`.
 
-The mark is for calls over half a second beside others, without fixtures. The check allows much more,
+The mark is for calls over half a second beside others, without fixtures. The check allows eight times that,
 since machines and their neighbours differ, and leaves out the time for which programs on this
 machine had to wait for a processor or a disk: a busy machine fails no test. Processor time counts however
 busy the machine is, but on a slower machine the limit is longer, as a fixed piece of work is; a test that
