@@ -25,6 +25,11 @@ def test_that_says_so(): time.sleep(0.7)
 def prepared(): time.sleep(0.7)
 
 def test_whose_fixture_waits(prepared): pass
+
+def test_that_starts_what_others_use():
+    from tests.tiers import uncounted
+    with uncounted():
+        time.sleep(0.7)
 """
 
 
@@ -33,9 +38,9 @@ def test_a_long_test_without_the_mark_fails_and_slow_ones_begin(tmp_path: Path) 
     whole, fast = run_in(tmp_path, TESTS, marks=""), run_in(tmp_path, TESTS, marks="not slow")
 
     assert "test_that_says_so" in next(line for line in whole.stdout.splitlines() if "PASSED" in line)
-    assert "3 passed" in whole.stdout
+    assert "4 passed" in whole.stdout
     assert "FAILED test_it.py::test_computes" in fast.stdout
-    assert "1 failed, 1 passed" in fast.stdout
+    assert "1 failed, 2 passed" in fast.stdout
     assert "mark it with pytest.mark.slow" in fast.stdout
 
 

@@ -9,7 +9,8 @@ busy the machine is, but on a slower machine the limit is longer, as a fixed pie
 only waits is found where the machine has time.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter, thread_time
@@ -24,6 +25,20 @@ _WHOLE = 4
 
 _WORK, _WORK_S = 1_000_000, 0.08
 """Additions, and how long they take where the limit is as it is written."""
+
+
+_uncounted_s = [0.0]
+"""Seconds so far in this process that count for no test."""
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Count what happens within for no test: the first one of a process starts what later ones use."""
+    began = perf_counter()
+    try:
+        yield
+    finally:
+        _uncounted_s[0] += perf_counter() - began
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,10 +62,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     fixtures = FOREIGN_FIXTURES.intersection(item._request._fixture_defs)  # type: ignore[attr-defined]  # also by name
     if fixtures and not any(map(item.get_closest_marker, ("foreign", "first_stage"))):
         pytest.fail(f"needs {', '.join(fixtures)}: mark it with foreign or first_stage", pytrace=False)
-    began, stalled, used = perf_counter(), _stalled_s(), _processor_s()
+    began, stalled, used = perf_counter() - _uncounted_s[0], _stalled_s(), _processor_s()
     yield
     took_s = own_s(
-        perf_counter() - began, stalled_s=_stalled_s() - stalled, processor_s=_processor_s() - used
+        perf_counter() - _uncounted_s[0] - began,
+        stalled_s=_stalled_s() - stalled,
+        processor_s=_processor_s() - used,
     )
     is_fast = "not slow" in item.config.option.markexpr
     limit_s = float(item.config.getini(LIMIT)) * (1 if is_fast else _WHOLE)

@@ -102,11 +102,15 @@ class WarmStart:
 
 @cache
 def warm_start(coder: Path) -> WarmStart:
-    """The server of this process, which ends with it."""
+    """The server of this process, which ends with it; it has made its imports."""
+    from tests.tiers import uncounted  # imported late: the server finds no tests
+
     parent_socket, child_socket = socket.socketpair()
     with child_socket:
         command = [sys.executable, __file__, str(coder), str(child_socket.fileno())]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[child_socket.fileno()])
+    with uncounted():
+        parent_socket.recv(1)  # it is ready, or has ended
     return WarmStart(parent_socket, _read_at_start(os.environ))
 
 
@@ -154,6 +158,7 @@ def _import_where_installed(name: str) -> None:
 
 def _serve(asking: socket.socket) -> tuple[int, list[int]]:
     """Fork until nobody asks any more; return in each command, with its line and its streams."""
+    asking.sendall(b".")
     commands: dict[int, tuple[int, int]] = {}  # what tells of the end of a process: the process and its line
     while True:
         ready, _, _ = select([asking.fileno(), *commands], [], [])
