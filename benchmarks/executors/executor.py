@@ -1,6 +1,6 @@
 """Define the interface between jobs and their executors: `JobExecutor.map(jobs)` yields outcomes.
 
-A Worker does jobs in its own process; a Node is a worker as its driver sees it; a Pool is a JobExecutor over
+A Worker does jobs in its own process; a Node is a worker as its driver sees it; a NodePool executes jobs on
 nodes. Only the driver writes a log: a job may be done twice, but its outcome is yielded once.
 """
 

@@ -38,7 +38,7 @@ class InProcess(Generic[J, O]):
 
 
 class NodePool(Generic[J, O]):
-    """Executor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room."""
+    """JobExecutor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room."""
 
     def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
         """Take nodes; `give_up` returns the outcome of a job that lost its last node, or raises."""
@@ -75,7 +75,7 @@ class NodePool(Generic[J, O]):
         return sum(node.room for node in self.nodes)
 
     def map(self, jobs: Iterable[J]) -> AsyncGenerator[O, None]:
-        """Yield the outcome of each job once (see `Executor.map`)."""
+        """Yield the outcome of each job once (see `JobExecutor.map`)."""
         return _Mapping(self, jobs).outcomes()
 
     def count(self, at: int, *, done: int = 0, lost: int = 0, retried: int = 0) -> None:

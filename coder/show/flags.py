@@ -120,7 +120,7 @@ _CONTAINER_WARNING = (
 
 
 def check_folder(path: Path, advice: str) -> None:
-    """Raise UsageError, with advice, if a path isn't a folder's."""
+    """Raise UsageError with this advice if there is no folder at a path."""
     if not path.is_dir():
         problem = f"{path} is a file." if path.exists() else f"There is no folder {path}."
         raise UsageError(f"{problem} {advice}")

@@ -38,7 +38,7 @@ def execute(job: dict[str, Any], descriptors: list[int]) -> int:
 
 
 def become(job: dict[str, Any], channel: Channel | None) -> int:
-    """Do the job as `execute`, with descriptors already in place. An entry needs a channel."""
+    """Do the job as `execute` does; its descriptors are in place already. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
     kind, workspace = job["kind"], os.getcwd()
