@@ -87,7 +87,7 @@ class Judge(CasePlans):
         if draft.incomplete and not await self._is_sound(plan):
             draft.outcome = "infrastructure"
         on_evidence(draft.evidence)
-        apart = await self.judging_sandboxes.keep_apart(case)
+        apart = await self.judging_sandboxes.keeps_apart(case)
         return draft.verdict(case.id, sample, plan.strength or "weaker", apart=apart)
 
     async def lacking(self, suite: Suite) -> dict[str, int]:

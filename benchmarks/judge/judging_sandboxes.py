@@ -131,7 +131,7 @@ class JudgingSandboxes:
         """Id of the candidates' image, if any; a case's own image is reported by the case."""
         return self._pair.candidate.image if self._pair is not None else None
 
-    async def keep_apart(self, case: Case) -> bool:
+    async def keeps_apart(self, case: Case) -> bool:
         """Whether a candidate can't reach the sandbox that judges it."""
         if isinstance(case, HarborCase) or (isinstance(case, RepositoryCase) and case.image is not None):
             return True  # each sandbox is a container

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from sandbox.errors import SandboxBroken
 from sandbox.host.call_server import Connection, Pace
 from sandbox.inner.stream.frames import NETWORK, STDIN, STDOUT, TOOLS
-from sandbox.stream.link import Link, LinkChannel, Reader
+from sandbox.stream.link import Link, LinkConversation, Reader
 
 
 class StreamConnection:
     """A connection of a program to the host: a `Connection` for tool calls, an `End` for the proxy."""
 
-    def __init__(self, conversation: LinkChannel) -> None:
+    def __init__(self, conversation: LinkConversation) -> None:
         self._conversation, self._reader = conversation, Reader(conversation, STDOUT)
 
     async def exactly(self, size: int) -> bytes | None:
@@ -65,7 +65,7 @@ class StreamListener:
         """Close every further connection."""
         self._take = _cut_off
 
-    def _open(self, conversation: LinkChannel) -> None:
+    def _open(self, conversation: LinkConversation) -> None:
         connection, loop = StreamConnection(conversation), asyncio.get_running_loop()
         wait_s = self._pace.count(loop.time())
         if wait_s > 0:
@@ -104,7 +104,7 @@ class StreamDoor:
         while self._waiting:
             self._waiting.popleft().close()
 
-    def _open(self, conversation: LinkChannel) -> None:
+    def _open(self, conversation: LinkConversation) -> None:
         connection = StreamConnection(conversation)
         if self._closed:
             connection.close()

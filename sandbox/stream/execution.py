@@ -17,7 +17,7 @@ from sandbox.host.output import Stream
 from sandbox.host.running import Frames
 from sandbox.inner.stream.frames import JOB, LINE, STDERR, STDIN, STDOUT
 from sandbox.result import Result
-from sandbox.stream.link import Link, LinkChannel, Reader
+from sandbox.stream.link import Link, LinkConversation, Reader
 
 _PIECE = 1 << 16
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
@@ -267,7 +267,7 @@ class StreamEntry(Frames):
             reading.cancel()
 
 
-async def feed(conversation: LinkChannel, source: bytes | int) -> None:
+async def feed(conversation: LinkConversation, source: bytes | int) -> None:
     """Send a program its standard input: bytes, or data from a descriptor as it arrives."""
     with suppress(SandboxBroken):  # it has ended
         if isinstance(source, bytes):

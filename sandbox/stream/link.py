@@ -44,7 +44,7 @@ class ByteStream(Protocol):
         """Close it without calling `on_end`. Idempotent."""
 
 
-class LinkChannel:
+class LinkConversation:
     """The frames of one number: reports of the agent, and streams in both directions."""
 
     def __init__(self, link: "Link", number: int, on_news: Callable[[dict[str, Any]], None]) -> None:
@@ -159,14 +159,14 @@ class Link:
         self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
         """Version of the agent's Python, once it runs."""
         self._up: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._conversations: dict[int, LinkChannel] = {}
+        self._conversations: dict[int, LinkConversation] = {}
         self._next = 0
         self._beating: asyncio.TimerHandle | None = None
         self._late_bytes = _LATE
         """Bytes that may still come for forgotten numbers."""
         self._unanswered = 0
         """Beats since the agent's last frame. Time alone would blame the agent for a busy event loop."""
-        self.doors: dict[str, Callable[[LinkChannel], None]] = {}
+        self.doors: dict[str, Callable[[LinkConversation], None]] = {}
         """Function by door, called with each connection of a program, once something listens there."""
         self._opened: dict[int, str] = {}
         self.broken: SandboxBroken | None = None
@@ -179,13 +179,15 @@ class Link:
         self._beat()
         return facts
 
-    def converse(self, on_news: Callable[[dict[str, Any]], None], *, of_files: bool = False) -> LinkChannel:
+    def converse(
+        self, on_news: Callable[[dict[str, Any]], None], *, of_files: bool = False
+    ) -> LinkConversation:
         """Begin a conversation with a number of its own. Raises SandboxBroken."""
         if self.broken is not None:
             raise self.broken
         self._next = (self._next + 1) % frames.FILE_CALL
         number = self._next | (frames.FILE_CALL if of_files else 0)
-        conversation = self._conversations[number] = LinkChannel(self, number, on_news)
+        conversation = self._conversations[number] = LinkConversation(self, number, on_news)
         return conversation
 
     def forget(self, number: int) -> None:
@@ -291,7 +293,7 @@ class Link:
             raise FrameError("connections are opened that nobody asked for")
         self._opened[number] = door
         # The only report that follows: its program has closed it.
-        conversation = LinkChannel(self, number, lambda news: conversation.has_ended())
+        conversation = LinkConversation(self, number, lambda news: conversation.has_ended())
         self._conversations[number] = conversation
         self.doors[door](conversation)
 
@@ -321,7 +323,7 @@ class Link:
 class Reader:
     """Reads a stream of a conversation in exact sizes; holds at most one window."""
 
-    def __init__(self, conversation: LinkChannel, stream: int) -> None:
+    def __init__(self, conversation: LinkConversation, stream: int) -> None:
         self._conversation, self._stream = conversation, stream
         self._content = bytearray()
         self._came = asyncio.Event()

@@ -27,7 +27,7 @@ from sandbox.program import Program
 from sandbox.result import Changes, StillRunning
 from sandbox.stream.connections import StreamListener
 from sandbox.stream.execution import EndedProgram, StreamProgram, feed
-from sandbox.stream.link import Link, LinkChannel, Reader
+from sandbox.stream.link import Link, LinkConversation, Reader
 from sandbox.stream.stream_files import StreamFiles
 from sandbox.supervisor.shipped import TOOLS_MODULE
 
@@ -184,7 +184,7 @@ class StreamSessionLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _receive(self, run: CommandRun, conversation: LinkChannel, piece: bytes) -> int | None:
+    def _receive(self, run: CommandRun, conversation: LinkConversation, piece: bytes) -> int | None:
         """Pass output to its command. If the command drops it, let the agent send more a moment later."""
         if not run.receive(piece):
             return None
@@ -192,7 +192,7 @@ class StreamSessionLink:
         loop.call_later(PACE_S, conversation.consume, STDOUT, len(piece))
         return 0
 
-    async def _watch_end(self, run: CommandRun, conversation: LinkChannel) -> None:
+    async def _watch_end(self, run: CommandRun, conversation: LinkConversation) -> None:
         await conversation.ended(STDOUT).wait()
         run.close()
 
