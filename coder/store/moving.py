@@ -3,12 +3,13 @@
 Each step can be repeated, so that a killed move is completed by starting it again.
 """
 
+import secrets
 from collections.abc import Callable, Set
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from coder.base.errors import LeaseHeld, LogDamaged
+from coder.base.errors import LeaseHeld, LogDamaged, UsageError
 from coder.store.blobs import Blobs
 from coder.store.cleaning import Store, clean, references
 from coder.store.event_codec import names_in
@@ -43,11 +44,13 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
         keep: leave the source as it is.
 
     Raises:
+        UsageError: both logs have their blobs in one place. Nothing was copied.
         LeaseHeld: a process works on a run, which isn't moved; runs before it are in both logs.
         LogDamaged: an event or a blob of the source is missing or changed, or the target has another run of
             the same id. Nothing was removed.
         MachineError: a log or its blobs can't be reached.
     """
+    await run_in_thread(partial(_require_separate, source.blobs, target.blobs))
     runs = source.rows.runs()
     digests: dict[str, str] = {}
     for number, run in enumerate(runs, 1):
@@ -66,8 +69,7 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
             async with source.lease(run):
                 if digest(source.rows.read(run)) == digests[run]:
                     source.rows.remove(run)
-    moved = {entry.name for entry in target.blobs.entries()}
-    for blob in clean(source, grace_s=0.0, only=moved):
+    for blob in clean(source, grace_s=0.0, is_removable=partial(_is_readable, target.blobs)):
         tell("remove", blob.name, 1, 1)
     return Moved(len(runs), len(blob_names), source.rows.runs())
 
@@ -78,9 +80,11 @@ def move_blobs(
     """Move the blobs of a log to another place; its events stay.
 
     Raises:
+        UsageError: both are one place. Nothing was copied.
         LogDamaged: a blob is in neither place, or was changed. Nothing was removed.
         MachineError: the log or a place can't be reached.
     """
+    _require_separate(source, target)
     names = sorted(references(rows))
     for number, name in enumerate(names, 1):
         if not target.has(name):
@@ -95,6 +99,34 @@ def move_blobs(
                 tell("remove", name, number, len(names))
                 source.remove([name])
     return Moved(0, len(names), [])
+
+
+def _require_separate(source: Blobs, target: Blobs) -> None:
+    """Raise UsageError if a blob in a place of the target is also one in a place of the source.
+
+    Two addresses can lead to one place, as through a link, a mount or an alias, so a blob is stored to see.
+    """
+    is_one = bool(source.places.keys() & target.places.keys())
+    probe = secrets.token_bytes(32)
+    for place in () if is_one else target.places.values():
+        name = place.put(probe)
+        try:
+            is_one = is_one or source.has(name)
+        finally:
+            place.remove([name])
+    if is_one:
+        raise UsageError(
+            "The blobs are in that place already: both addresses lead to it. Nothing was copied or removed. "
+            "Name another place."
+        )
+
+
+def _is_readable(blobs: Blobs, name: str) -> bool:
+    """Whether a blob can be read back from a place, so that its copy elsewhere can be removed."""
+    try:
+        return blobs.has(name) and bool(blobs.get(name))
+    except LogDamaged:
+        return False
 
 
 def _copy_run(run: str, source: Store, target: Store) -> str:

@@ -6,7 +6,7 @@ AWS_PROFILE and others. Only this module retries, so that the total time is boun
 
 import errno
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from operator import methodcaller
@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_expone
 
 from coder.base.errors import BlobMissing, CoderError, MachineError, MissingExtra, StoreRefused, UsageError
 from coder.base.text.redact import Redactor
-from coder.store.blobs import ELSEWHERE, BlobInfo, blob_name, check_content, check_name, is_blob_name
+from coder.store.blobs import ELSEWHERE, BlobInfo, Blobs, blob_name, check_content, check_name, is_blob_name
 
 SCHEME = "s3://"
 RETRY_S = 15.0
@@ -56,13 +56,19 @@ class ObjectBlobs:
             )
         if find_spec("s3fs") is None:
             raise MissingExtra(f"s3fs, which {address} needs,", "s3")
-        bucket, prefix = parts[1], (parts[2] or "").strip("/")
-        self._bucket = bucket
-        self._root = "/".join(filter(None, (bucket, prefix, folder)))
+        self._bucket, folders = parts[1], (parts[2] or "").split("/")
+        if {".", ".."} & {*folders}:  # a client may resolve them, or not
+            raise UsageError("CODER_BLOBS (or blobs of [store]) has a folder . or .. in its prefix. Omit it.")
+        self._root = "/".join(filter(None, (self._bucket, *folders, folder)))
         self._retry_s, self._read_timeout_s = retry_s, read_timeout_s
         self._stored: set[str] = set()
         """Blobs that this process has stored or seen; their size isn't asked for again."""
         self._redact = Redactor.from_environment().redact
+
+    @property
+    def places(self) -> Mapping[str, Blobs]:
+        """This folder of the bucket; the endpoint is the same for all buckets of a process."""
+        return {f"{SCHEME}{self._root}": self}
 
     def put(self, content: bytes) -> str:
         """Store content durably and return its name."""

@@ -1,9 +1,9 @@
 """Blobs in the table of a Postgres log."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from coder.base.errors import BlobMissing
-from coder.store.blobs import ELSEWHERE, BlobInfo, blob_name, check_content, check_name
+from coder.store.blobs import ELSEWHERE, BlobInfo, Blobs, blob_name, check_content, check_name
 from coder.store.connections import DatabaseConnections
 
 _PUT = """
@@ -18,6 +18,11 @@ class TableBlobs:
 
     def __init__(self, server: DatabaseConnections) -> None:
         self._server = server
+
+    @property
+    def places(self) -> Mapping[str, Blobs]:
+        """The table, by the id of its log. Raises MachineError."""
+        return {f"coder.blob of {self._server.identity()}": self}
 
     def put(self, content: bytes) -> str:
         """Store content durably and return its name."""

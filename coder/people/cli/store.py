@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coder.base.errors import LogDamaged, UsageError, own_command
+from coder.base.fs.same_place import is_same_place
 from coder.base.text.sanitize import count_of, one_line
 from coder.show.flags import Json, group, option
 from coder.show.tables import Column, TextTable, print_blocks
@@ -111,15 +112,22 @@ async def _move(
     source: "str | Path", target: "str | Path", from_blobs: str | None, to_blobs: str | None, *, keep: bool
 ) -> Moved:
     with open_store(source, from_blobs) as old:
-        if source == target:
-            if from_blobs == to_blobs:
-                raise UsageError("FROM and TO are the same. Name another log, or --to-blobs.")
+        if _is_one_log(source, target):
             places = _place(old, from_blobs), _place(old, to_blobs)
             return move_blobs(old.rows, *places, keep=keep, tell=_tell)
         with open_store(target, to_blobs) as new:
             if old.identity() == new.identity():
-                raise UsageError("FROM and TO are one log by two addresses. Use one for both.")
+                raise UsageError(
+                    "FROM and TO are one log, or one is a copy of the other. Name the log by one address, "
+                    "to move its blobs, or name an empty log."
+                )
             return await move_store(old, new, keep=keep, tell=_tell)
+
+
+def _is_one_log(source: "str | Path", target: "str | Path") -> bool:
+    if isinstance(source, Path) and isinstance(target, Path):
+        return is_same_place(source, target)
+    return source == target
 
 
 def _place(log: "SqliteLog | PostgresLog", address: str | None) -> Blobs:

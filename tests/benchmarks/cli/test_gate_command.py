@@ -57,6 +57,37 @@ def test_the_exit_code_is_the_answer(folder: Path, words: str, code: int) -> Non
     assert run(words.split()) == code
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "bench report good.json --html ./good.json",
+        "bench report good.json --junit link.json",
+        "bench report good.json --html new --markdown ../{folder}/new",
+        "bench compare good.json bad.json --html bad.json",
+        "bench merge suite.jsonl good.json bad.json --out link.json",
+        "bench merge suite.jsonl good.json bad.json --out suite.jsonl",
+        "bench audit suite.jsonl --out ./suite.jsonl",
+        "bench grade suite.jsonl --samples samples.jsonl --out samples.jsonl",
+        "bench grade suite.jsonl --samples samples.jsonl --out ./samples.jsonl_results.jsonl",
+        "bench run suite.jsonl --agent oracle --out a.json --answers ./a.json",
+        "gate good.json --min-pass 1 --summary link.json",
+    ],
+)
+def test_a_file_that_is_read_is_never_written_by_whatever_path(
+    folder: Path, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = '{"task_id": "a", "prompt": "def f():", "entry_point": "f", "test": "def check(f): pass"}\n'
+    (folder / "suite.jsonl").write_text(case)
+    (folder / "samples.jsonl").write_text('{"task_id": "a", "completion": "    return 1"}\n')
+    (folder / "link.json").symlink_to("good.json")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    code = run(words.format(folder=folder.name).split())
+
+    assert (code, "would be overwritten" in capsys.readouterr().err) == (2, True)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_damaged_report_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "cut.json").write_text((folder / "good.json").read_text()[:100])
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from coder.base.errors import BlobMissing, LeaseHeld, LogDamaged
+from coder.base.errors import BlobMissing, LeaseHeld, LogDamaged, UsageError
 from coder.run.events import Draft, Event
 from coder.store import SqliteLog, open_store
-from coder.store.blobs import FolderBlobs
+from coder.store.blobs import FolderBlobs, JoinedBlobs
 from coder.store.cleaning import check
 from coder.store.event_codec import BLOB_BYTES
 from coder.store.moving import move, move_blobs
+from coder.store.object_blobs import ObjectBlobs
 from coder.store.postgres import PostgresLog
 from tests.object_store import ObjectStore
 from tests.postgres import Server
@@ -283,3 +284,89 @@ async def test_blobs_that_are_nowhere_stop_a_move_of_blobs_before_anything_is_re
             move_blobs(log.rows, log.own_blobs, FolderBlobs(tmp_path / "place"), keep=False, tell=ignore)
 
         assert len(list(log.own_blobs.entries())) == 3
+
+
+async def test_blobs_that_move_onto_themselves_stay_and_a_sentence_says_so(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "one") as log:
+        await fill(log)
+        before = await contents(log)
+        (tmp_path / "link").symlink_to(tmp_path / "one/events")
+
+        for path in ("one/events/blobs", "one/../one/events/./blobs/", "link/blobs"):
+            with pytest.raises(UsageError, match="in that place already"):
+                move_blobs(log.rows, log.own_blobs, FolderBlobs(tmp_path / path), keep=False, tell=ignore)
+
+        assert await contents(log) == before
+        assert len(list(log.own_blobs.entries())) == 4
+
+
+async def test_a_place_that_no_address_shows_to_be_the_same_is_recognized_by_its_blobs(
+    tmp_path: Path,
+) -> None:
+    class Alias(FolderBlobs):
+        """The same folder at an address that tells nothing, as of a second mount."""
+
+        @property
+        def places(self) -> dict[str, FolderBlobs]:  # type: ignore[override]
+            return {"alias": self}
+
+    with SqliteLog(tmp_path / "one") as log:
+        await fill(log)
+        files = files_in(tmp_path / "one")
+
+        with pytest.raises(UsageError, match="in that place already"):
+            move_blobs(log.rows, log.own_blobs, Alias(tmp_path / "one/events/blobs"), keep=False, tell=ignore)
+
+        assert files_in(tmp_path / "one") == files
+
+
+async def test_two_logs_that_share_the_place_of_their_blobs_are_not_moved(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "one") as old, SqliteLog(tmp_path / "two") as new:
+        await fill(old)
+        (tmp_path / "two/events/blobs").symlink_to(tmp_path / "one/events/blobs")
+        other_place = FolderBlobs(tmp_path / "place")
+        new.blobs = JoinedBlobs(other_place, new.own_blobs)
+
+        with pytest.raises(UsageError, match="in that place already"):
+            await move(old, new, keep=False, tell=ignore)
+
+        assert (check(old), old.rows.runs(), new.rows.runs()) == ((4, []), [*RUNS], [])
+
+
+async def test_a_link_in_the_target_is_replaced_by_the_content_before_the_source_is_removed(
+    tmp_path: Path,
+) -> None:
+    with SqliteLog(tmp_path / "one") as log:
+        await fill(log)
+        before = await contents(log)
+        place = tmp_path / "place" / log.identity()
+        place.mkdir(parents=True)
+        for blob in (tmp_path / "one/events/blobs").iterdir():
+            (place / blob.name).symlink_to(blob)
+
+        move_blobs(log.rows, log.own_blobs, FolderBlobs(place), keep=False, tell=ignore)
+
+        with SqliteLog(tmp_path / "one", blobs=str(tmp_path / "place")) as moved:
+            assert await contents(moved) == before
+
+
+@pytest.mark.slow
+async def test_every_spelling_of_a_bucket_is_one_place(
+    tmp_path: Path, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in object_store.environ.items():
+        monkeypatch.setenv(name, value)
+    with SqliteLog(tmp_path / "one", blobs=object_store.place) as log:
+        await fill(log)
+        place = ObjectBlobs(object_store.place, log.identity())
+        keys = object_store.keys()
+
+        for spelling in (
+            f"{object_store.place}/",
+            object_store.place.replace("/", "//").replace(":////", "://"),
+        ):
+            other = ObjectBlobs(spelling, log.identity())
+            with pytest.raises(UsageError, match="in that place already"):
+                move_blobs(log.rows, place, other, keep=False, tell=ignore)
+
+        assert object_store.keys() == keys

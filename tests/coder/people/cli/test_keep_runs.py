@@ -130,10 +130,16 @@ def test_a_move_that_cannot_begin_says_why(console: Console, tmp_path: Path) -> 
     nowhere = console.run("store", "move", str(tmp_path / "none"), str(tmp_path / "two"))
     console.run("ls")
     home = str(console.home / "data")
-    same = console.run("store", "move", home, home)
+    (tmp_path / "link").symlink_to(home)
+    others = (home, f"{home}/", f"{home}/../data", str(tmp_path / "link"))
+    same = [console.run("store", "move", home, other) for other in others]
+    place = ("--from-blobs", f"{tmp_path}/place", "--to-blobs", f"{tmp_path}/./place/")
+    same_blobs = console.run("store", "move", home, f"{home}/", *place)
     wrong = console.run("store", "move", home, "mysql://me:hunter2hunter@h/d")
 
     assert (nowhere.code, "There is no log in" in nowhere.err) == (2, True)
-    assert (same.code, "FROM and TO are the same" in same.err) == (2, True)
+    for refused in (*same, same_blobs):
+        assert (refused.code, "in that place already" in refused.err) == (2, True), refused.err
+    assert not (tmp_path / "place").exists()
     assert (wrong.code, "hunter2" not in wrong.err) == (2, True), wrong.err
     assert not (tmp_path / "none").exists()
