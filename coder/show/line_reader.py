@@ -25,14 +25,22 @@ class Cancelled(Exception):
 
 
 class LineReader(Protocol):
-    """Protocol: asks the user for a line."""
+    """Protocol: reads lines of the user: messages, and answers to questions."""
 
     @property
     def bottom(self) -> InputLine | None:
         """The line that reads input while the model works; None if there is none."""
 
-    async def line(self, question: str) -> str | None:
-        """Return the answer to a question without its line end; None at the end of input.
+    async def line(self, prompt: str) -> str | None:
+        """Return the next message without its line end, which may have been typed before the prompt was
+        shown; None at the end of input.
+
+        Raises:
+            Cancelled: the user pressed Ctrl-C.
+        """
+
+    async def answer(self, question: str) -> str | None:
+        """Return the line typed after a question was shown on a terminal; None at the end of input.
 
         Raises:
             Cancelled: the user pressed Ctrl-C.
@@ -46,7 +54,7 @@ async def answer_to(question: str, reader: LineReader, tell: Callable[[str], Non
     """
     while True:
         try:
-            answer = (await reader.line(question) or "").strip()
+            answer = (await reader.answer(question) or "").strip()
         except Cancelled:
             return ""
         if not is_command(answer):
@@ -55,31 +63,32 @@ async def answer_to(question: str, reader: LineReader, tell: Callable[[str], Non
 
 
 class PlainReader:
-    """Reads lines from standard input, a pipe, a file or a plain terminal; prints questions on stderr."""
+    """Reads lines from a pipe, a file or a plain terminal; prints questions on stderr."""
 
     bottom = None
 
-    def __init__(self, *, errors: TextIO | None = None) -> None:
-        self._errors = errors or sys.stderr
+    def __init__(self, descriptor: int = 0, *, errors: TextIO | None = None) -> None:
+        """Read from a descriptor, by default standard input."""
+        self._descriptor, self._errors = descriptor, errors or sys.stderr
         self._buffer = b""
         self._ended = False
         self._next_lines: list[str] = []
         """Lines that arrived together with the previous line."""
 
-    async def line(self, question: str) -> str | None:
+    async def line(self, prompt: str) -> str | None:
         """Return the next line, with lines that were pasted with it, or that continue it after a backslash.
 
         In a pipe each line is a message, unless paste marks surround several.
         """
         if self._next_lines:
             return self._next_lines.pop(0)
-        print(question, end="", file=self._errors, flush=True)
-        if question and not os.isatty(0):
+        print(prompt, end="", file=self._errors, flush=True)
+        if prompt and not os.isatty(self._descriptor):
             print(file=self._errors, flush=True)  # a pipe doesn't echo the line end
         if (first_line := await self._message()) is None:
             return None
         lines = [first_line]
-        while os.isatty(0) and select([0], [], [], _AT_ONCE_S)[0]:
+        while os.isatty(self._descriptor) and select([self._descriptor], [], [], _AT_ONCE_S)[0]:
             if (line := await self._message()) is None:
                 break
             lines.append(line)
@@ -87,6 +96,13 @@ class PlainReader:
             return "\n".join(lines)
         first_line, *self._next_lines = lines
         return first_line
+
+    async def answer(self, question: str) -> str | None:
+        """Return the next line of a pipe, or the line typed on a terminal after the question was shown."""
+        if os.isatty(self._descriptor):
+            self._next_lines, self._buffer = [], b""
+            discard_typed(self._descriptor)
+        return await self.line(question)
 
     async def _message(self) -> str | None:
         """Return a line with its continuations, or all text between paste marks."""
@@ -106,7 +122,7 @@ class PlainReader:
 
     async def _line(self) -> str | None:
         while b"\n" not in self._buffer and not self._ended:
-            chunk = await next_bytes(0)
+            chunk = await next_bytes(self._descriptor)
             self._ended = not chunk
             self._buffer += chunk
         if not self._buffer:
@@ -205,6 +221,16 @@ class TypedLines:
         lines = [line.strip() for line in text.split("\n") if line.strip()]
         lines = [text.strip("\n")] if is_message(lines) else lines
         self._lines += [line for line in lines if not self._is_taken(line)]
+
+
+def discard_typed(terminal: int) -> None:
+    """Discard what was typed on a terminal and hasn't been read yet, so that it answers no question."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        return
+    with suppress(termios.error):
+        termios.tcflush(terminal, termios.TCIFLUSH)
 
 
 def unended_line(terminal: int) -> bytes:

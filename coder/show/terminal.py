@@ -39,22 +39,21 @@ async def ask_human(question: str) -> bool:
 
 
 async def read_line(question: str) -> str | None:
-    """Return the line typed after a question; None at the end of input, and without a terminal.
+    """Return the line typed after a question was shown; None at the end of input, and without a terminal.
 
     The terminal itself is read, so that a task on standard input doesn't answer.
     """
-    from coder.show.line_reader import next_bytes  # imported late: few runs ask
+    from coder.show.line_reader import PlainReader  # imported late: few runs ask
 
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return None
     try:
-        print(question, end="", file=sys.stderr, flush=True)
-        answer = await next_bytes(terminal)
+        answer = await PlainReader(terminal).answer(question)
     finally:
         os.close(terminal)
-    return answer.decode("utf-8", "replace").strip() if answer else None
+    return answer.strip() if answer is not None else None
 
 
 class Terminal:

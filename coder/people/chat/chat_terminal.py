@@ -10,9 +10,10 @@ from coder.base.errors import MachineError, install_command
 from coder.base.fs.private_folder import private_folder
 from coder.show.chat_commands import COMMANDS, is_message
 from coder.show.input_line import InputLine, interrupt
-from coder.show.line_reader import Cancelled, LineReader, PlainReader
+from coder.show.line_reader import Cancelled, LineReader, PlainReader, discard_typed
 
 if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import Completion
     from prompt_toolkit.document import Document
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -92,19 +93,37 @@ class TerminalReader:
         """Reads input while the model works."""
         self._plain: PromptSession[str] = PromptSession(output=output)
 
-    async def line(self, question: str) -> str | None:
-        """Ask for a line and return it; only answers to the main prompt are added to the history."""
-        session, draft = self._plain, ""
-        if question.strip() == ">":
-            session, draft, self.bottom.draft = self._session, self.bottom.draft, ""
+    async def line(self, prompt: str) -> str | None:
+        """Return the next message, which is added to the history."""
+        draft, self.bottom.draft = self.bottom.draft, ""
+        return await self._read(self._session, prompt, draft=draft)
+
+    async def answer(self, question: str) -> str | None:
+        """Return the line typed after the question was shown."""
+        return await self._read(self._plain, question, pre_run=self._discard_typed)
+
+    async def _read(
+        self,
+        session: "PromptSession[str]",
+        prompt: str,
+        *,
+        draft: str = "",
+        pre_run: Callable[[], None] | None = None,
+    ) -> str | None:
         try:
             return await session.prompt_async(
-                question, default=draft, handle_sigint=False, set_exception_handler=False
+                prompt, default=draft, pre_run=pre_run, handle_sigint=False, set_exception_handler=False
             )
         except KeyboardInterrupt as error:
             raise Cancelled from error
         except EOFError:
             return None
+
+    def _discard_typed(self) -> None:
+        from prompt_toolkit.input.typeahead import clear_typeahead
+
+        clear_typeahead(self._plain.app.input)
+        discard_typed(self._plain.app.input.fileno())
 
     def _unfold(self, event: "KeyPressEvent") -> None:
         """Send the command of Ctrl-O; the unfinished line is restored afterwards."""

@@ -161,6 +161,19 @@ def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: 
 
 
 @pytest.mark.slow
+def test_a_yes_typed_before_the_change_is_shown_writes_nothing(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+    typed = {"toy answers": "y\ny\n", "[y]es, [N]o": "n\n"}
+
+    with faulty_endpoint(Reply(says(code(ADD)).pieces, pause_s=0.5)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, answers=typed)
+
+    assert done.code == 7, done.out
+    assert (folder / "solution.py").read_text() == SUBTRACT
+
+
+@pytest.mark.slow
 def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
