@@ -103,8 +103,9 @@ async def test_a_brief_try_with_wider_uses_that_runs_out_of_time_is_followed_by_
     async def run_briefly(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
         if ANY_USE in (trial.crossing.uses or ()) and mode.how == "isolated":
             walls.append(case.wall_s)
-            if len(walls) == 1:
-                case = case.model_copy(update={"wall_s": 1e-4})
+            if len(walls) == 1:  # no machine is fast enough for code that never ends
+                trial = trial.model_copy(update={"source": f"{trial.source}\nwhile True: pass\n"})
+                case = case.model_copy(update={"wall_s": 0.1})
         return await run_trial(pair, trial, mode, case)
 
     monkeypatch.setattr(function, "_run_trial", run_briefly)
