@@ -1,8 +1,9 @@
-"""Run the tests of a book in an environment of that book's dependencies alone.
+"""Check a book's imports and run its tests in an environment of that book's dependencies alone.
 
 python -m tools.book_alone BOOK [PYTEST ARGUMENTS]
 
-A book's dependencies stand in pyproject.toml's `dependency-groups`. The exit code is pytest's.
+A book's dependencies stand in pyproject.toml's `dependency-groups`. Paths among the arguments stand in place
+of all tests of the book. The exit code is pytest's, or 1 where an import has no module.
 """
 
 import subprocess
@@ -14,6 +15,8 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
 _PROJECT = "coder-agent"
+_OTHER_TOOLS = ROOT / "sandbox/providers"
+_VERDICTS = [ROOT / "sandbox" / name for name in ("verdicts", "inner/bridge", "inner/checker")]
 
 
 def requirements(book: str) -> list[str]:
@@ -39,6 +42,12 @@ def tests_of(book: str) -> list[str]:
     return next(words for name, *words in rows if name == book)
 
 
+def sources_of(book: str) -> list[Path]:
+    """Return the paths whose imports the book's dependencies must satisfy; none for upper books."""
+    sandbox = [path for path in (ROOT / "sandbox").iterdir() if path != _OTHER_TOOLS]
+    return {"sandbox": sandbox, "verdicts": _VERDICTS}.get(book, [])
+
+
 def main() -> int:
     """Build the environment, run the tests in it, and remove it."""
     book, *arguments = sys.argv[1:]
@@ -47,13 +56,18 @@ def main() -> int:
         # Of links, as ./run's: a copied interpreter needs the folder that it was copied from.
         venv.create(folder, with_pip=True, symlinks=True)
         python = str(Path(folder, "bin/python3"))
-        pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
         needs = requirements(book)
         subprocess.run([*pip, *needs], check=True, cwd=ROOT)
         if not any(need.startswith("--editable") for need in needs):
             # The entry points of the backends are found by the distribution's metadata.
             subprocess.run([*pip, "--no-deps", f"--editable={ROOT}"], check=True, cwd=ROOT)
-        tests = [python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *tests_of(book), *arguments]
+        check = [python, "tools/check_imports.py", *map(str, sources_of(book))]
+        if subprocess.run(check, check=False, cwd=ROOT).returncode:
+            return 1
+        if not any((ROOT / argument).exists() for argument in arguments):
+            arguments = [*tests_of(book), *arguments]
+        tests = [python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *arguments]
         return subprocess.run(tests, check=False, cwd=ROOT).returncode
 
 

@@ -2,12 +2,13 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tools.book_alone import requirements
+from tools.book_alone import requirements, sources_of
 
 ROOT = Path(__file__).parents[2]
 ROWS = [line.split() for line in (ROOT / "tests/books.txt").read_text().splitlines() if line[0] != "#"]
@@ -84,3 +85,26 @@ def test_each_book_names_what_its_tests_need_and_the_lower_ones_nothing_of_the_a
         assert set(groups[book]) < set(needs)
     for book in ("coder", "platform", "benchmarks"):
         assert any(need.startswith(f"--editable={ROOT}[") for need in requirements(book))
+
+
+def test_an_import_within_a_function_needs_its_module_too(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text("import json\nfrom . import good\n")
+    (tmp_path / "late.py").write_text("def f():\n    from missing_package.part import x\n    return x\n")
+
+    check = [sys.executable, str(ROOT / "tools/check_imports.py")]
+    ended = subprocess.run([*check, str(tmp_path)], capture_output=True, text=True, check=False)
+    good = subprocess.run([*check, str(tmp_path / "good.py")], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (1, f"{tmp_path}/late.py: no module missing_package\n")
+    assert (good.returncode, good.stdout) == (0, "")
+
+
+def test_the_imports_of_the_lower_books_are_checked_in_all_their_files() -> None:
+    files = {path for book in ("sandbox", "verdicts") for place in sources_of(book) for path in _files(place)}
+
+    missing = {*(ROOT / "sandbox").rglob("*.py")} - files
+    assert {path.relative_to(ROOT).parts[:2] for path in missing} == {("sandbox", "providers")}
+
+
+def _files(place: Path) -> list[Path]:
+    return [*place.rglob("*.py")] if place.is_dir() else [place]

@@ -155,6 +155,32 @@ def test_a_set_up_installs_the_package_and_what_it_can_use(clone: Path, tools: P
     assert calls[-3].endswith(f"--editable {clone}")
 
 
+@pytest.mark.parametrize(("uv_exit", "by_pip"), [(0, ["uv"]), (1, ["uv", "--editable {clone}[dev]"])])
+def test_uv_installs_what_the_tests_need_and_pip_where_uv_fails(
+    clone: Path, tools: Path, uv_exit: int, by_pip: list[str]
+) -> None:
+    set_up(clone)
+    (clone / ".venv" / "set-up-for-test").unlink()
+    for name in ("bwrap", "python3", "git", "patch"):
+        put(tools, name, "exit 0")
+    put(clone / ".venv" / "bin", "python", 'echo "$*" >>"$HOME/asked"')
+    put(clone / ".venv" / "bin", "uv", f'echo "uv $*" >>"$HOME/asked"; exit {uv_exit}')
+    (clone / "tests" / "needs.txt").write_text("")
+    (clone / "tests" / "test_f.py").write_text("")
+
+    (tools / "tr").symlink_to("/usr/bin/tr")
+
+    done = run(clone, tools, "test", "tests/test_f.py")
+
+    assert done.stderr.startswith("run: installing"), done.stderr
+    calls = (clone / "asked").read_text().splitlines()
+    option = "--no-input "
+    assert [call.partition(option)[2] for call in calls if option in call] == [
+        packages.format(clone=clone) for packages in by_pip
+    ]
+    assert sum(call.startswith("uv pip install") for call in calls) == 1
+
+
 def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
     set_up(clone)
     put(tools, "python3", "exit 0")
