@@ -1,15 +1,17 @@
 """Plain copies of a candidate's values, for when only plain data may cross.
 
 An object whose class leaves reading and comparing to a builtin or standard type crosses as a value of that
-type, an iterator as its items. The receiver compares the copy.
+type, an iterator as its items, a scalar of NumPy as the number or text that it equals. The receiver compares
+the copy.
 """
 
 from __future__ import annotations
 
+import sys
 import types
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict
 from collections.abc import Callable, Collection, Mapping, Set
-from functools import _lru_cache_wrapper, partial
+from functools import _lru_cache_wrapper, lru_cache, partial
 from itertools import islice
 from types import CoroutineType, GeneratorType, MappingProxyType
 from typing import Any
@@ -75,6 +77,8 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         return None
     if is_path(kind):
         return ("path", kind.__name__, str(value))
+    if is_array_scalar(kind):
+        return ("copy", value.item())
     if kind not in _TAKE and (kind is GeneratorType or _is_iterable(kind)):
         name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # the latter can be iterated again
         return None if "generator" in kinds else (name, _items(value))
@@ -168,6 +172,8 @@ _COPIES: dict[type, Callable[[Any], object]] = {
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
     dict: dict.copy,
 }
+_ARRAY_SCALARS = frozenset("?bhilqBHILQefdFDSU")
+"""NumPy's type codes of scalars that equal a builtin value: not extended precision, times and records."""
 _PATHS = ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
 _COMPARED = (*EQUALITY, *ORDER, "__hash__")
 _ALL = (*_COMPARED, "__contains__", *BINARY, *REFLECTED)
@@ -189,6 +195,8 @@ def plain(value: Any) -> object:
         return Parts(lambda: ("path", kind.__name__, str(value)))
     if kind in _SETS:
         return set(value)
+    if is_array_scalar(kind):
+        return value.item()
     base = base_of(kind)
     if base is None:
         raise CodecError(f"a {kind.__name__} holds no builtin value")
@@ -201,6 +209,8 @@ def copied_of(kind: type) -> tuple[str, ...]:
         return _COMPARED
     if kind in _SETS:
         return tuple(EQUALITY)
+    if is_array_scalar(kind):
+        return tuple(name for name in _ALL if look_up(kind, name) is not None)
     base = base_of(kind) or _wrapper_of(kind)
     if base is None:
         return ()
@@ -216,6 +226,16 @@ def _wrapper_of(kind: type) -> type | None:
 def base_of(kind: type) -> type | None:
     """Return the builtin type that a class derives from; None without one."""
     return next((base for base in kind.__mro__[1:] if base in _COPIES), None)
+
+
+def is_array_scalar(kind: type) -> bool:
+    """Whether a class is NumPy's own for numbers or texts; never one that derives from it."""
+    return kind.__module__ == "numpy" and "numpy" in sys.modules and kind in _array_scalars()
+
+
+@lru_cache(maxsize=1)
+def _array_scalars() -> frozenset[type]:
+    return frozenset(sys.modules["numpy"].dtype(code).type for code in _ARRAY_SCALARS)
 
 
 def is_path(kind: type) -> bool:

@@ -54,6 +54,11 @@ def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
     return take if is_loaded else None
 
 
+def has_parts(payload: tuple[Any, ...]) -> bool:
+    """Whether a payload is a standard value's, so that every process can rebuild it."""
+    return payload[0] in _MAKE
+
+
 def from_parts(payload: tuple[Any, ...]) -> object:
     """Rebuild a value. Raises CodecError for an unknown type or invalid parts."""
     name, *parts = payload

@@ -14,7 +14,7 @@ from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
-from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.standard import from_parts, has_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
@@ -109,8 +109,7 @@ class RecordingLink(CandidateLink):
 
     def _refer(self, value: Any) -> Any:
         payload = super()._refer(value)
-        is_bound = payload[0] == "object" and payload[1] != self._entry
-        if is_bound or payload[0] in ("mine", "record", "error"):
+        if not has_parts(payload) and payload != ("object", self._entry):
             self._has_references = True
         return payload
 
