@@ -8,7 +8,8 @@ CoderError
 │   ├── ModelAuthError     key missing or refused
 │   ├── ModelNotFound      the endpoint doesn't know the model
 │   ├── ModelRefused       the request itself was refused (400, 413, 422): never retried
-│   │   └── ContextTooLong    the conversation is longer than the model can read
+│   │   ├── ContextTooLong    the conversation is longer than the model can read
+│   │   └── ToolsRefused      the endpoint takes no tools with this model
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
 │       └── RateLimited       too many requests, still after all retries
 ├── SharedBudgetEmpty          3  the budget shared by several runs doesn't allow the call, which was not made
@@ -101,6 +102,15 @@ class ModelRefused(ModelError):
 
 class ContextTooLong(ModelRefused):
     """The conversation is longer than the model's context; a shorter one may fit."""
+
+
+class ToolsRefused(ModelRefused):
+    """The endpoint refuses every request with tools for a model that has never called one."""
+
+    def __init__(self, message: str, *, model: str) -> None:
+        """Create the error; `model`: the name under which the endpoint reports this model's answers."""
+        super().__init__(message)
+        self.model = model
 
 
 class ModelUnavailable(ModelError):

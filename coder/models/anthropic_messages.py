@@ -4,6 +4,7 @@ Signed thinking is sent back at its position. At most four cache marks are set: 
 system prompt, and after the user's last two messages.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from itertools import groupby
 
 from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, Usage
 from coder.models.stream import Finish, Unfinished
-from coder.models.tokens import count, counted, field, word
+from coder.models.tokens import count, counted, field, rows, word
 from coder.models.wire_format import insert_opaque
 
 THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_768}
@@ -143,9 +144,31 @@ class MessageReader:
                 self._end(unfinished, index)
             case "message_delta":
                 self._count(unfinished, field(event, "usage"))
-                if reason := word(field(event, "delta"), "stop_reason"):
-                    unfinished.end(_FINISHES.get(reason, "other"))
+                self._stop(unfinished, field(event, "delta"))
+            case "message_stop":
+                unfinished.complete()
+            case "message":
+                return self._take_whole(unfinished, event)
         return ""
+
+    def _take_whole(self, unfinished: Unfinished, message: object) -> str:
+        """Process a message that wasn't streamed and return its text."""
+        unfinished.seen_choice = True
+        unfinished.model = word(message, "model") or unfinished.model
+        texts = []
+        for index, block in enumerate(rows(message, "content")):
+            texts.append(self._begin(unfinished, index, block))
+            if field(block, "type") == "tool_use":
+                unfinished.call(index, arguments=json.dumps(field(block, "input")))
+            unfinished.think(word(block, "thinking"))
+            self._end(unfinished, index)
+        self._count(unfinished, field(message, "usage"))
+        self._stop(unfinished, message)
+        return "".join(texts)
+
+    def _stop(self, unfinished: Unfinished, holder: object) -> None:
+        if reason := word(holder, "stop_reason"):
+            unfinished.end(_FINISHES.get(reason, "other"))
 
     def _begin(self, unfinished: Unfinished, index: int, block: object) -> str:
         kind = field(block, "type")

@@ -36,6 +36,10 @@ class ChatModel(Closing):
         self._connection = EndpointConnection(endpoint)
         self._lane = lane_of(endpoint)
         self._max_output = model_limit(endpoint.model, endpoint.max_output)
+        self._reported_model = endpoint.model
+        """The name under which the endpoint reported the latest answer."""
+        self._has_called = False
+        """Whether the model has called a tool."""
         self._redactor = Redactor(secrets) if (secrets := unknown_secrets(endpoint)) else None
 
     def __repr__(self) -> str:
@@ -113,6 +117,7 @@ class ChatModel(Closing):
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - start,
         )
+        self._reported_model, self._has_called = answer.model, self._has_called or bool(answer.tool_calls)
         # This endpoint's secrets are unknown to later layers.
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 
@@ -135,7 +140,7 @@ class ChatModel(Closing):
                 passing.reason = faults.cleaned(passing.reason, self._endpoint)
                 fault = passing
             except StatusError as error:
-                fault = await self._fault(error, body)
+                fault = await self._fault(call, error, body)
             except RequestError as error:
                 fault = faults.connection_fault(error, self._endpoint)
             except TooLarge:
@@ -168,7 +173,7 @@ class ChatModel(Closing):
             events = partial(self._connection.events, body, api=api, headers=headers)
             return await stream_answer(call, events, api=api, patience=self._patience, redactor=redactor)
 
-    async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
+    async def _fault(self, call: Call, error: StatusError, body: dict[str, Any]) -> Exception | None:
         """Return the fault for an HTTP error; None if a changed request should be sent."""
         if error.status < 300:
             return Passing(
@@ -176,13 +181,24 @@ class ChatModel(Closing):
             )
         if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):
             return None
-        if "tools" in body and (refused := faults.refuses_tools(error, self._endpoint)):
-            return refused
-        if error.status == 404 or error.code == "model_not_found":
-            return faults.not_found(error, self._endpoint, listed=await self._connection.models())
         if error.status in (400, 422) and self._quirks.learn(str(error.body), body):
             return None
-        fault = faults.status_fault(error, self._endpoint)
+        fault: Exception
+        is_about_tools = "tools" in body and faults.names_tools(error)
+        if (error.status == 404 and not is_about_tools) or error.code == "model_not_found":
+            fault = faults.not_found(error, self._endpoint, listed=await self._connection.models())
+        else:
+            fault = faults.status_fault(error, self._endpoint)
+        if "tools" in body and faults.may_refuse_tools(error, fault):
+            call.refusals += 1
+            return faults.tools_fault(
+                error,
+                fault,
+                self._endpoint,
+                model=self._reported_model,
+                refusals=call.refusals,
+                has_called=self._has_called,
+            )
         if isinstance(fault, ContextTooLong) and self._quirks.learn_context(str(error.body), body):
             return None
         if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:

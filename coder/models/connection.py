@@ -9,10 +9,11 @@ import json
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from coder.base.errors import MissingExtra, ModelUnavailable
 from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
@@ -39,6 +40,10 @@ _HEADERS = frozenset(
     | {"transfer-encoding", "user-agent", "x-api-key", "x-grok-conv-id"}
 )
 _OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
+_END_MARK = "[DONE]"
+"""Data of the last event of a stream of chat completions."""
+WHOLE: Final = object()
+"""Follows the documents of an answer if all of it was received."""
 _BEARER: Any = {"security": {"bearer_auth": True}}
 """Option that OpenAI's client sets in its own methods: use the user's key, not an administrator's."""
 _PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/v1/messages"}
@@ -57,6 +62,8 @@ class StatusError(Exception):
         """The JSON value of `error`, or else the whole body."""
         self.code: object = field(self.body, "code")
         """The endpoint's name of the error, such as `insufficient_quota`, or None."""
+        self.parameter: object = field(self.body, "param")
+        """The parameter that the error is about, or None."""
 
 
 def require_client(api: Api) -> None:
@@ -132,7 +139,9 @@ class EndpointConnection:
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
     ) -> AsyncGenerator[object, None]:
-        """Stream the JSON documents of one answer; `on_bytes` is called for each part of the body.
+        """Stream the JSON documents of one answer, then WHOLE unless the end of the body wasn't marked.
+
+        `on_bytes` is called for each part of the body.
 
         Raises:
             StatusError: the endpoint reports an error.
@@ -194,16 +203,34 @@ async def _documents(
         options=cast(Any, options),
         cast_to=object,
         stream=True,
-        stream_cls=sdk.AsyncStream[object],
+        stream_cls=_stream_class(sdk),
     )
     async with stream:
         response = stream.response
         if not response.headers.get("content-type", "").startswith("application/json"):
             async for event in stream:
                 yield event
+            if stream.is_whole:
+                yield WHOLE
             return
         document: object = json.loads(await response.aread())
         yield {"type": "response.completed", "response": document} if api == "responses" else document
+        yield WHOLE
+
+
+@lru_cache
+def _stream_class(sdk: ModuleType) -> Any:  # noqa: ANN401 - a class of one of two clients
+    """Return the client's class of streams, which also tells whether the mark of the end was received."""
+
+    class MarkedStream(sdk.AsyncStream[object]):  # type: ignore[name-defined,misc]
+        is_whole = False
+
+        async def _iter_events(self) -> AsyncGenerator[Any, None]:
+            async for event in super()._iter_events():
+                self.is_whole = self.is_whole or event.data.startswith(_END_MARK)
+                yield event
+
+    return MarkedStream
 
 
 def _client(endpoint: Endpoint) -> "AsyncOpenAI | AsyncAnthropic":

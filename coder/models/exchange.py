@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from coder.base.text.redact import RedactingStream
+from coder.models.connection import WHOLE
 from coder.models.endpoint import Api, Patience
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.retries import Passing, SilenceClock
@@ -26,6 +27,8 @@ class Call:
     on_token: Callable[[str], None] | None
     clock: SilenceClock
     unfinished: Unfinished = field(default_factory=Unfinished)
+    refusals: int = 0
+    """Number of refusals by an HTTP status so far."""
 
 
 async def stream_answer(
@@ -63,6 +66,9 @@ async def stream_answer(
             aclosing(_unless_ended(events_of(reset_limit), call)) as events,
         ):
             async for event in events:
+                if event is WHOLE:
+                    unfinished.complete()
+                    continue
                 token = take(unfinished, event)
                 show(redactor.feed(token) if redactor is not None else token)
                 if unfinished.too_long:

@@ -18,6 +18,7 @@ from coder.base.errors import (
     ModelRefused,
     ModelUnavailable,
     RateLimited,
+    ToolsRefused,
 )
 from coder.base.text.redact import redact
 from coder.base.text.sanitize import printable
@@ -34,18 +35,53 @@ _TOO_LONG_MESSAGE = re.compile(
     re.IGNORECASE,
 )
 _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
+_TOOL_PARAMETERS = frozenset({"tools", "tool_choice", "functions", "function_call"})
+_BROKEN_CALL = "tool_use_failed"
+"""Code of Groq's error for a call that its model wrote wrongly (console.groq.com/docs/errors)."""
+MOST_REFUSALS, MOST_REFUSALS_AT_FIRST = 3, 2
+"""Most refusals of one request with tools; the latter for a model that has never called one."""
 LONG_WAIT_S = 366 * 86_400
 MAX_MESSAGE = 10_000
 MAX_EXCERPT = 300
 """Quote at most this many characters of an endpoint's message."""
 
 
-def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None:
-    """Return the error if the endpoint refuses tools, even with a misleading status, or else None."""
+def names_tools(error: StatusError) -> bool:
+    """Whether an error is about tools, by its parameter or its words."""
+    return error.parameter in _TOOL_PARAMETERS or _TOOLS_MESSAGE.search(str(error.body)) is not None
+
+
+def may_refuse_tools(error: StatusError, fault: Exception) -> bool:
+    """Whether the error for a request with tools, which means `fault` in general, may be about its tools."""
+    if error.status in (400, 422):
+        return type(fault) is ModelRefused
+    return error.status in (404, 500, 501) and names_tools(error)
+
+
+def tools_fault(
+    error: StatusError, fault: Exception, endpoint: Endpoint, *, model: str, refusals: int, has_called: bool
+) -> Exception:
+    """Return the fault of a request with tools for which `may_refuse_tools` is true.
+
+    The refusal may concern the one answer that failed, so it passes, up to a number of requests. Tools are
+    refused for good only if the error names them and the model has never called one.
+
+    Args:
+        error: the endpoint's answer.
+        fault: its meaning for a request without tools.
+        endpoint: the endpoint.
+        model: the name under which the endpoint reports the model's answers.
+        refusals: number of refusals of this request, with this one.
+        has_called: whether the model has called a tool.
+    """
+    takes_tools = has_called or error.code == _BROKEN_CALL
     status, message = error.status, quoted_message(error, endpoint)
-    if status not in (404, 500, 501) or not _TOOLS_MESSAGE.search(str(error.body)):
-        return None
-    return ModelRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.")
+    if names_tools(error) and not takes_tools:
+        fault = ToolsRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.", model=model)
+    is_last = refusals >= (MOST_REFUSALS if takes_tools else MOST_REFUSALS_AT_FIRST)
+    if is_last or not isinstance(fault, ModelError):
+        return fault
+    return Passing(f"HTTP {status}{message}", refusal=fault)
 
 
 def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
@@ -97,6 +133,8 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
 
 def final_error(fault: Passing, endpoint: Endpoint) -> ModelError:
     """Return the final error after all attempts failed with a fault."""
+    if fault.refusal is not None:
+        return fault.refusal
     count = "once" if fault.attempts == 1 else f"{fault.attempts} times"
     wait = ""
     if fault.after_s and fault.after_s >= 1:

@@ -2,7 +2,7 @@
 
 from coder.models.model import Usage
 from coder.models.retries import Passing
-from coder.models.stream import Finish, Unfinished
+from coder.models.stream import Finish, Unfinished, arguments_of
 from coder.models.tokens import count, counted, field, rows, word
 
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}
@@ -42,8 +42,8 @@ def take_response(unfinished: Unfinished, response: object) -> str:
         if kind == "reasoning" and field(item, "encrypted_content"):
             unfinished.keep(item, place)
         elif kind == "function_call":
-            id, name, arguments = (word(item, part) for part in ("call_id", "name", "arguments"))
-            unfinished.call(index, id=id, name=name, arguments=arguments)
+            id, name = word(item, "call_id"), word(item, "name")
+            unfinished.call(index, id=id, name=name, arguments=arguments_of(item))
             place = max(place, 1) + 1
         elif kind == "message":
             place = max(place, 1)

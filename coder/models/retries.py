@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
+from coder.base.errors import ModelError
 from coder.models.answer_parts import Retry
 from coder.models.endpoint import Endpoint, Patience, RateLimits
 from coder.models.model import OnRetry, Used
@@ -27,7 +28,13 @@ class Passing(Exception):
     """A fault that may not occur again when the request is repeated."""
 
     def __init__(
-        self, reason: str, *, after_s: float | None = None, advice: str = "", is_limit: bool = False
+        self,
+        reason: str,
+        *,
+        after_s: float | None = None,
+        advice: str = "",
+        is_limit: bool = False,
+        refusal: ModelError | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -38,6 +45,8 @@ class Passing(Exception):
         """A sentence for the final error message."""
         self.is_limit = is_limit
         """Whether the fault is a rate limit."""
+        self.refusal = refusal
+        """The final error, if the fault is a refusal that may not be repeated."""
         self.lost: Used | None = None
         """Usage of the incomplete answer."""
         self.attempts = 1

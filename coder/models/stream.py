@@ -73,7 +73,7 @@ class Unfinished:
     def _take_choice(self, choice: object) -> str:
         part = field(choice, "delta") or field(choice, "message")
         finish = field(choice, "finish_reason")
-        if isinstance(finish, str) and not self._refused:
+        if isinstance(finish, str) and finish and not self._refused:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
         self._take_calls(rows(part, "tool_calls"))
@@ -150,6 +150,11 @@ class Unfinished:
         if not self.too_long:
             self.finish = finish
 
+    def complete(self) -> None:
+        """End an answer that was received as a whole, also without a finish reason, unless it is empty."""
+        if self.finish is None and (self.size or self._calls):
+            self.finish = "stop"
+
     def think(self, text: str) -> None:
         """Add reasoning, up to the limit for text and reasoning together."""
         if text := text[: MAX_ANSWER - self.size]:
@@ -186,7 +191,7 @@ class Unfinished:
     def _take_calls(self, calls: list[object]) -> None:
         for number, call in enumerate(calls):
             index, function = field(call, "index"), field(call, "function")
-            id, name, arguments = word(call, "id"), word(function, "name"), word(function, "arguments")
+            id, name, arguments = word(call, "id"), word(function, "name"), arguments_of(function)
             place = self._place_of(index if isinstance(index, int) else number, id, name)
             self.call(place, id=id, name=name, arguments=arguments)
             if extra := field(call, ON_CALLS):
@@ -241,6 +246,12 @@ class _Call:
     def __init__(self) -> None:
         self.id = self.name = ""
         self.arguments: list[str] = []
+
+
+def arguments_of(call: object) -> str:
+    """Return the arguments of a call, or a part of them; some endpoints send an object, not its JSON."""
+    arguments = field(call, "arguments")
+    return json.dumps(arguments) if isinstance(arguments, dict) else word(call, "arguments")
 
 
 def _text(content: object) -> str:

@@ -43,6 +43,8 @@ def progress(body: event_types.Body) -> str | None:
             return f"  · a program calls {body.name}({one_line(body.arguments)})"
         case event_types.CallSwitched():
             return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
+        case event_types.ContextFolded(in_text=True):
+            return f"  ! {one_line(body.reason, width=300)} Its calls are read from its text from now on"
         case event_types.BudgetReached():
             return f"  · {one_line(body.text)}"
         case event_types.LandingRefused():

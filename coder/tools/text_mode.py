@@ -11,7 +11,10 @@ from coder.tools.protocol import Settled, settled
 
 _BASH = "bash"
 _SCRIPT_SUFFIXES = (".sh", ".bash")
-_TOOL_CALL = re.compile(r"^[^\S\n]*<tool_call>", re.MULTILINE)
+_CALL_TAG = re.compile(
+    r"""^[^\S\n]*<(?:tool_call>|[^<>\n]*=["']?([A-Za-z0-9_-]{1,64})["'>\s])""", re.MULTILINE
+)
+"""A tag that begins a call in text: `<tool_call>`, or one with a tool's name as value: `<function=bash>`."""
 
 
 def text_call(text: str, *, cut_off: bool = False, earlier_ids: Collection[str] = ()) -> Settled | None:
@@ -28,9 +31,10 @@ def text_call(text: str, *, cut_off: bool = False, earlier_ids: Collection[str] 
     return Settled(settled([call], (_BASH,), cut_off=False, earlier_ids=earlier_ids)[0].call, problem)
 
 
-def speaks_tools(text: str) -> bool:
-    """Whether an answer without calls contains one in text: `<tool_call>`, or a ```bash block."""
-    return _TOOL_CALL.search(text) is not None or bool(_bash_blocks(text))
+def speaks_tools(text: str, names: Collection[str]) -> bool:
+    """Whether an answer without calls contains one in text: a tag with a tool's name, or a ```bash block."""
+    tags = _CALL_TAG.finditer(text[:MAX_ANSWER])
+    return any(tag[1] is None or tag[1] in names for tag in tags) or bool(_bash_blocks(text))
 
 
 def as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

@@ -6,7 +6,7 @@ dialogue continues in plain text, where one ```bash block is a call.
 
 from collections.abc import Sequence
 
-from coder.base.errors import ContextTooLong, ModelError, ModelRefused
+from coder.base.errors import ContextTooLong, ModelError, ToolsRefused
 from coder.engine.prompting.first_request import system_words
 from coder.engine.prompting.folding import is_too_long, shortened_dialogue
 from coder.engine.prompting.task_parts import hook_notes
@@ -117,23 +117,28 @@ class DialogueTurn:
         state = self._turn.state
         pending_answers = state.progress.pending
         has_called = bool(pending_answers) and pending_answers[-1].model in state.dialogue.callers
-        return not self._is_text and not has_called and speaks_tools(self.words or "")
+        names = [spec.name for spec in self._form.tools]
+        return not self._is_text and not has_called and speaks_tools(self.words or "", names)
 
     async def to_text(self) -> None:
-        """Continue the dialogue in plain text."""
+        """Continue the dialogue in plain text, as the last answer's model does."""
+        await self._continue_in_text("The model writes its calls as text.")
+
+    async def _continue_in_text(self, reason: str) -> None:
         self._is_text = True
         self._messages = as_text(self._messages)
         system_text = system_words(self._turn.state, "text", plans=self._plans)
         self._messages[0] = ChatMessage(role="system", content=system_text)
-        await self._turn.journal.append(ContextFolded(messages=tuple(self._messages), in_text=True))
+        folded = ContextFolded(messages=tuple(self._messages), in_text=True, reason=reason)
+        await self._turn.journal.append(folded)
 
     async def _ask_with_tools(self, sampling: Sampling) -> bool:
         try:
             answer = await self._answer(sampling)
-        except ModelRefused as error:
-            if self._is_text or isinstance(error, ContextTooLong):
+        except ToolsRefused as error:
+            if error.model in self._turn.state.dialogue.callers:
                 raise
-            await self.to_text()
+            await self._continue_in_text(str(error))
             answer = await self._answer(sampling)
         self._messages.append(answer)
         return bool(answer.tool_calls) or (self._is_text and text_call(answer.content) is not None)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import ValidationError
 
-from coder.base.errors import ModelRefused
+from coder.base.errors import ToolsRefused
 from coder.base.prompts import prompt
 from coder.base.text.sanitize import join_surrogates
 from coder.engine.prompting.task_parts import what_to_pass
@@ -42,10 +42,8 @@ class Picker:
         for _ in range(2):
             try:
                 answer = await turn.answer(view, sampling=sampling, form=form)
-            except ModelRefused:
-                if form is None:
-                    raise
-                form = None  # its endpoint takes no tools
+            except ToolsRefused:
+                form = None
                 answer = await turn.answer(view, sampling=sampling)
             if (chosen_name := name_in(answer, self.roles)) is not None:
                 break

@@ -101,6 +101,8 @@ class ContextFolded(Body, type="context.folded"):
     """The whole dialogue from now on."""
     in_text: bool = Field(default=False, exclude_if=not_)
     """Whether the dialogue continues in plain text."""
+    reason: str = Field(default="", exclude_if=not_)
+    """Why it continues in plain text."""
 
 
 class ModelCallFailed(Body, type="model.failed"):

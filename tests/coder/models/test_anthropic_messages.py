@@ -215,6 +215,21 @@ async def test_a_limit_is_waited_for_as_it_asks() -> None:
     assert [retry.reason for retry in retries] == ["HTTP 429: no"]
 
 
+@pytest.mark.parametrize("reason", [{"stop_reason": "tool_use"}, {"stop_reason": None}, {}])
+async def test_a_message_that_is_not_streamed_is_the_same_answer(reason: dict[str, object]) -> None:
+    blocks = [THOUGHT, HELLO, use("t1", at="x")]
+    document = {"type": "message", "role": "assistant", "model": "claude-toy", "content": blocks, **reason}
+    usage = {"input_tokens": 7, "output_tokens": 3}
+
+    with faulty_endpoint(
+        message(*blocks, stop="tool_use"), status(200, {**document, "usage": usage})
+    ) as server:
+        streamed, whole = await said(server), await said(server)
+
+    unlike = {"seconds": 0.0, "finish": "stop"}
+    assert whole.model_copy(update=unlike) == streamed.model_copy(update=unlike)
+
+
 async def test_an_overload_passes_also_in_the_middle_of_an_answer() -> None:
     retries = Retries()
     begun = {"type": "message_start", "message": {"usage": {"input_tokens": 7, "output_tokens": 1}}}

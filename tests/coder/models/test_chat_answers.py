@@ -12,7 +12,18 @@ from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.retries import Passing
 from coder.models.stream import MAX_ANSWER, Unfinished
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
-from tests.faulty_endpoint import chunk, completion, error, faulty_endpoint, says, status, streams
+from tests.faulty_endpoint import (
+    chunk,
+    completion,
+    error,
+    faulty_endpoint,
+    named_events,
+    says,
+    status,
+    streams,
+    tool_call,
+    whole,
+)
 
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=3, max_tokens=64)
 
@@ -72,6 +83,59 @@ async def test_a_count_that_is_none_is_no_count_and_never_costs_nothing(number: 
 
     assert answer.usage == Usage(input_tokens=3, output_tokens=2, is_estimate=True)
     assert answer.cost_usd == Decimal("0.000005")
+
+
+REASONS: dict[str, dict[str, object]] = {
+    "absent": {},
+    "null": {"finish_reason": None},
+    "empty": {"finish_reason": ""},
+}
+
+
+@pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+async def test_a_stream_with_the_mark_of_its_end_is_whole_without_a_reason(
+    reason: dict[str, object], api: str
+) -> None:
+    text = {
+        "chat": {"choices": [{"index": 0, "delta": {"content": "hello"}, **reason}]},
+        "responses": {"type": "response.output_text.delta", "delta": "hello"},
+        "messages": {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "text_delta", "text": "hello"},
+        },
+    }[api]
+    begin = {"type": "message_start", "message": {"model": "toy", "stop_reason": None}}
+
+    stream = (
+        named_events(begin, text, {"type": "message_stop"}) if api == "messages" else streams(text, "[DONE]")
+    )
+    with faulty_endpoint(stream) as server:
+        answer = await ask(server, api=api)
+
+    assert (answer.text, answer.finish, len(server.requests)) == ("hello", "stop", 1)
+
+
+@pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
+async def test_a_whole_document_is_an_answer_without_a_reason(reason: dict[str, object]) -> None:
+    call = tool_call("look", at="x")
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    with faulty_endpoint(whole({"choices": [{"message": message, **reason}]})) as server:
+        answer = await ask(server)
+
+    assert [call.name for call in answer.tool_calls] == ["look"]
+    assert len(server.requests) == 1
+
+
+async def test_an_empty_answer_without_a_reason_is_asked_for_again() -> None:
+    empty = streams({"choices": [{"index": 0, "delta": {"content": ""}}]}, "[DONE]")
+
+    with faulty_endpoint(empty, says("hello")) as server:
+        answer = await ask(server)
+
+    assert (answer.text, len(server.requests)) == ("hello", 2)
 
 
 async def test_null_content_is_an_empty_answer() -> None:

@@ -71,6 +71,22 @@ def test_calls_that_an_endpoint_gives_the_same_index_are_told_by_their_ids(later
     assert kept.items == ((2, '{"extra_content": {"s": 1}}'),)
 
 
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_arguments_that_are_an_object_count_like_its_json(api: str) -> None:
+    """As some servers and proxies of Ollama's own API send them."""
+    arguments: dict[str, object] = {"a": 1, "text": "ä"}
+    function = {"name": "add", "arguments": arguments}
+    answer = Unfinished()
+
+    if api == "chat":
+        answer.take(chunk({"tool_calls": [{"index": 0, "id": "c0", "function": function}]}))
+    else:
+        item = {"type": "function_call", "call_id": "c0", **function}
+        take_event(answer, {"type": "response.completed", "response": {"output": [item]}})
+
+    assert [(call.name, call.parsed()) for call in answer.tool_calls()] == [("add", arguments)]
+
+
 def test_a_call_whose_id_changes_with_each_piece_stays_one() -> None:
     """As servers do that draw an id for each piece; the name stands in the first one alone."""
     answer = Unfinished()

@@ -62,13 +62,18 @@ def test_a_block_that_the_length_limit_cut_off_is_told() -> None:
     ("text", "is_one"),
     [
         ('<tool_call>\n{"name": "bash"}\n</tool_call>', True),
+        ("<function=bash>\n<parameter=command>\nls\n</parameter>\n</function>", True),
+        ('I look.\n<function_calls>\n<invoke name="read">\n</invoke>', True),
+        ("<\uff5ctool\uff5cinvoke name='read'>", True),
+        ('<input type="text">', False),
+        ('The template writes `<invoke name="bash">`.', False),
         ("I look.\n```bash\nls\n```", True),
         ("The parser reads `<tool_call>` blocks.", False),
         ("```python\nx\n```", False),
     ],
 )
 def test_an_answer_that_calls_by_words_is_known(text: str, is_one: bool) -> None:
-    assert speaks_tools(text) is is_one
+    assert speaks_tools(text, ["bash", "read"]) is is_one
 
 
 def test_native_mode_executes_no_fence() -> None:

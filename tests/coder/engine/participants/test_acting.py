@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from coder.base.errors import ModelRefused
+from coder.base.errors import ToolsRefused
 from coder.base.prompts import prompt
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
 from coder.models.scripted import Scripted
+from coder.run.event_types import parse
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -238,6 +239,9 @@ async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -
 class Toolless(Scripted):
     """An endpoint that refuses requests with tools."""
 
+    refusing_model = "toolless"
+    """The name under which it answers."""
+
     def __init__(self, answers: Sequence[str | list[ToolCall]], *, after: int = 0) -> None:
         super().__init__(answers)
         self.refused, self._after = 0, after
@@ -245,7 +249,7 @@ class Toolless(Scripted):
     async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
         if given.get("form") is not None and len(self.requests) >= self._after:
             self.refused += 1
-            raise ModelRefused("tools are not supported")
+            raise ToolsRefused("toy takes no tools (HTTP 400).", model=self.refusing_model)
         return await super().answer(messages, **given)
 
 
@@ -536,6 +540,31 @@ async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began
     )  # fmt: skip
 
     assert (run.status, model.refused) == ("solved", 1)
+
+
+@pytest.mark.slow
+async def test_the_log_and_the_screen_say_why_a_run_goes_on_in_text(project: Path) -> None:
+    log, task = MemoryLog(), Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
+
+    run = await solve(task, model=Toolless([EDIT]), settings=SETTINGS, log=log)
+
+    lines = [render.progress(parse(event)) for event in await log.read(run.run_id)]
+    folds = [line for line in lines if line is not None and "from its text" in line]
+    assert folds == ["  ! toy takes no tools (HTTP 400). Its calls are read from its text from now on"]
+
+
+@pytest.mark.slow
+async def test_a_model_that_has_called_tools_is_never_spoken_to_in_text(project: Path) -> None:
+    model = Toolless([bash("ls"), EDIT], after=1)
+    model.refusing_model = model.name
+
+    run = await solve(
+        Task(prompt="Mend add.", workspace=project, test_command=UNITTEST),
+        model=model, settings=SETTINGS, log=MemoryLog(),
+    )  # fmt: skip
+
+    assert (run.status, model.refused) == ("error", 1)
+    assert "takes no tools" in run.reason
 
 
 @pytest.mark.slow

@@ -168,11 +168,13 @@ async def test_half_of_a_character_in_a_plan_keeps_nobody_from_the_next_turn() -
     assert "Your part: write \ufffd" in model.requests[1].messages[-1].content
 
 
-@pytest.mark.parametrize("text", ["\n" * 60_000, "\n " * 60_000, "@@\n" * 60_000, "a/" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["\n" * 60_000, "\n " * 60_000, "@@\n" * 60_000, "a/" * 60_000, "<=" * 60_000]
+)
 def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None:
     began = time.process_time()
     Member("fast").message_of(text, ("safe",))
-    speaks_tools(text)
+    speaks_tools(text, ["bash"])
     wants_plan(state_of([started(Task(prompt=text), plan=None)]))
 
     assert time.process_time() - began < 1
