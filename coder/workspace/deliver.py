@@ -127,10 +127,13 @@ def with_written(error: MachineError, state: State) -> MachineError:
 
 async def _plan(journal: Journal) -> bool:
     """Log the plan of a landing; return False if it is only proposed or refused."""
+    from coder.workspace.rebase import require_unchanged  # imported late: only runs that land need it
+
     state = journal.state
     risks = held_in(state)  # before a question, as what is approved is what was shown
     contents, separate = contents_of(state, risks)
     landing_plan = intended(state, contents, await _unsaved(journal, contents))
+    await require_unchanged(journal)
     overwritten = [change.path for change in landing_plan.changes if change.before is not None]
     for path in overwritten:
         require_replaceable(Path(landing_plan.root) / path)
@@ -156,6 +159,8 @@ async def _plan(journal: Journal) -> bool:
             {path: reason for path, reason in risks.items() if path in denied},
         )
     separate = {path: content for path, content in separate.items() if path not in contents}
+    if journal.state is not state:  # the folder may have changed during a question
+        await require_unchanged(journal)
     await _save(journal, contents)
     landing_plan, patch, tests = (
         intended(state, contents),

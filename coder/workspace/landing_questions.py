@@ -26,6 +26,8 @@ async def ask_consent(
     """
     state = journal.state
     is_needed, has_passed = needs_word(state), _has_passed(state)
+    if has_passed and diff and state.landing.agreed == diff:
+        return _YES  # the folder has changed since, and the change was verified again
     if not is_needed and _is_agreed(state, diff, passed=has_passed, overwritten=overwritten):
         return _YES
     if not diff:

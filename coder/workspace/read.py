@@ -6,11 +6,13 @@ For a large folder the log keeps only a listing: a resumed run reads the content
 import os
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from coder.base.errors import FolderError, UsageError
+from coder.base.fs.private_folder import own_folders
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
 from coder.run.extensions import hook_files, with_manifests
@@ -127,6 +129,44 @@ def changed_since(
     return FilesChanged(listing=listing(changed), gone=removed, target=target())
 
 
+def read_again(state: State) -> Mapping[str, StoredFile]:
+    """Return the current files of a run's folder. Raises UsageError as `take_snapshot` does."""
+    root, task = Path(state.root or os.curdir), state.task
+    place = task.workspace.resolve() if task.workspace is not None else root
+    is_one_file = place.parent == root
+    return take_snapshot(place if is_one_file else root, read=task.read, unread=task.unread).files
+
+
+def changed_meanwhile(state: State, present: Mapping[str, StoredFile]) -> dict[str, StoredFile | None]:
+    """Return the files that have changed since the run read them, as they are now; None: removed.
+
+    Args:
+        present: current files of the folder.
+    """
+    root, before = Path(state.root or os.curdir), state.files
+    changes = {
+        path: present.get(path)
+        for path in sorted({**before, **present})
+        if _identity(before.get(path)) != _identity(present.get(path))
+    }
+    return {path: file for path, file in changes.items() if not _is_own(root / path)}
+
+
+def _identity(file: StoredFile | None) -> tuple[str, int] | None:
+    return (file.digest, file.mode) if file is not None else None
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is output of this process, or lies in a folder of coder."""
+    if any(path.is_relative_to(folder.expanduser().resolve()) for folder in own_folders()):
+        return True
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """The files with which a run continues."""
@@ -149,8 +189,7 @@ def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files, state.target)
-    task = state.task
-    present = {**take_snapshot(Path(state.root), read=task.read, unread=task.unread).files, **unsaved}
+    present = {**read_again(state), **unsaved}
     unchanged = {
         p: present[p] for p, file in listed.items() if p in present and file.digest == present[p].digest
     }

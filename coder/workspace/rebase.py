@@ -1,8 +1,9 @@
 """Merge a run's changes with the user's later edits, or stop with a reason."""
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from coder.base.errors import own_command
@@ -13,16 +14,33 @@ from coder.run.find_target import find_target
 from coder.run.journal import Journal
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, listing
+from coder.run.verdict_words import join_names
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
+from coder.workspace.landing import FileChanged
 from coder.workspace.proposal import is_same, modes_of, proposal, text_file
+from coder.workspace.read import changed_meanwhile, is_small, read_again
 from coder.workspace.unsaved import current_file, unsaved_files
+
+MAX_TAKEN_OVER = 3
+"""Changes of the folder are taken over so often in a row; then the run ends, and keeps its change."""
+
+
+async def require_unchanged(journal: Journal) -> None:
+    """Raise FileChanged with the names of the folder's files that have changed since the run read them."""
+    state = journal.state
+    if state.root is None or state.settings.in_place:
+        return
+    changes = await _changes_meanwhile(journal, ())
+    if changes and not (state.landing.taken_over >= MAX_TAKEN_OVER and _only_grow(state, changes)):
+        raise FileChanged(f"{join_names([*changes])} changed in your folder after the run had read it.")
 
 
 async def rebase(journal: Journal, reason: str) -> None:
-    """Merge the user's later edits into the run's files, so that the result is tried again.
+    """Take over the user's later edits, merged with the run's, so that the result is verified again.
 
-    If both changed the same lines, the run's patch is kept for `coder export`, and nothing is written.
+    If both changed the same lines, or the folder doesn't come to rest, the run's patch is kept for
+    `coder export` and `coder resume`, and nothing is written.
 
     Args:
         reason: message if the edits can't be merged.
@@ -32,46 +50,27 @@ async def rebase(journal: Journal, reason: str) -> None:
     if best is None or state.root is None:
         await journal.append(LandingRefused(reason=reason))
         return
-    texts = best.changes.texts
-    bases = {path: state.files[path].content if path in state.files else None for path in texts}
-    run_contents = {path: as_bytes(text) if text is not None else None for path, text in texts.items()}
-    changed_files: dict[str, StoredFile | None] = {}
-    root = Path(state.root)
-    unsaved = await unsaved_files(journal.watch, root, bases)
-    for path, base in bases.items():
-        stored_file = unsaved.get(path) or current_file(root, path)
-        current = stored_file.content if stored_file is not None else None
-        if current == base:
-            continue
-        changed_files[path] = stored_file
-        if current == run_contents[path]:
-            continue
-        merged = _merge_texts(base, current, run_contents[path], tree=Path(state.root))
-        if merged is None:
-            note = (
-                f"Both edits of {path} can't be joined; the run's own is in: "
-                f"{own_command()} export {state.run}"
+    changes = await _changes_meanwhile(journal, best.changes.texts)
+    try:
+        if state.landing.taken_over >= MAX_TAKEN_OVER:
+            raise _Unmergeable(
+                f"It was verified {state.landing.taken_over + 1} times, and the folder changed each time. "
+                f"Let it rest, then: {own_command()} resume {state.run}"
             )
-            await journal.append(
-                PatchProposed(patch=proposal(state)[0]),
-                LandingRefused(reason=f"{reason} {note}"),
-            )
-            return
-        texts[path] = merged
-    changes = AnswerChanges(
-        files={path: texts[path] for path in best.changes.files},
-        test_edits={path: texts[path] for path in best.changes.test_edits},
-        left_out=best.changes.left_out,
-    )
-    message = CodeMessage(author=best.author, text=best.text, changes=changes)
-    edited_files = {path: stored for path, stored in changed_files.items() if stored is not None}
-    present_files = {
-        path: stored for path, stored in state.files.items() if path not in changed_files
-    } | edited_files
-    files_changed = FilesChanged(
-        files=edited_files,
-        gone=tuple(path for path, stored in changed_files.items() if stored is None),
-        target=find_target(state.task, present_files),
+        texts = best.changes.texts | _merged_texts(state, best, changes)
+    except _Unmergeable as error:
+        await journal.append(
+            PatchProposed(patch=proposal(state)[0]), LandingRefused(reason=f"{reason} {error}")
+        )
+        return
+    changed_files = {path: file for path, file in changes.items() if file is not None}
+    present = {path: file for path, file in state.files.items() if path not in changes} | changed_files
+    is_listed = not is_small(changed_files)
+    taken_over = FilesChanged(
+        files={} if is_listed else changed_files,
+        listing=listing(changed_files) if is_listed else "",
+        gone=tuple(path for path, file in changes.items() if file is None),
+        target=find_target(state.task, present),
     )
     modes = {path: state.dialogue.session.tree[path] for path in modes_of(state)}
     tree = {
@@ -79,9 +78,74 @@ async def rebase(journal: Journal, reason: str) -> None:
         for path, text in texts.items()
     }
     session = ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=tree)
-    await journal.append(
-        files_changed, *([session] if state.dialogue.session.tree else []), Spoken(message=message)
+    events = [session] if state.dialogue.session.tree else []
+    await journal.append(taken_over, *events, Spoken(message=_with_texts(best, texts)))
+    if is_listed:
+        journal.hold(present)
+
+
+class _Unmergeable(Exception):
+    """The folder's changes can't be taken over; the message says why, and what to do."""
+
+
+def _with_texts(code: CodeMessage, texts: Mapping[str, str | None]) -> CodeMessage:
+    changes = AnswerChanges(
+        files={path: texts[path] for path in code.changes.files},
+        test_edits={path: texts[path] for path in code.changes.test_edits},
+        left_out=code.changes.left_out,
     )
+    return CodeMessage(author=code.author, text=code.text, changes=changes)
+
+
+async def _changes_meanwhile(journal: Journal, written: Collection[str]) -> dict[str, StoredFile | None]:
+    """Return the files that have changed since the run read them, as they are now; None: removed.
+
+    Args:
+        written: paths of the run's change, which git may ignore.
+    """
+    state = journal.state
+    root = Path(state.root or os.curdir)
+    present = dict(await asyncio.to_thread(read_again, state))
+    for path in written:
+        if path not in present and (file := current_file(root, path)) is not None:
+            present[path] = file
+    changes = changed_meanwhile(state, present)
+    present |= await unsaved_files(journal.watch, root, {*changes, *written})
+    return changed_meanwhile(state, present)
+
+
+def _only_grow(state: State, changes: Mapping[str, StoredFile | None]) -> bool:
+    """Whether the changes only append to files, as programs do that write logs."""
+    try:
+        return all(
+            file is not None and path in state.files and file.content.startswith(state.files[path].content)
+            for path, file in changes.items()
+        )
+    except LookupError:  # the log of a large folder holds no contents
+        return False
+
+
+def _merged_texts(
+    state: State, code: CodeMessage, changes: Mapping[str, StoredFile | None]
+) -> dict[str, str | None]:
+    """Return the run's texts of changed files, merged with the user's. Raises _Unmergeable."""
+    texts: dict[str, str | None] = {}
+    for path, text in code.changes.texts.items():
+        if path not in changes:
+            continue
+        file, wanted = changes[path], as_bytes(text) if text is not None else None
+        current = file.content if file is not None else None
+        base = state.files[path].content if path in state.files else None
+        if current in (base, wanted):
+            continue
+        merged = _merge_texts(base, current, wanted, tree=Path(state.root or os.curdir))
+        if merged is None:
+            raise _Unmergeable(
+                f"Both edits of {path} can't be joined; the run's own is in: "
+                f"{own_command()} export {state.run}"
+            )
+        texts[path] = merged
+    return texts
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:

@@ -27,8 +27,12 @@ class Landing:
     refused: event_types.LandingRefused | None = None
     declined: bool = False
     """Whether a person declined a change for this task, after which no flag may approve one."""
+    agreed: str = ""
+    """Patch that a person agreed to write, also if the folder changes before that; empty if none."""
     offered: bool = False
     """Whether the user requested an earlier change and hasn't decided on it yet."""
+    taken_over: int = 0
+    """How often changes of the folder were taken over since the latest answer of a model."""
     taken_back: bool = False
     """Whether the user has undone what was written for this task."""
 
@@ -83,18 +87,23 @@ def _refuse(landing: Landing, body: event_types.LandingRefused, state: Before) -
 
 def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: Before) -> Landing:
     question = state.questions.open
-    is_no = question is not None and question.about == "landing" and not body.agrees
-    return replace(landing, declined=True) if is_no else landing
+    if question is None or question.about != "landing":
+        return landing
+    return replace(landing, declined=landing.declined or not body.agrees, agreed=question.patch * body.agrees)
 
 
 def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: Before) -> Landing:
-    return replace(landing, proposed=None, planned=None, written=())
+    return replace(landing, proposed=None, planned=None, written=(), taken_over=landing.taken_over + 1)
+
+
+def _end_takeovers(landing: Landing, body: event_types.CallAnswered, state: Before) -> Landing:
+    return replace(landing, taken_over=0) if landing.taken_over else landing
 
 
 def _resume(landing: Landing, body: event_types.RunResumed, state: Before) -> Landing:
     committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
     offered = body.offers or (landing.offered and landing.refused is None)
-    return replace(landing, refused=None, committed=committed, offered=offered)
+    return replace(landing, refused=None, committed=committed, offered=offered, taken_over=0)
 
 
 HANDLERS: Handlers = {
@@ -109,5 +118,6 @@ HANDLERS: Handlers = {
     event_types.LandingRefused: _refuse,
     event_types.QuestionAnswered: _hear_answer,
     event_types.FilesChanged: _begin_anew,
+    event_types.CallAnswered: _end_takeovers,
     event_types.RunResumed: _resume,
 }

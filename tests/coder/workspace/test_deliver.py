@@ -9,10 +9,13 @@ from coder.base.errors import UsageError
 from coder.engine import agent
 from coder.engine.resume import resume
 from coder.models.scripted import Scripted
+from coder.run.event_types import ProgramFinished
+from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.workspace.take_back import undo
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
@@ -43,12 +46,17 @@ async def solve(
     happens: Callable[[], object] = int,
     log: MemoryLog | None = None,
     command: tuple[str, ...] = ("python", "check.py"),
+    watch: Unwatched | None = None,
     **more: object,
 ) -> Run:
     task = Task(prompt="Mend add.", workspace=folder, test_command=command)
     settings = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", **more)  # type: ignore[arg-type]
     return await agent.solve(
-        task, settings=settings, model=Scripted(answers), log=log or MemoryLog(), watch=Meanwhile(happens)
+        task,
+        settings=settings,
+        model=Scripted(answers),
+        log=log or MemoryLog(),
+        watch=watch or Meanwhile(happens),
     )
 
 
@@ -198,6 +206,97 @@ async def test_an_edit_of_the_same_lines_is_left_and_nothing_is_written(reposito
     assert f"coder export {run.run_id}" in run.reason
     assert "+    return a + b" in run.patch
     assert _text(repository) == mine
+
+
+@pytest.fixture
+def limited(repository: GitRepository) -> GitRepository:
+    """The repository, whose check also reads a file that no answer changes."""
+    repository.write(limits__py="N = 3\n", check__py=f"from limits import N\n{TEST.replace('3', 'N', 1)}")
+    repository.commit()
+    return repository
+
+
+class Restless(Unwatched):
+    """Changes the folder whenever a change was verified."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+
+    def event(self, event: Event) -> None:
+        """A verification has ended."""
+        if event.type == ProgramFinished.type:
+            self._happens()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", [{"limits__py": "N = 4\n"}, {"conftest__py": "raise SystemExit(1)\n"}, {}])
+async def test_what_was_solved_on_other_files_than_the_folder_has_is_verified_again(
+    limited: GitRepository, edit: dict[str, str]
+) -> None:
+    def happens() -> None:
+        limited.write(**edit)
+        if not edit:
+            (limited.top / "limits.py").unlink(missing_ok=True)
+
+    command = (
+        ("python", "-m", "pytest", "-q", "check.py") if "conftest__py" in edit else ("python", "check.py")
+    )
+    answers = [answer(RIGHT + FAR), answer(RIGHT + FAR + "# again\n")]
+    run = await solve(limited.top, *answers, happens=happens, command=command)
+
+    assert (run.status, run.landed, run.calls) == ("unsolved", (), 2)
+    assert _text(limited) == WRONG + FAR
+
+
+@pytest.mark.slow
+async def test_a_file_that_changes_nothing_about_the_verdict_costs_one_more_verification_and_no_call(
+    limited: GitRepository,
+) -> None:
+    log = MemoryLog()
+
+    run = await solve(
+        limited.top, answer(RIGHT + FAR), log=log, happens=lambda: limited.write(notes__txt="mine\n")
+    )
+
+    types = [event.type for event in await log.read(run.run_id)]
+    assert (run.status, run.landed, run.calls, types.count("program.finished")) == (
+        "solved",
+        ("calc.py",),
+        1,
+        2,
+    )
+    assert (limited.top / "notes.txt").read_text() == "mine\n"
+
+
+@pytest.mark.slow
+async def test_a_folder_that_changes_at_every_verification_ends_the_run_with_the_names_and_a_resume_writes(
+    limited: GitRepository,
+) -> None:
+    log, texts = MemoryLog(), iter("abcdefgh")
+    watch = Restless(lambda: limited.write(notes__txt=next(texts)))
+
+    run = await solve(limited.top, answer(RIGHT + FAR), log=log, watch=watch)
+    waiting = _text(limited)
+    done = await resume(run.run_id, log=log, model=Scripted([]))
+
+    assert (run.status, run.exit_code, run.landed, waiting) == ("error", 2, (), WRONG + FAR)
+    assert "notes.txt changed in your folder" in run.reason
+    assert f"coder resume {run.run_id}" in run.reason
+    assert "+    return a + b" in run.patch
+    assert (done.status, done.calls, _text(limited)) == ("solved", 1, RIGHT + FAR)
+
+
+@pytest.mark.slow
+async def test_a_log_that_only_grows_keeps_no_change_from_its_folder(limited: GitRepository) -> None:
+    path = limited.top / "server.log"
+
+    def grow() -> None:
+        with path.open("a") as stream:
+            stream.write("GET /\n")
+
+    run = await solve(limited.top, answer(RIGHT + FAR), watch=Restless(grow))
+
+    assert (run.status, _text(limited)) == ("solved", RIGHT + FAR)
 
 
 @pytest.mark.slow
