@@ -38,6 +38,8 @@ class Evidence(Value):
     """Changes by a Harbor task's agent, bounded; empty for other cases, whose answer is a text."""
     log: str = ""
     """End of the output of a Harbor task's tests."""
+    fault: str = ""
+    """Traceback of the error for which the sample has no verdict; empty for other samples."""
 
 
 class Verdict(Value):

@@ -15,11 +15,15 @@ from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.runner.bench_session import BenchSession
 from coder.base.errors import MachineError, ModelError, own_command
 from coder.base.text.redact import Redactor
+from coder.base.text.sanitize import count_of, printable
 from coder.models.endpoint import for_log
+from coder.show.failure import save_traceback
 from coder.show.interrupt import run_until_interrupted
 from coder.show.tables import print_blocks
 
 INFRASTRUCTURE, LIMIT = 5, 3
+_SHOWN = 5
+"""Print at most this many of the samples that could not be judged."""
 T = TypeVar("T")
 
 
@@ -69,5 +73,17 @@ def show(report: Report, session: BenchSession, *, reason: str, out: Path | None
         typer.echo(f"--max-cost is reached. Go on with: {command}", err=True)
         raise typer.Exit(LIMIT)
     if report.outcomes.get("infrastructure"):
-        typer.echo("Some samples could not be judged here; their details say why.", err=True)
+        typer.echo(_unjudged(report, session), err=True)
         raise typer.Exit(INFRASTRUCTURE)
+
+
+def _unjudged(report: Report, session: BenchSession) -> str:
+    """Return which samples could not be judged, and why, and where the tracebacks are."""
+    samples = [verdict for verdict in report.verdicts if verdict.verdict == "infrastructure"]
+    lines = [f"{count_of(len(samples), 'sample')} could not be judged:"]
+    lines += [f"  {one.id}, sample {one.sample}: {printable(one.detail)}" for one in samples[:_SHOWN]]
+    if len(samples) > _SHOWN:
+        lines.append(f"  and {len(samples) - _SHOWN:,} more; the report (-o FILE) has all")
+    if session.faults:
+        lines.append(save_traceback("\n".join(judged.evidence.fault for judged in session.faults)))
+    return "\n".join(lines)

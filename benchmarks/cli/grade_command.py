@@ -130,8 +130,12 @@ class Scoring:
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
             if (case := cases.get(sample.id)) is None:
                 continue
-            answer = answer_case(case, sample, exact=self._exact)
-            yield SampleJob(case, sample.sample, answer, keeps_text=False)
+            answer, fault = None, None
+            try:
+                answer = answer_case(case, sample, exact=self._exact)
+            except Exception as error:  # noqa: BLE001 - of this sample, whose verdict says so
+                fault = error
+            yield SampleJob(case, sample.sample, answer, keeps_text=False, fault=fault)
 
 
 def _text(first_start: BenchStarted, name: str) -> str | None:

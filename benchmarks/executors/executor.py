@@ -4,8 +4,10 @@ A Worker does jobs in its own process; a Node is a worker as its driver sees it;
 nodes. Only the driver writes a log: a job may be done twice, but its outcome is yielded once.
 """
 
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from pydantic import Field
@@ -40,6 +42,20 @@ class NodeLost(MachineError):
     """A node has ended or is unreachable; other nodes do its jobs, if there are any."""
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Error of one job, which a node yields in place of its outcome."""
+
+    error: Exception
+    trace: str
+    """Traceback, which the error loses on its way from another process."""
+
+
+def failed(error: Exception) -> Failed:
+    """Return the failure of a job by an error that was just caught."""
+    return Failed(error, "".join(traceback.format_exception(error)))
+
+
 class Worker(Protocol[J_contra, O_co]):
     """Does jobs in the process that opened it."""
 
@@ -62,8 +78,8 @@ class Node(Protocol[J_contra, O_co]):
 
     def work(
         self, jobs: Sequence[J_contra], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O_co]]:
-        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
+    ) -> AsyncIterator[tuple[str, O_co | Failed]]:
+        """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
 
     async def is_back(self) -> bool:
         """Wait until a lost node works again; return False if it is given up."""
@@ -79,7 +95,7 @@ class JobExecutor(Protocol[J_contra, O_co]):
         """Yield the outcome of each job once, in the order in which they end.
 
         Jobs are taken from the iterable only when nodes have room for them, so it may be long. Close the
-        iterator to end early. Raises MachineError if no node is left, and what a worker raises.
+        iterator to end early. Raises MachineError if no node is left.
         """
 
     @property

@@ -4,11 +4,12 @@ import asyncio
 import os
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self
 from zlib import crc32
 
-from benchmarks.executors.executor import J, Node, NodeLost, NodeTally, O, Worker
+from benchmarks.executors.executor import Failed, J, Node, NodeLost, NodeTally, O, Worker, failed
 from coder.base.errors import MachineError
 
 _LOOKAHEAD = 4
@@ -24,10 +25,12 @@ class InProcess(Generic[J, O]):
     def __init__(self, worker: Worker[J, O], room: int) -> None:
         self._worker, self.room = worker, room
 
-    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of the jobs, one after another."""
+    async def work(
+        self, jobs: Sequence[J], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, O | Failed]]:
+        """Yield key, and outcome or error, of the jobs, one after another."""
         for job in jobs:
-            yield job.key, await self._worker.do(job, lambda key=job.key: on_slow(key))  # type: ignore[misc]
+            yield job.key, await do_job(self._worker, job, partial(on_slow, job.key))
 
     async def is_back(self) -> bool:
         """Return True: this process can't be lost."""
@@ -37,11 +40,27 @@ class InProcess(Generic[J, O]):
         """Do nothing: whoever opened the worker closes it."""
 
 
-class NodePool(Generic[J, O]):
-    """JobExecutor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room."""
+async def do_job(worker: Worker[J, O], job: J, on_slow: Callable[[], None]) -> O | Failed:
+    """Return the outcome of a job, or what its worker raised."""
+    try:
+        return await worker.do(job, on_slow)
+    except Exception as error:  # noqa: BLE001 - `NodePool` decides what becomes of the job
+        return failed(error)
 
-    def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
-        """Take nodes; `give_up` returns the outcome of a job that lost its last node, or raises."""
+
+class NodePool(Generic[J, O]):
+    """JobExecutor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room.
+
+    What goes wrong for one job is the outcome of this job alone; the others continue.
+    """
+
+    def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, Failed], O]) -> None:
+        """Take nodes.
+
+        Args:
+            give_up: returns the outcome of a job whose worker raised an error, or that lost its last node;
+                raises the error if it concerns all jobs, which ends `map`.
+        """
         self.nodes, self.give_up = nodes, give_up
         self.level: str | None = None
         """Mechanism that isolates candidates on all nodes; None if the opener of the worker knows it."""
@@ -173,7 +192,7 @@ class _Mapping(Generic[J, O]):
             ):
                 jobs.append(job)
                 self._in_flight[job.key] = at
-                if room.locked():
+                if room.locked() or self._losses[job.key]:  # after a loss alone: it may be the cause
                     break
                 await room.acquire()  # it doesn't wait
             else:
@@ -203,22 +222,42 @@ class _Mapping(Generic[J, O]):
 
     async def _call(self, at: int, jobs: Sequence[J]) -> None:
         open_jobs, node = {job.key: job for job in jobs}, self._pool.nodes[at]
-        try:
-            async for key, outcome in node.work(jobs, self._leave):
-                if open_jobs.pop(key, None) is not None:  # counted once, even if a node says it twice
+        outcomes, failure = aiter(node.work(jobs, self._leave)), None
+        while failure is None:
+            try:
+                key, outcome = await anext(outcomes)
+            except StopAsyncIteration:
+                if not open_jobs:
+                    return
+                failure = failed(NodeLost(f"{node.name} left {len(open_jobs)} jobs unanswered."))
+            except Exception as error:  # noqa: BLE001 - of the node, or of sending these jobs
+                failure = failed(error)
+            else:
+                if (job := open_jobs.pop(key, None)) is None:  # counted once, even if a node says it twice
+                    continue
+                if isinstance(outcome, Failed):
+                    self._fail(at, job, outcome)
+                else:
                     self._pool.count(at, done=1)
                     self._settle(key, outcome)
-            if open_jobs:
-                raise NodeLost(f"{node.name} left {len(open_jobs)} jobs unanswered.")
-        except NodeLost as error:
+        if isinstance(failure.error, NodeLost):
             self._pool.lose(at)
-            for job in open_jobs.values():
-                self._repeat(at, job, error)
+        for job in open_jobs.values():
+            if len(jobs) > 1:  # then alone, as the cause may be one of its neighbors
+                self._repeat(at, job, failure)
+            else:
+                self._fail(at, job, failure)
 
-    def _repeat(self, at: int, job: J, error: NodeLost) -> None:
+    def _fail(self, at: int, job: J, failure: Failed) -> None:
+        if isinstance(failure.error, NodeLost):
+            self._repeat(at, job, failure)
+        else:
+            self._settle(job.key, self._pool.give_up(job, failure))
+
+    def _repeat(self, at: int, job: J, failure: Failed) -> None:
         self._losses[job.key] += 1
         if self._losses[job.key] >= job.max_tries:
-            self._settle(job.key, self._pool.give_up(job, error))
+            self._settle(job.key, self._pool.give_up(job, failure))
             return
         self._pool.count(at, retried=1)
         self._leave(job.key)

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic
 
-from benchmarks.executors.executor import J, NodeLost, O, Opening, Worker
+from benchmarks.executors.executor import Failed, J, NodeLost, O, Opening, Worker, failed
+from benchmarks.executors.pool import do_job
 from coder.base.errors import MachineError
 
 _LENGTH = struct.Struct("<Q")
@@ -30,17 +31,19 @@ class ProcessNode(Generic[J, O]):
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._number = 0
-        self._calls: dict[int, asyncio.Queue[tuple[str, Any, Exception | None] | None]] = {}
+        self._calls: dict[int, asyncio.Queue[tuple[str, Any] | None]] = {}
 
-    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
+    async def work(
+        self, jobs: Sequence[J], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, O | Failed]]:
+        """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
         async with self._starting:
             if self._reading is None or self._reading.done():
                 await self._start()
         assert self._process is not None
         assert self._process.stdin is not None
         self._number += 1
-        number, answers = self._number, asyncio.Queue[tuple[str, Any, Exception | None] | None]()
+        number, answers = self._number, asyncio.Queue[tuple[str, Any] | None]()
         self._calls[number] = answers
         try:
             with suppress(ConnectionError):  # its reader says that it has ended
@@ -48,10 +51,7 @@ class ProcessNode(Generic[J, O]):
             for _ in jobs:
                 if (answer := await answers.get()) is None:
                     raise NodeLost(f"The process {self.name} has ended before its answer. Ask again.")
-                key, outcome, error = answer
-                if error is not None:
-                    raise error
-                yield key, outcome
+                yield answer
         finally:
             del self._calls[number]
 
@@ -90,7 +90,7 @@ class ProcessNode(Generic[J, O]):
         while (answer := await _receive(process.stdout)) is not None:
             number, *outcome = answer
             if (call := self._calls.get(number)) is not None:  # else nobody waits any more
-                call.put_nowait((outcome[0], outcome[1], outcome[2]))
+                call.put_nowait((outcome[0], outcome[1]))
         for call in self._calls.values():
             call.put_nowait(None)
 
@@ -123,25 +123,31 @@ async def _serve() -> None:
 
 async def answer_job(worker: Worker[J, O], writer: asyncio.StreamWriter, number: int, job: J) -> None:
     """Do a job, and send its outcome or error to the owner."""
+    outcome = sendable(await do_job(worker, job, lambda: None))
     try:
-        outcome, error = await worker.do(job, lambda: None), None
-    except Exception as raised:  # noqa: BLE001 - the owner raises it
-        outcome, error = None, sendable(raised)
+        content = pickle.dumps((number, job.key, outcome))
+    except Exception as error:  # noqa: BLE001 - whatever the outcome holds: its owner would wait for ever
+        content = pickle.dumps((number, job.key, sendable(failed(error))))
     with suppress(ConnectionError):
-        await _send(writer, (number, job.key, outcome, error))
+        await _send_bytes(writer, content)
 
 
-def sendable(error: Exception) -> Exception:
-    """Return the error, or a MachineError with its text if it can't be pickled: the caller would hang."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - whatever its class makes of it
-        return MachineError(f"{type(error).__name__}: {error}")
-    return error
+def sendable(outcome: O | Failed) -> O | Failed:
+    """Return the outcome; an error that can't be pickled becomes a MachineError with its text."""
+    if isinstance(outcome, Failed):
+        try:
+            pickle.loads(pickle.dumps(outcome))
+        except Exception:  # noqa: BLE001 - whatever the error's class makes of it
+            cause = outcome.error
+            return Failed(MachineError(f"{type(cause).__name__}: {cause}"), outcome.trace)
+    return outcome
 
 
 async def _send(writer: asyncio.StreamWriter, value: object) -> None:
-    content = pickle.dumps(value)  # both ends are ours; no program of a suite has them
+    await _send_bytes(writer, pickle.dumps(value))  # both ends are ours; no program of a suite has them
+
+
+async def _send_bytes(writer: asyncio.StreamWriter, content: bytes) -> None:
     writer.write(_LENGTH.pack(len(content)) + content)
     await writer.drain()
 

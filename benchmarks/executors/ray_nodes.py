@@ -15,7 +15,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from typing import Any, Generic
 
-from benchmarks.executors.executor import J, NodeLost, O, Opening
+from benchmarks.executors.executor import Failed, J, NodeLost, O, Opening
+from benchmarks.executors.pool import do_job
 from benchmarks.executors.processes import sendable
 from coder.base.errors import MachineError, MissingExtra, UsageError
 
@@ -47,12 +48,12 @@ class RayWorker:
         context = ray.get_runtime_context()
         return os.getpid(), context.get_node_id(), context.get_actor_id()
 
-    async def work(self, jobs: Sequence[Any]) -> AsyncIterator[list[tuple[str, Any, Exception | None]]]:
-        """Yield lists of key, outcome and error of jobs; a job with neither outcome nor error is slow."""
+    async def work(self, jobs: Sequence[Any]) -> AsyncIterator[list[tuple[str, Any]]]:
+        """Yield lists of key, and outcome or error, of jobs; a job with None is slow."""
         async with self._lock:
             if self._worker is None:
                 self._worker = await self._opened.enter_async_context(self._opening())
-        ended: asyncio.Queue[tuple[str, Any, Exception | None]] = asyncio.Queue()
+        ended: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         tasks = [asyncio.create_task(self._do(job, ended)) for job in jobs]
         open_keys = {job.key for job in jobs}
         try:
@@ -61,20 +62,15 @@ class RayWorker:
                 await asyncio.sleep(_GATHER_S if len(open_keys) > 1 else 0)
                 while not ended.empty():
                     items.append(ended.get_nowait())
-                open_keys -= {
-                    key for key, outcome, error in items if outcome is not None or error is not None
-                }
+                open_keys -= {key for key, outcome in items if outcome is not None}
                 yield items
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _do(self, job: Any, ended: "asyncio.Queue[tuple[str, Any, Exception | None]]") -> None:  # noqa: ANN401
-        try:
-            outcome = await self._worker.do(job, lambda: ended.put_nowait((job.key, None, None)))
-            ended.put_nowait((job.key, outcome, None))
-        except Exception as error:  # noqa: BLE001 - the driver raises it
-            ended.put_nowait((job.key, None, sendable(error)))
+    async def _do(self, job: Any, ended: "asyncio.Queue[tuple[str, Any]]") -> None:  # noqa: ANN401
+        outcome = await do_job(self._worker, job, lambda: ended.put_nowait((job.key, None)))
+        ended.put_nowait((job.key, sendable(outcome)))
 
 
 class RayNode(Generic[J, O]):
@@ -86,16 +82,16 @@ class RayNode(Generic[J, O]):
         self.room, self.batch, self.patience_s = _ROOM, BATCH, _PATIENCE_S
         self.on_lost: Callable[[], None] = lambda: None
 
-    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
+    async def work(
+        self, jobs: Sequence[J], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, O | Failed]]:
+        """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
         from ray.exceptions import RayError
 
         items = self.actor.work.options(num_returns="streaming").remote([*jobs])
         try:
             async for reference in items:
-                for key, outcome, error in await reference:
-                    if error is not None:
-                        raise error
+                for key, outcome in await reference:
                     if outcome is None:
                         on_slow(key)
                     else:

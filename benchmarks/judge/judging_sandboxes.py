@@ -138,10 +138,15 @@ class JudgingSandboxes:
         return keeps_apart((await self.pair()).candidate.capabilities())
 
     async def pair(self) -> Pair:
-        """Return the sandboxes of cases without an image."""
+        """Return the sandboxes of cases without an image. Raises BackendMissing."""
         async with self._opening:
             if self._pair is None:
-                candidate, checker = [await self._stack.enter_async_context(self.open()) for _ in range(2)]
+                try:
+                    candidate, checker = [
+                        await self._stack.enter_async_context(self.open()) for _ in range(2)
+                    ]
+                except ValueError as error:  # settings that no sandbox can have, whatever is judged
+                    raise BackendMissing(str(error)) from error
                 self._pair = Pair(candidate, checker, Candidates(candidate), Checkers(checker))
             return self._pair
 

@@ -9,6 +9,7 @@ cheat meets twins with each feature of the values alone.
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from random import Random
 from typing import cast
 
@@ -66,10 +67,11 @@ def wrong_values(
                 *(differing_features(written_features, feature) for feature in all_features)
             )
             candidates.setdefault(differences, []).append(values)
-    if not candidates:
+    if not candidates:  # as of [3] and [], which have no common place
+        crossed = [_cross(right, step, [*others, *rights]) for right, step in zip(rights, steps, strict=True)]
         if _are_wrong(crossed, rights):
             return crossed
-        raise ValueError(f"no wrong value for {rights[0]!r}")
+        return [_exceed(right, step) for right, step in zip(rights, steps, strict=True)]
     minimal = [names for names in candidates if not any(other < names for other in candidates)]
     minimal.sort(key=lambda names: (len(names), *sorted(names)))
     return chance.choice(candidates[minimal[(turn - turn // _CROSSED_TURN) % len(minimal)]])
@@ -99,8 +101,8 @@ def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 def _ways(value: object, words: Words, chance: Random) -> Iterator[Way]:
     places = list(leaves(value))
     for path, leaf in chance.sample(places, min(len(places), _MAX_LEAVES)):
-        count = len(tokens(leaf)) if isinstance(leaf, str) else 0
-        for part in chance.sample(range(count), min(count, _MAX_PARTS)) or (None,):
+        length = len(tokens(leaf)) if isinstance(leaf, str) else 0
+        for part in chance.sample(range(length), min(length, _MAX_PARTS)) or (None,):
             yield partial(_change_at, path, partial(_replace_constant, words=words, part=part))
         if isinstance(leaf, str):
             for at in (0.0, chance.random(), 1.0):
@@ -165,6 +167,23 @@ def _exchange_items(value: object, step: int, *, at: float) -> object:
 def _cross(value: object, step: int, others: Sequence[object]) -> object:
     candidates = [other for other in others if other != value and type(other) is type(value)]
     return candidates[step % len(candidates)] if candidates else value
+
+
+def _exceed(value: object, step: int) -> object:
+    """Return a larger or longer value of the same type, for values that no other way makes wrong."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            larger = value + step + 1
+            return larger if larger != value else type(value)(step)
+        case str():
+            return value + "uvwxyz"[step % MAX_STEPS]
+        case list() | tuple():
+            return type(value)((*value, *(value[:1] or [step]) * (step + 1)))
+        case dict():
+            return {**value, next(key for key in count() if key not in value): step}
+    return value
 
 
 def source_of(value: object) -> ast.expr:

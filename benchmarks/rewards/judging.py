@@ -1,6 +1,7 @@
 """Judge answers of models in training: in this process, in other processes or on other machines."""
 
 import itertools
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.executors.executor import Node, NodeLost
+from benchmarks.executors.executor import Failed, Node, NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts
 from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.processes import ProcessNode
@@ -21,12 +22,14 @@ from benchmarks.rewards.service import (
     ServiceOutcome,
     open_service,
 )
-from benchmarks.runner.sample_job import SampleJob, give_up
+from benchmarks.runner.sample_job import SampleJob, cause_of, detail_of, give_up
 from benchmarks.runner.spreading import open_cluster, open_fleet
 from benchmarks.suite import Case, FunctionCase, ScriptCase, Suite
 from coder.base.errors import UsageError
 from sandbox import Limits, Program, Result
+from sandbox.errors import BackendMissing
 
+_LOGGER = logging.getLogger("benchmarks")
 CORES_PER_PROCESS = 4
 """Processors per process: an answer takes 2.5 ms CPU in it and 8 ms in sandboxes (`perf.rewards`)."""
 _ROOM = 1 << 20
@@ -150,12 +153,22 @@ class AnswerWire:
         return JudgedAnswer.model_validate({**(line.answer or {}), "number": job.number})
 
 
-def _give_up(job: ServiceJob, error: NodeLost) -> ServiceOutcome:
-    """Return `infrastructure` for an answer whose nodes were lost. Raises NodeLost for programs, probes."""
-    if isinstance(job, SampleJob):
-        return give_up(job, error)
-    if not isinstance(job, AnswerJob):
+def _give_up(job: ServiceJob, failure: Failed) -> ServiceOutcome:
+    """Return `infrastructure` for an answer that can't be judged; its traceback goes to the log.
+
+    Raises the error of a program or probe, and that no sandbox can be opened here.
+    """
+    error = cause_of(failure.error)
+    if isinstance(error, BackendMissing) or not isinstance(job, AnswerJob | SampleJob):
         raise error
+    if not isinstance(error, NodeLost):
+        _LOGGER.error("An answer to %r couldn't be judged:\n%s", job.case.id, failure.trace)
+    if isinstance(job, SampleJob):
+        return give_up(job, failure)
     return JudgedAnswer(
-        number=job.number, verdict="infrastructure", strength="weaker", reward=None, detail=str(error)
+        number=job.number,
+        verdict="infrastructure",
+        strength="weaker",
+        reward=None,
+        detail=detail_of(failure.error),
     )

@@ -18,7 +18,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.report import Report, Times, differing_digests
 from benchmarks.runner.judge_for import judge_for, open_bench_worker
 from benchmarks.runner.progress import SampleProgress
-from benchmarks.runner.runlog import BenchStarted, RunLog
+from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import Answering, SampleJob
 from benchmarks.runner.spread import Spread
@@ -60,6 +60,8 @@ class BenchSession:
     run: str = field(init=False)
     logged: bool = False
     """Whether the log contains the run, so that the run can be resumed."""
+    faults: list[BenchJudged] = field(default_factory=list)
+    """Samples of this start for which an error left no verdict."""
 
     def __post_init__(self) -> None:
         """Create a run id unless a run is continued."""
@@ -115,7 +117,7 @@ class BenchSession:
                 executor,
                 record,
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
-                on_judged=progress.count,
+                on_judged=partial(self._count, progress),
             )
             await record.end(reason)
             progress.end()
@@ -123,6 +125,11 @@ class BenchSession:
                 await write_answers(answers, self.suite, record)
             report = await self._report(record, started, judge, executor.level, began=began)
         return report, reason
+
+    def _count(self, progress: SampleProgress, judged: BenchJudged) -> None:
+        progress.count(judged)
+        if judged.evidence.fault:
+            self.faults.append(judged)
 
     async def _report(
         self, record: RunLog, started: BenchStarted, judge: Judge, level: str | None, *, began: float

@@ -8,13 +8,13 @@ from contextlib import aclosing
 from typing import NoReturn
 
 from benchmarks.executors.executor import JobExecutor
-from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome
+from benchmarks.verdict import Verdict
 from coder.base.errors import MachineError, ModelError
 
 MAX_FAILURES = 5
-"""Number of consecutive failed attempts (model or machine) that end the run; it can be resumed."""
+"""End the run after this many failed attempts in a row, or errors of this many cases; it can be resumed."""
 
 TALLY_S = 5.0
 """Seconds between logs of the nodes' tallies, if there are several nodes."""
@@ -35,15 +35,17 @@ async def run_jobs(
 
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
+        CoderError, SandboxError: too many cases in a row, or all of them, met this error.
     """
     run = _Run(jobs, log, max_cost_usd, on_judged)
     try:
         await run.take(executor, run.pending())
         if not run.has_answer:
-            _require_answer([outcome.attempt for outcome in run.failures])
-        run.accept_failures()
+            _require_answer(run.failures)
+        await run.accept_failures()
         if run.has_due:
             await run.take(executor, run.due_jobs())
+            await run.accept_failures()
     finally:
         await asyncio.shield(log.flush())
     return run.reason
@@ -62,7 +64,8 @@ class _Run:
         self._jobs, self._log, self._max_cost_usd, self._on_judged = jobs, log, max_cost_usd, on_judged
         self.reason, self.has_answer = "done", bool(log.judged)
         self.failures: list[SampleOutcome] = []
-        """Failed attempts in a row; judged as empty answers once another attempt succeeds."""
+        """Failures in a row. Once another attempt succeeds, attempts are judged as empty answers, and errors
+        are logged as `infrastructure`."""
         self._due: deque[SampleJob] = deque()
 
     def pending(self) -> Iterator[SampleJob]:
@@ -87,12 +90,15 @@ class _Run:
         """Whether failed attempts remain to be judged as empty answers."""
         return bool(self._due)
 
-    def accept_failures(self) -> None:
-        """Queue the failed attempts to be judged as empty answers."""
-        for outcome in self.failures:
+    async def accept_failures(self) -> None:
+        """Queue failed attempts to be judged as empty answers; log samples that have an error."""
+        failures, self.failures = self.failures, []
+        for outcome in failures:
+            if outcome.verdict is not None:
+                await self._record(outcome, outcome.verdict)
+                continue
             attempt = outcome.attempt.model_copy(update={"exit_code": 0})
             self._due.append(SampleJob(case=outcome.case, sample=outcome.sample, answer=attempt))
-        self.failures.clear()
 
     async def take(self, executor: JobExecutor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
         """Log the outcomes of jobs. Raises ModelError or MachineError if too many failed in a row."""
@@ -110,34 +116,46 @@ class _Run:
         attempt = outcome.attempt
         if attempt.unpaid:
             self.reason = "cost"
-        elif outcome.verdict is None:
+        elif outcome.verdict is None or outcome.fault is not None:
             self.failures.append(outcome)
-            if len(self.failures) >= MAX_FAILURES:
-                _raise_fault(attempt, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
+            if self._failures_in_a_row >= MAX_FAILURES:
+                _raise_fault(outcome, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
         else:
-            self.has_answer = True
-            self.accept_failures()
-            judged = BenchJudged(
-                verdict=outcome.verdict,
-                usage=attempt.usage,
-                run_id=attempt.run_id,
-                text=attempt.text if outcome.keeps_text else None,
-                evidence=outcome.evidence,
-            )
-            await self._log.judge(judged)
-            self._on_judged(judged)
+            if not outcome.evidence.fault:
+                self.has_answer = True
+                await self.accept_failures()
+            await self._record(outcome, outcome.verdict)
+
+    @property
+    def _failures_in_a_row(self) -> int:
+        """Number of failed attempts, and of cases with an error: all samples of one case may have it."""
+        attempts = sum(outcome.verdict is None for outcome in self.failures)
+        return attempts + len({outcome.case.id for outcome in self.failures if outcome.verdict is not None})
+
+    async def _record(self, outcome: SampleOutcome, verdict: Verdict) -> None:
+        judged = BenchJudged(
+            verdict=verdict,
+            usage=outcome.attempt.usage,
+            run_id=outcome.attempt.run_id,
+            text=outcome.attempt.text if outcome.keeps_text else None,
+            evidence=outcome.evidence,
+        )
+        await self._log.judge(judged)
+        self._on_judged(judged)
 
     def _is_spent(self) -> bool:
         return self._max_cost_usd is not None and self._log.cost_usd >= self._max_cost_usd
 
 
-def _require_answer(failures: list[CaseAttempt]) -> None:
-    """Raise an error if the model gave no answer at all, because there is no score then."""
+def _require_answer(failures: list[SampleOutcome]) -> None:
+    """Raise an error if no sample has an answer and a verdict, because there is no score then."""
     if failures:
         summary = f"All {len(failures)} attempts failed. The last one: " if len(failures) > 1 else ""
         _raise_fault(failures[-1], summary)
 
 
-def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
-    kind = ModelError if attempt.exit_code == ModelError.exit_code else MachineError
-    raise kind(f"{text}{attempt.error}")
+def _raise_fault(outcome: SampleOutcome, text: str) -> NoReturn:
+    if outcome.fault is not None:
+        raise outcome.fault
+    kind = ModelError if outcome.attempt.exit_code == ModelError.exit_code else MachineError
+    raise kind(f"{text}{outcome.attempt.error}")

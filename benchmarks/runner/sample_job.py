@@ -1,21 +1,29 @@
 """Define the job of a benchmark, a sample to answer and judge, and the worker that does it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Literal, overload
 
-from benchmarks.executors.executor import NodeLost
+from benchmarks.executors.executor import Failed, NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, installed_version
 from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
+from benchmarks.judge.verdicts import MAX_DETAIL
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.verdict import Evidence, Verdict
+from coder.base.errors import CoderError
+from coder.base.text.redact import Redactor
+from coder.base.text.sanitize import one_line
+from coder.show.failure import MACHINE_ERRORS
+from sandbox.errors import SandboxError
 
 SamplePool = NodePool["SampleJob", "SampleOutcome"]
+Step = Literal["reading the answer", "answering", "judging"]
+"""Step of one sample, as a report names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class SampleJob:
     """None: the worker answers."""
     keeps_text: bool = True
     """Whether the log stores the answer, because no other file has the answer."""
+    fault: Exception | None = None
+    """Error of reading the answer, which the worker raises."""
     max_tries: int = 3
 
     @property
@@ -39,6 +49,14 @@ class SampleJob:
     def group(self) -> str:
         """Id of the case, whose cached plan serves all samples."""
         return self.case.id
+
+    @property
+    def required_answer(self) -> CaseAttempt | None:
+        """The answer, if there is one. Raises StepFailed if it can't be read."""
+        if self.fault is not None:
+            with step_of_sample("reading the answer"):
+                raise self.fault
+        return self.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,26 @@ class SampleOutcome:
     """None if the attempt failed, or wasn't made because the budget didn't cover it."""
     evidence: Evidence = field(default_factory=Evidence)
     keeps_text: bool = True
+    fault: Exception | None = None
+    """Error that other samples may meet, too: if several in a row do, the run ends."""
+
+
+class StepFailed(Exception):
+    """A step of one sample raised an error, such as its judging."""
+
+    def __init__(self, step: Step, error: Exception, attempt: CaseAttempt) -> None:
+        """Take the step's name, its error, and the attempt before it, whose cost counts."""
+        super().__init__(step, error, attempt)
+        self.step, self.error, self.attempt = step, error, attempt
+
+
+@contextmanager
+def step_of_sample(step: Step, attempt: CaseAttempt | None = None) -> Iterator[None]:
+    """Name the step of a sample that fails, and keep its attempt. Raises StepFailed."""
+    try:
+        yield
+    except Exception as error:
+        raise StepFailed(step, error, attempt or CaseAttempt()) from error
 
 
 Answering = Callable[[Case, int], Awaitable[CaseAttempt]]
@@ -74,6 +112,7 @@ class BenchWorker:
         """Answer and judge a sample, or return facts. A failed attempt is returned without a verdict.
 
         Raises:
+            StepFailed: a step of the sample raised an error.
             BackendMissing, SandboxBroken: the sandbox doesn't open, or fails its probe.
         """
         if isinstance(job, ProbeJob):
@@ -81,21 +120,23 @@ class BenchWorker:
             return WorkerFacts(
                 version=installed_version(), judge=judge_digest(), level=level, slots=default_workers()
             )
-        attempt = job.answer
+        attempt = job.required_answer
         if attempt is None:
             assert self._answering is not None
-            attempt = await self._answering(job.case, job.sample)
+            with step_of_sample("answering"):
+                attempt = await self._answering(job.case, job.sample)
             if attempt.unpaid or attempt.exit_code:
                 return SampleOutcome(job.case, job.sample, attempt, None)
         evidence: list[Evidence] = []
-        verdict = await self._judge.judge(
-            job.case,
-            attempt.text,
-            sample=job.sample,
-            on_slow=on_slow,
-            judged=attempt.judged,
-            on_evidence=evidence.append,
-        )
+        with step_of_sample("judging", attempt):
+            verdict = await self._judge.judge(
+                job.case,
+                attempt.text,
+                sample=job.sample,
+                on_slow=on_slow,
+                judged=attempt.judged,
+                on_evidence=evidence.append,
+            )
         return outcome_of(job, attempt, verdict, evidence[-1])
 
 
@@ -115,18 +156,59 @@ async def on_this_machine(
         yield pool
 
 
-def give_up(job: SampleJob, error: NodeLost) -> SampleOutcome:
-    """Return the outcome of a sample whose nodes were lost one after another: `infrastructure`."""
+def give_up(
+    job: SampleJob, failure: Failed, *, attempts: MutableMapping[str, CaseAttempt] | None = None
+) -> SampleOutcome:
+    """Return the outcome of a sample that can't be judged: `infrastructure`, with the step and the error.
+
+    Args:
+        attempts: attempts by key of jobs without an answer.
+    """
+    attempt = (attempts or {}).pop(job.key, None) or job.answer or CaseAttempt()
+    step = None
+    if isinstance(failure.error, StepFailed):
+        step, attempt = failure.error.step, failure.error.attempt
     verdict = Verdict(
         id=job.case.id,
         sample=job.sample,
         verdict="infrastructure",
         strength="weaker",
-        detail=str(error)[:500],
+        detail=detail_of(failure.error),
     )
+    error = cause_of(failure.error)
+    is_lost = isinstance(error, NodeLost)
+    # The answer itself, or a bug that it triggers, is no reason to expect the same of other samples.
+    is_own = is_lost or step == "reading the answer" or (step == "judging" and _is_bug(error))
     return SampleOutcome(
-        job.case, job.sample, job.answer or CaseAttempt(), verdict, keeps_text=job.keeps_text
+        job.case,
+        job.sample,
+        attempt,
+        verdict,
+        Evidence(fault="" if is_lost else Redactor.from_environment().redact(failure.trace)),
+        keeps_text=job.keeps_text,
+        fault=None if is_own else error,
     )
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return the error that a step raised."""
+    return error.error if isinstance(error, StepFailed) else error
+
+
+def detail_of(error: Exception) -> str:
+    """Return the detail of a verdict for a sample that can't be judged: the step, and the error's text."""
+    cause = cause_of(error)
+    text = f"a bug in coder: {type(cause).__name__}: {cause}" if _is_bug(cause) else str(cause)
+    text = f"{error.step}: {text}" if isinstance(error, StepFailed) else text
+    redact = Redactor.from_environment().redact  # the error may quote its input
+    return one_line(redact(text), width=MAX_DETAIL)
+
+
+def _is_bug(error: Exception) -> bool:
+    """Whether an error is none of those by which coder or the system says what is wrong around it."""
+    if isinstance(error, OSError):
+        return error.errno not in MACHINE_ERRORS
+    return not isinstance(error, CoderError | SandboxError)
 
 
 class SampleWire:
@@ -134,9 +216,9 @@ class SampleWire:
 
     def encode(self, job: SampleJob) -> tuple[FunctionCase | ScriptCase, WireJob]:
         """Return the case, and the job without it. Raises UsageError if a worker can't judge the case."""
-        case = require_wire_case(job.case)
-        assert job.answer is not None
-        return case, WireJob(kind="sample", key=job.key, text=job.answer.text)
+        case, answer = require_wire_case(job.case), job.required_answer
+        assert answer is not None
+        return case, WireJob(kind="sample", key=job.key, text=answer.text)
 
     def decode(self, job: SampleJob, line: WireLine) -> SampleOutcome:
         """Return the outcome of a sample."""

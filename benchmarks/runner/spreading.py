@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.executors.executor import J, Node, NodeLost, O, Opening
+from benchmarks.executors.executor import Failed, J, Node, O, Opening
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, check_facts
 from benchmarks.executors.http_node import HttpNode
 from benchmarks.executors.pool import NodePool
@@ -23,11 +23,11 @@ from benchmarks.runner.sample_job import (
     SampleWire,
     give_up,
     on_this_machine,
+    step_of_sample,
 )
 from benchmarks.runner.spread import Spread, load_tokens
 from coder.base.errors import MachineError
 from coder.models.shared_budget import SharedBudget
-from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from benchmarks.executors.ray_nodes import RayNode
@@ -38,7 +38,7 @@ async def open_fleet(
     addresses: Sequence[str],
     tokens: Path | None,
     wire: Wire[J, O],
-    give_up: Callable[[J, NodeLost], O],
+    give_up: Callable[[J, Failed], O],
     around: Callable[[HttpNode[J, O]], Node[J, O]] | None = None,
 ) -> NodePool[J, O]:
     """Open a pool of workers, all of this version, this judge and one level of isolation.
@@ -64,7 +64,7 @@ async def open_cluster(
     stack: AsyncExitStack,
     address: str,
     opening: Opening,
-    give_up: Callable[[J, NodeLost], O],
+    give_up: Callable[[J, Failed], O],
     *,
     is_judging: bool = True,
     budget: tuple[str, SharedBudget] | None = None,
@@ -112,12 +112,11 @@ def _start_budget(stack: AsyncExitStack, name: str, budget: SharedBudget) -> Any
 
 async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
     """Return a node's facts. Raises MachineError if its sandbox fails its probe."""
-    try:
-        async for _, facts in node.work([ProbeJob()], lambda _: None):
-            assert isinstance(facts, WorkerFacts)
-            return facts
-    except SandboxError as error:
-        raise MachineError(f"{node.name} can't judge: {error}") from error
+    async for _, facts in node.work([ProbeJob()], lambda _: None):
+        if isinstance(facts, Failed):
+            raise MachineError(f"{node.name} can't judge: {facts.error}") from facts.error
+        assert isinstance(facts, WorkerFacts)
+        return facts
     raise MachineError(f"{node.name} doesn't state what it is.")
 
 
@@ -139,21 +138,23 @@ class AnsweringHere:
 
     async def work(
         self, jobs: Sequence[SampleJob], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, SampleOutcome]]:
-        """Yield key and outcome of samples, one after another. Raises NodeLost, UsageError."""
+    ) -> AsyncIterator[tuple[str, SampleOutcome | Failed]]:
+        """Yield key, and outcome or error, of samples, one after another. Raises NodeLost."""
         for job in jobs:
             answered_job = job
             if job.answer is None:
                 if (attempt := self._attempts.get(job.key)) is None:
-                    attempt = await self._answering(job.case, job.sample)
+                    with step_of_sample("answering"):
+                        attempt = await self._answering(job.case, job.sample)
                 if attempt.unpaid or attempt.exit_code:
                     yield job.key, SampleOutcome(job.case, job.sample, attempt, None)
                     continue
                 self._attempts[job.key] = attempt
                 answered_job = SampleJob(job.case, job.sample, attempt)
-            async for item in self._node.work([answered_job], on_slow):
-                self._attempts.pop(job.key, None)
-                yield item
+            async for key, outcome in self._node.work([answered_job], on_slow):
+                if not isinstance(outcome, Failed):
+                    self._attempts.pop(key, None)
+                yield key, outcome
 
     async def is_back(self) -> bool:
         """Poll a lost worker until it answers; return False if it is given up."""
@@ -196,4 +197,5 @@ async def open_executor(
             return
         attempts = dict[str, CaseAttempt]()
         around = None if answering is None else lambda node: AnsweringHere(node, answering, attempts)
-        yield await open_fleet(stack, spread.addresses, spread.tokens, SampleWire(), give_up, around)
+        give_up_here = partial(give_up, attempts=attempts)
+        yield await open_fleet(stack, spread.addresses, spread.tokens, SampleWire(), give_up_here, around)

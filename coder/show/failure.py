@@ -78,10 +78,11 @@ def _report_bug(error: BaseException) -> None:
     if os.environ.get("CODER_DEBUG") == "1":
         print(trace, file=sys.stderr, end="")
         return
-    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_save_traceback(trace)}")
+    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{save_traceback(trace)}")
 
 
-def _save_traceback(trace: str) -> str:
+def save_traceback(trace: str) -> str:
+    """Save a traceback without secrets in a file, and return a sentence that names the file."""
     import platformdirs  # imported late: rarely needed
 
     home = os.environ.get("CODER_HOME") or platformdirs.user_data_dir("coder")

@@ -435,3 +435,25 @@ def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
     assert report["digests"]["image"].startswith("sha256:")
     assert elsewhere.code == 2
     assert "--image is Docker's" in elsewhere.err
+
+
+@pytest.mark.slow
+def test_an_answer_that_can_not_be_read_costs_the_others_nothing_and_the_exit_code_says_so(
+    console: Console,
+) -> None:
+    repository = {"id": "r", "kind": "repository", "prompt": "", "files": {"a.py": ""}, "hidden_tests": {}}
+    with (console.home / "suite.jsonl").open("a") as file:
+        file.write(json.dumps(repository) + "\n")
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write('{"task_id": "r", "completion": "pass"}\n')
+
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q", "-o", "r.json")
+
+    report = json.loads((console.home / "r.json").read_text())
+    assert done.code == 5
+    assert report["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
+    assert "1 sample could not be judged:" in done.err
+    assert "r, sample 0: reading the answer: samples.jsonl, line 9: a completion can't answer" in done.err
+    (traceback,) = (console.home / "data" / "crashes").iterdir()
+    assert str(traceback) in done.err
+    assert "answer_case" in traceback.read_text()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.executors.executor import NodeLost
+from benchmarks.executors.executor import Failed, NodeLost
 
 AT_ONCE = 100
 """More jobs than a worker has at once."""
@@ -66,7 +66,7 @@ class Doubling:
         self.is_closed = True
 
 
-def give_up(job: Number, error: NodeLost) -> int:
+def give_up(job: Number, failure: Failed) -> int:
     return -1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.executors.executor import NodeLost
+from benchmarks.executors.executor import Failed, NodeLost, failed
 from benchmarks.executors.pool import InProcess, NodePool
 from coder.base.errors import MachineError
 from tests.benchmarks.executors.nodes import Doubling, Number, give_up
@@ -150,11 +150,68 @@ async def test_a_slow_job_leaves_its_room_to_the_next_one() -> None:
     assert doubled == [2, 4, 6, 0]
 
 
-async def test_what_a_worker_raises_ends_the_map_with_that_error() -> None:
-    class Breaks:
-        async def do(self, job: Number, on_slow: Callable[[], None]) -> int:
-            raise ValueError("broken")
+class Breaks:
+    """Doubles numbers, but raises an error for 13."""
 
-    async with NodePool([InProcess(Breaks(), 3)], give_up) as pool:
-        with pytest.raises(ValueError, match="broken"):
-            await outcomes(pool, 9)
+    async def do(self, job: Number, on_slow: Callable[[], None]) -> int:
+        if job.value == 13:
+            raise ValueError("13 breaks it")
+        return 2 * job.value
+
+
+async def test_what_a_worker_raises_is_the_outcome_of_that_job_alone() -> None:
+    failures = list[Failed]()
+
+    def note(job: Number, failure: Failed) -> int:
+        failures.append(failure)
+        return -job.value
+
+    async with NodePool([InProcess(Breaks(), 3)], note) as pool:
+        doubled = await outcomes(pool, 30)
+
+    assert sorted(doubled) == sorted([-13, *(2 * value for value in range(30) if value != 13)])
+    assert [str(failure.error) for failure in failures] == ["13 breaks it"]
+    assert "in do\n" in failures[0].trace
+
+
+async def test_an_error_that_concerns_all_jobs_ends_the_map() -> None:
+    def refuse(job: Number, failure: Failed) -> int:
+        raise failure.error
+
+    async with NodePool([InProcess(Breaks(), 3)], refuse) as pool:
+        with pytest.raises(ValueError, match="13 breaks it"):
+            await outcomes(pool, 30)
+
+
+@pytest.mark.parametrize("error", [NodeLost("13"), ValueError("13 can't be sent")])
+async def test_a_call_that_one_job_breaks_costs_its_neighbors_nothing(error: Exception) -> None:
+    class Poisoned(Doubling):
+        async def work(
+            self, jobs: Sequence[Number], on_slow: Callable[[str], None]
+        ) -> AsyncIterator[tuple[str, int]]:
+            if any(job.value == 13 for job in jobs):
+                raise error
+            for job in jobs:
+                yield job.key, 2 * job.value
+
+    async with NodePool([Poisoned("a", batch=16, room=32)], give_up) as pool:
+        doubled = await outcomes(pool, 40)
+
+    assert sorted(doubled) == sorted([-1, *(2 * value for value in range(40) if value != 13)])
+
+
+async def test_a_single_outcome_that_can_not_be_read_is_asked_for_again_and_loses_no_node() -> None:
+    class Garbles(Doubling):
+        async def work(
+            self, jobs: Sequence[Number], on_slow: Callable[[str], None]
+        ) -> AsyncIterator[tuple[str, int | Failed]]:
+            for job in jobs:
+                self.calls += job.value == 13
+                garbled = job.value == 13 and self.calls < 3
+                yield job.key, failed(NodeLost("garbled")) if garbled else 2 * job.value
+
+    async with NodePool([Garbles("a")], give_up) as pool:
+        doubled = await outcomes(pool, 30)
+
+    assert sorted(doubled) == [2 * value for value in range(30)]
+    assert pool.tallies[0].lost == 0

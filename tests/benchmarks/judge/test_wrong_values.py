@@ -109,3 +109,36 @@ def test_features_that_differ_are_named() -> None:
     assert differing_features(of(100), of(101)) == {"roundness", "parity", "five", "square"}
     assert "order" in differing_features(of([1, 2]), of([2, 1]))
     assert differing_features(of("cat"), of("dog")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        ([3], []),
+        ([[3], []], [[], [3]]),
+        ({"a": 1}, {"b": 2}),
+        ({"a": 1}, {}),
+        ("word", ""),
+        ((1,), (True,)),
+        (5e-324,),
+        (1e300, 1e300),
+        ([""], ["x"]),
+    ],
+)
+def test_every_value_has_a_wrong_one_also_where_twins_have_no_common_place(
+    rights: tuple[object, ...],
+) -> None:
+    for turn in range(9):
+        wrong = wrong_values(
+            rights,
+            [[1]] * len(rights),
+            [0, 1][: len(rights)],
+            WORDS,
+            written=(rights[0], [1]),
+            others=[],
+            chance=random.Random(turn),
+            turn=turn,
+        )
+
+        assert [type(one) for one in wrong] == [type(one) for one in rights]
+        assert all(one != right for one, right in zip(wrong, rights, strict=True))

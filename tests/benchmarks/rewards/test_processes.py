@@ -16,6 +16,7 @@ from benchmarks.rewards.service import AnswerJob
 from benchmarks.suite import Suite
 from coder.base.errors import MachineError, MissingExtra
 from sandbox import Limits, PythonCode
+from sandbox.errors import BackendMissing
 from tests.benchmarks.judge.cases import case
 from tests.processes import processes_with, wait_until
 
@@ -92,7 +93,7 @@ async def test_the_answers_of_a_process_that_is_killed_are_judged_by_another(
 @pytest.mark.slow
 async def test_what_a_process_raises_is_raised_here() -> None:
     async with open_judging(SUITE, processes=2, backend="no-such") as judging:
-        with pytest.raises(ValueError, match="no-such"):
+        with pytest.raises(BackendMissing, match="no-such"):
             await judging.judge([(CASES[0], "x")])
 
 
@@ -104,18 +105,39 @@ async def test_an_error_that_cannot_be_sent_is_told_in_its_words() -> None:
         async def do(self, job: AnswerJob, on_slow: Callable[[], None]) -> None:
             raise MissingExtra("jinja2", "report")
 
+    await answer_job(Lacking(), writing_to(owner), 1, AnswerJob(7, CASES[0], "x"))
+    number, key, failure = await _receive(owner)
+
+    assert (number, key, type(failure.error)) == (1, "7", MachineError)
+    assert "MissingExtra: jinja2 isn't installed." in str(failure.error)
+    assert "in do\n" in failure.trace
+
+
+async def test_an_outcome_that_can_not_be_sent_is_an_error_of_its_job() -> None:
+    owner = asyncio.StreamReader()
+
+    class Answers:
+        async def do(self, job: AnswerJob, on_slow: Callable[[], None]) -> object:
+            return lambda: None
+
+    await answer_job(Answers(), writing_to(owner), 1, AnswerJob(7, CASES[0], "x"))
+    number, key, failure = await _receive(owner)
+
+    assert (number, key) == (1, "7")
+    assert "lambda" in str(failure.error)
+
+
+def writing_to(reader: asyncio.StreamReader) -> asyncio.StreamWriter:
+    """Return a writer of which the reader gets all."""
+
     class Writer:
         def write(self, content: bytes) -> None:
-            owner.feed_data(content)
+            reader.feed_data(content)
 
         async def drain(self) -> None:
             pass
 
-    await answer_job(Lacking(), cast("asyncio.StreamWriter", Writer()), 1, AnswerJob(7, CASES[0], "x"))
-    number, key, result, error = await _receive(owner)
-
-    assert (number, key, result, type(error)) == (1, "7", None, MachineError)
-    assert "MissingExtra: jinja2 isn't installed." in str(error)
+    return cast("asyncio.StreamWriter", Writer())
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """A run over a suite: budgets, faults, resuming; and nothing hidden in front of a solver."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from benchmarks.judge.case_plan import CasePlan
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, visible_part
 from benchmarks.runner.runlog import BenchStarted, RunLog
@@ -19,6 +22,7 @@ from coder.base.errors import MachineError, ModelError
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from sandbox import Policy, open_sandbox
+from sandbox.errors import BackendMissing
 from tests.memory_log import MemoryLog
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -110,7 +114,7 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
     log, first, second = MemoryLog(), [], []
 
     async def breaks(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
-        if case.id == "f/3":
+        if case.id != "f/0":
             raise MachineError("the disk is full")
         return CaseAttempt(text=right(case), usage=SampleUsage(id=case.id, sample=sample, calls=1))
 
@@ -125,7 +129,7 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
         async with on_this_machine(judge, 1, by(answering(right), second)) as executor:
             await run_jobs(jobs(), executor, record)
 
-    assert (first, second) == ([f"f/{i} 0" for i in range(4)], [f"f/{i} 0" for i in range(3, 6)])
+    assert (first, second) == ([f"f/{i} 0" for i in range(6)], [f"f/{i} 0" for i in range(1, 6)])
     assert [one.id for one in (await record.results())[0]] == [f"f/{i}" for i in range(6)]
 
 
@@ -175,6 +179,87 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
     verdicts = {one.id: one for one in (await record.results())[0]}
     assert (verdicts["f/2"].verdict, verdicts["f/2"].detail) == ("error", "no answer: refused")
     assert len(verdicts) == 6
+
+
+def fail(case: Case, error: Exception) -> None:
+    if case.id == "f/2":
+        raise error
+
+
+class FailingJudge(Judge):
+    """Judge with another one's sandboxes that raises an error for one case, at one step."""
+
+    def __init__(self, judge: Judge, step: str, error: Exception) -> None:
+        self.__dict__.update(judge.__dict__)
+        self._step, self._error = step, error
+
+    async def plan(self, case: Case) -> CasePlan:
+        if self._step == "plan":
+            fail(case, self._error)
+        return await super().plan(case)
+
+    async def _judge_by_mode(self, plan: CasePlan, code: str) -> DraftVerdict:
+        if self._step == "judge":
+            fail(plan.case, self._error)
+        return await super()._judge_by_mode(plan, code)
+
+
+ERRORS = [ValueError("no such value"), RecursionError("too deep"), MachineError("the disk is full")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [("read", "reading the answer"), ("answer", "answering"), ("plan", "judging"), ("judge", "judging")],
+)
+async def test_what_goes_wrong_at_a_step_of_one_sample_is_that_ones_infrastructure(
+    judge: Judge, step: str, name: str, error: Exception
+) -> None:
+    async def answer(case: Case, sample: int) -> CaseAttempt:
+        if step == "answer":
+            fail(case, error)
+        return await by(answering(right, cost=0.5))(case, sample)
+
+    def readable(job: SampleJob) -> SampleJob:
+        return replace(job, fault=error) if step == "read" and job.case.id == "f/2" else job
+
+    log = MemoryLog()
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        async with on_this_machine(FailingJudge(judge, step, error), 2, answer) as executor:
+            reason = await run_jobs(map(readable, jobs(samples=2)), executor, record)
+        again = RunLog("bench_1", log, token=token)
+        logged = {(one.verdict.id, one.verdict.sample): one async for _, one in again.samples()}
+
+    failed = {key: one for key, one in logged.items() if one.verdict.verdict != "passed"}
+    assert (reason, len(logged), sorted(failed)) == ("done", 12, [("f/2", 0), ("f/2", 1)])
+    for one in failed.values():
+        assert one.verdict.verdict == "infrastructure"
+        assert one.verdict.detail.startswith(f"{name}: ")
+        assert str(error) in one.verdict.detail
+        assert ("a bug in coder" in one.verdict.detail) == (not isinstance(error, MachineError))
+        assert "Traceback" in one.evidence.fault
+    is_paid = step in ("plan", "judge")
+    assert record.cost_usd == pytest.approx(0.5 * (12 if is_paid else 10)), "what was paid counts"
+
+
+async def test_an_error_that_every_case_meets_ends_the_run_and_judges_nothing(judge: Judge) -> None:
+    class Nowhere(Judge):
+        def __init__(self) -> None:
+            self.__dict__.update(judge.__dict__)
+
+        async def plan(self, case: Case) -> CasePlan:
+            raise BackendMissing("no sandbox works here")
+
+    log = MemoryLog()
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        async with on_this_machine(Nowhere(), 2, by(answering(right))) as executor:
+            with pytest.raises(BackendMissing, match="no sandbox works here"):
+                await run_jobs(jobs(), executor, record)
+
+    assert record.judged == 0
 
 
 async def test_what_a_solver_is_shown_holds_nothing_hidden() -> None:
