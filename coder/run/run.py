@@ -95,7 +95,7 @@ class Run(BaseModel, frozen=True):
     """The commit of the change."""
     branch: str | None = None
     uncommitted: str | None = None
-    """Why no commit was made, although one was requested."""
+    """Why no commit was made, or which files it doesn't hold and why, although a commit was requested."""
     calls: int
     tokens: Tokens
     cost: float | None
@@ -139,6 +139,12 @@ class Run(BaseModel, frozen=True):
         return {**limits.model_dump(mode="json"), "max_cost": float(limits.max_cost)}
 
 
+def _uncommitted(commit: CommitMade | CommitRefused | None) -> str | None:
+    if isinstance(commit, CommitRefused):
+        return commit.reason
+    return " ".join(commit.left_out.values()) or None if commit is not None else None
+
+
 def summarize(state: State) -> Run:
     """Return the result of a run; a run that hasn't stopped counts as interrupted."""
     stopped = state.progress.stopped or RunStopped(
@@ -175,7 +181,7 @@ def summarize(state: State) -> Run:
         landed=state.landing.standing,
         commit=commit.commit if isinstance(commit, CommitMade) else None,
         branch=commit.branch if isinstance(commit, CommitMade) else None,
-        uncommitted=commit.reason if isinstance(commit, CommitRefused) else None,
+        uncommitted=_uncommitted(commit),
         calls=state.spend.calls,
         tokens=Tokens(
             input=state.spend.usage.input_tokens,

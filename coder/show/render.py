@@ -52,8 +52,10 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.FilesChanged():
             count = len(body.files) + body.listing.count("\0") + len(body.gone)
             return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
-        case event_types.CommitMade(commit=commit, branch=branch):
-            return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
+        case event_types.CommitMade(commit=commit, branch=branch, left_out=left_out):
+            place = one_line(branch) if branch else "the detached HEAD"
+            rest = one_line(" ".join(left_out.values()), width=300)
+            return f"  ✓ commit {commit[:12]} on {place}{f'; not in it: {rest}' if rest else ''}"
         case event_types.CommitRefused():
             return f"  ! not committed: {one_line(body.reason, width=300)}"
         case event_types.FileUndone(path=path, left=left):

@@ -1,6 +1,7 @@
 """Commit a run's changes, if they passed or the user agreed."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from coder.run.journal import Journal
 from coder.run.state import State
 from coder.workspace.commit_message import commit_message
 from coder.workspace.consent import is_green, is_to_be_committed, suite_passed
-from coder.workspace.git.commit import CommittedFile, NoCommit, commit
+from coder.workspace.git.commit import CommittedFile, NoCommit, commit, not_committable
 from coder.workspace.proposal import contents_of, intended
 
 
@@ -25,12 +26,23 @@ async def commit_run(journal: Journal) -> None:
             raise NoCommit("only what has passed is committed.")
         if not changed:
             raise NoCommit("nothing has changed.")
-        message = commit_message(state, changed)
-        revision = await asyncio.to_thread(commit, root, changed, message=message, branch=branch)
+        # A branch without a part of the change holds something that was never verified.
+        left_out = {} if branch is not None else await asyncio.to_thread(not_committable, root, changed)
+        committed = _without(changed, left_out)
+        message = commit_message(state, committed)
+        revision = await asyncio.to_thread(commit, root, committed, message=message, branch=branch)
     except NoCommit as error:
         await journal.append(CommitRefused(reason=str(error)))
     else:
-        await journal.append(CommitMade(commit=revision.commit, branch=revision.branch))
+        made = CommitMade(commit=revision.commit, branch=revision.branch, left_out=left_out)
+        await journal.append(made)
+
+
+def _without(changed: Mapping[str, CommittedFile], left_out: Mapping[str, str]) -> dict[str, CommittedFile]:
+    """Return the changes that a commit can hold. Raises NoCommit if there are none."""
+    if changed and changed.keys() <= left_out.keys():
+        raise NoCommit(f"{' '.join(left_out.values())} Commit it yourself.")
+    return {path: change for path, change in changed.items() if path not in left_out}
 
 
 async def revert_commit(state: State, event: CommitMade) -> str:
@@ -41,7 +53,9 @@ async def revert_commit(state: State, event: CommitMade) -> str:
     """
     root, changed = _changed_files(state)
     restored = {
-        path: replace(change, before=change.after, after=change.before) for path, change in changed.items()
+        path: replace(change, before=change.after, after=change.before)
+        for path, change in changed.items()
+        if path not in event.left_out
     }
     message = f"Revert {event.commit[:12]}\n\nTakes back run {state.run} of coder.\n"
     try:

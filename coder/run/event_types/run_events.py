@@ -236,6 +236,8 @@ class CommitMade(Body, type="commit.made"):
     """The commit's id, in hex."""
     branch: str | None
     """The branch with the commit at its tip; None if HEAD is detached."""
+    left_out: dict[str, str] = Field(default_factory=dict, exclude_if=not_)
+    """Files that were written but not committed, by path with the reason."""
 
 
 class CommitRefused(Body, type="commit.refused"):

@@ -67,6 +67,22 @@ def commit(
         return committer.commit(files, message, branch)
 
 
+def not_committable(folder: Path, changed: Mapping[str, CommittedFile]) -> dict[str, str]:
+    """Return the files that a commit on HEAD can't hold without changes of the user or a filter, by path with
+    the reason. Raises NoCommit as `commit` does.
+    """
+    with _opened(folder) as committer:
+        folder_in_repository = folder.relative_to(committer.repository.top)
+        head = committer.repository.head()
+        reasons = {
+            path: committer.reason_against(
+                (folder_in_repository / path).as_posix(), change, head, staged=True
+            )
+            for path, change in changed.items()
+        }
+        return {path: reason for path, reason in reasons.items() if reason is not None}
+
+
 def check_possible(folder: Path, *, branch: str | None) -> None:
     """Raise NoCommit with the reason if no commit can be made here now."""
     with _opened(folder if folder.is_dir() else folder.parent) as committer:
@@ -114,7 +130,6 @@ class _Committer:
     def commit(self, files: Mapping[str, CommittedFile], message: str, branch: str | None) -> Commit:
         head = self.repository.head()
         self._check_place(branch)
-        self._check_no_filter(files)
         scratch = Path(self.git.environment["GIT_DIR"]) / "scratch"
         if head is not None:
             self.git.run("read-tree", head, index=scratch)
@@ -148,20 +163,33 @@ class _Committer:
         """Return index entries of the files. Raises NoCommit if one differed from HEAD before the run."""
         rows = []
         for path, change in files.items():
+            if (reason := self.reason_against(path, change, head, staged=staged)) is not None:
+                raise NoCommit(f"{reason} Commit it yourself.")
             mode, blob = self._entry(head, path)
             after = self._blob(path, change.after, write=True)
-            if blob not in (self._blob(path, change.before), after):
-                raise NoCommit(
-                    f"{path} had changes of yours that aren't committed, and the commit would hold them too. "
-                    "Commit it yourself."
-                )
-            if staged and self._staged(path) not in (blob, after):
-                raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
             if blob is None and after is None:
                 continue  # never committed, and removed now
             mode = (None if change.switched else mode) or ("100755" if change.executable else "100644")
             rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
+
+    def reason_against(
+        self, path: str, change: CommittedFile, head: str | None, *, staged: bool
+    ) -> str | None:
+        """Return why a commit can't hold a file, or None.
+
+        Args:
+            staged: whether the commit replaces the file's entry in the user's index.
+        """
+        fields = self.git.run("check-attr", "-z", "filter", "--", path).split(b"\0")
+        if (name := os.fsdecode(fields[2])) not in ("unspecified", "unset"):
+            return f"{path} goes through the filter {name}, which isn't started here."
+        blob, after = self._entry(head, path)[1], self._blob(path, change.after)
+        if blob not in (self._blob(path, change.before), after):
+            return f"{path} had changes of yours that aren't committed, and the commit would hold them too."
+        if staged and self._staged(path) not in (blob, after):
+            return f"{path} has staged changes of yours."
+        return None
 
     def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
         """Return the id of a content's blob if committed at a path, with the line ends of its attributes."""
@@ -178,15 +206,6 @@ class _Committer:
     def _staged(self, path: str) -> str | None:
         row = self.git.run("ls-files", "-z", "-s", "--", path).split()
         return row[1].decode() if row else None
-
-    def _check_no_filter(self, files: Mapping[str, CommittedFile]) -> None:
-        paths = b"".join(os.fsencode(path) + b"\0" for path in files)
-        fields = self.git.run("check-attr", "-z", "--stdin", "filter", stdin=paths).split(b"\0")
-        for path, value in zip(map(os.fsdecode, fields[::3]), map(os.fsdecode, fields[2::3]), strict=False):
-            if value not in ("unspecified", "unset"):
-                raise NoCommit(
-                    f"{path} goes through the filter {value}, which isn't started here. Commit it yourself."
-                )
 
     def _check_place(self, branch: str | None) -> None:
         """Check that a branch name is valid, or that no operation is in progress. Raises NoCommit."""

@@ -9,14 +9,14 @@ from coder.base.errors import UsageError
 from coder.engine import agent
 from coder.engine.resume import resume
 from coder.models.scripted import Scripted
-from coder.run.event_types import ProgramFinished
+from coder.run.event_types import FileUndone, ProgramFinished
 from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.workspace.take_back import undo
+from coder.workspace.take_back import take_back_commit, undo
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 from tests.memory_log import MemoryLog
@@ -166,6 +166,39 @@ async def test_a_file_with_the_users_own_changes_is_written_and_not_committed(
 
     assert (run.status, run.landed, run.commit) == ("solved", ("calc.py",), None)
     assert "changes of yours" in (run.uncommitted or "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stages", [True, False])
+async def test_of_several_files_those_without_changes_of_the_users_are_committed(
+    repository: GitRepository, stages: bool
+) -> None:
+    repository.write(notes__txt="a\n", more__txt="b\n", mine__txt="c\n")
+    repository.commit()
+    repository.write(mine__txt="c\nof the user\n")
+    if stages:
+        repository.git("add", "mine.txt")
+    texts = {"notes.txt": "a2\n", "more.txt": "b2\n", "mine.txt": "c2\nof the user\n"}
+    log = MemoryLog()
+
+    answers = [answer(RIGHT + FAR) + "".join(answer(text, path) for path, text in texts.items())]
+    run = await solve(repository.top, *answers, commit=True, log=log)
+
+    committed = repository.git("show", "--name-only", "--format=%s", "HEAD").split("\n")
+    assert (run.status, run.commit) == ("solved", repository.git("rev-parse", "HEAD"))
+    assert (committed[0], committed[-3:]) == (
+        "Change calc.py, more.txt and 1 more",
+        ["calc.py", "more.txt", "notes.txt"],
+    )
+    assert run.uncommitted is not None
+    assert run.uncommitted.startswith("mine.txt ")
+    assert (repository.top / "mine.txt").read_text() == texts["mine.txt"]
+
+    await undo(run.run_id, log=log)
+    note = await take_back_commit(fold_all(await log.read(run.run_id)), [FileUndone(path="calc.py")])
+    assert "reverts the commit" in (note or "")
+    assert repository.git("show", "--name-only", "--format=", "HEAD").split() == committed[-3:]
+    assert (repository.top / "mine.txt").read_text() == "c\nof the user\n"
 
 
 @pytest.mark.slow
