@@ -168,12 +168,26 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
 
 
 def _merge_texts(base: bytes | None, ours: bytes | None, theirs: bytes | None, *, tree: Path) -> str | None:
+    merged = merged_contents(base, ours, theirs, tree=tree)
+    try:
+        return merged.decode("utf-8") if merged is not None else None
+    except UnicodeDecodeError:
+        return None
+
+
+def merged_contents(
+    base: bytes | None, ours: bytes | None, theirs: bytes | None, *, tree: Path
+) -> bytes | None:
+    """Return a file with both sides' changes; None if both change the same lines, or it isn't text.
+
+    Args:
+        tree: a folder from which git isn't started.
+    """
     if base is None or ours is None or theirs is None:
         return None
     try:
-        merged = merge(base, ours, theirs, tree=tree)
-        return merged.decode("utf-8") if merged is not None else None
-    except (GitFailed, UnicodeDecodeError):
+        return merge(base, ours, theirs, tree=tree)
+    except GitFailed:
         return None
 
 

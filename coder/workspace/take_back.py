@@ -1,7 +1,8 @@
-"""Undo a run's changes, file by file, if the files haven't changed since."""
+"""Undo a run's changes, file by file, merged with the user's later edits of other lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of, one_line
@@ -14,14 +15,19 @@ from coder.store import EventLog, open_log
 from coder.workspace.committing import revert_commit
 from coder.workspace.landing import LandingPlan, is_made
 from coder.workspace.landing import undo as put_back
+from coder.workspace.landing.staging import sha256_of
+from coder.workspace.proposal import contents_of
+from coder.workspace.rebase import merged_contents
+from coder.workspace.unsaved import current_file
 
 _SHOWN_MESSAGE = 60
 
 
 async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
-    """Restore the files from before the run landed; skip later changes, with the reason.
+    """Restore the files from before the run landed, and keep later edits of other lines.
 
-    Files that were restored before are skipped, unless they have the run's content again.
+    A file in which the same lines have changed is skipped, with the reason. Files that were restored before
+    are skipped, unless they have the run's content again.
 
     Args:
         run: the run's id.
@@ -93,6 +99,8 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     plan = _remaining_plan(state, step, landing.plan)
     files = {**state.files, **landing.before}
     before = {change.path: files[change.path].content for change in plan.changes if change.before is not None}
+    landed, _ = contents_of(_state_of_step(state, step), risks=())
+    plan, before = _merged(plan, before, landed)
     rows: list[FileUndone] = []
 
     async def record(path: str, reason: str | None) -> None:
@@ -112,6 +120,29 @@ def _remaining_plan(state: State, step: int, plan: LandingPlan) -> LandingPlan:
         restored = {change.path for change in plan.changes}
     changes = tuple(item for item in plan.changes if item.path not in restored or is_made(plan, item))
     return plan.model_copy(update={"changes": changes})
+
+
+def _merged(
+    plan: LandingPlan, before: Mapping[str, bytes], landed: Mapping[str, bytes | None]
+) -> tuple[LandingPlan, dict[str, bytes]]:
+    """Return the plan and the contents to restore; a file with later edits keeps those of other lines.
+
+    Args:
+        before: contents before the landing, by path.
+        landed: contents that the landing wrote, by path; None: removed.
+    """
+    root, contents, changes = Path(plan.root), dict(before), []
+    for change in plan.changes:
+        current, content = current_file(root, change.path), landed.get(change.path)
+        is_known = content is not None and sha256_of(content) == change.after
+        if current is not None and is_known and current.digest not in (change.before, change.after):
+            merged = merged_contents(content, current.content, before.get(change.path), tree=root)
+            if merged is not None:
+                contents[change.path] = merged
+                digests = {"before": sha256_of(merged), "after": current.digest}
+                change = change.model_copy(update=digests)
+        changes.append(change)
+    return plan.model_copy(update={"changes": tuple(changes)}), contents
 
 
 async def take_back_commit(

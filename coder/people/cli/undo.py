@@ -1,4 +1,4 @@
-"""`coder undo`: revert the files that a run wrote, except those that have changed since."""
+"""`coder undo`: revert the files that a run wrote, and keep later edits of other lines."""
 
 import typer
 
@@ -17,7 +17,7 @@ EXIT_LEFT = 1
 
 
 def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
-    """Revert the files that a run wrote, except those that have changed since.
+    """Revert the files that a run wrote, and keep later edits of other lines.
 
     Exit code 1: a file was left as it is, and its line says why. Nothing is asked: -y is accepted, and has
     no effect.

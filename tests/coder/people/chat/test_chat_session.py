@@ -23,6 +23,8 @@ from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
 
 ONE, TWO, THREE = "x = 1\n", "x = 2\n", "x = 3\n"
+FAR, MINE = "\n" * 5 + "end = 1\n", "mine = 1\n"
+"""Lines between two edits, so that they don't meet, and an edit of the user's."""
 YES, NO = Decision(decision="yes"), Decision(decision="no")
 
 
@@ -181,6 +183,36 @@ async def test_undo_goes_back_message_by_message_and_undo_of_the_run_takes_all_o
     assert (after_one, after_two) == (TWO, ONE)
     assert [row.left for row in rows] == [None]
     assert (folder / "main.py").read_text() == ONE
+
+
+async def test_undo_keeps_what_the_user_edited_in_other_lines_and_puts_back_every_file(folder: Path) -> None:
+    main, other = folder / "main.py", folder / "other.py"
+    main.write_text(ONE + FAR)
+    both = f"`main.py`\n{code(TWO + FAR)}\n`other.py`\n{code(ONE)}"
+    answers = [both, f"`main.py`\n{code(THREE + FAR + MINE)}"]
+    async with talk(folder, Scripted(answers), Person(YES, YES)) as session:
+        await session.say("make it 2, and add y")
+        main.write_text(TWO + FAR + MINE)
+        await session.say("make it 3")
+        main.write_text(THREE + FAR + MINE * 2)
+        first = await session.undo()
+        once = main.read_text()
+        second = await session.undo()
+
+    assert (once, main.read_text()) == (TWO + FAR + MINE * 2, ONE + FAR + MINE * 2)
+    assert not other.exists()
+    assert "1 file of “make it 3” put back" in first
+    assert "2 files of “make it 2, and add y” put back" in second
+
+
+async def test_undo_leaves_a_file_in_which_the_user_edited_the_same_line(folder: Path) -> None:
+    async with talk(folder, Scripted([code(TWO)]), Person(YES)) as session:
+        await session.say("make it 2")
+        (folder / "main.py").write_text("x = 20\n")
+        words = await session.undo()
+
+    assert (folder / "main.py").read_text() == "x = 20\n"
+    assert "not main.py" in words
 
 
 async def test_what_the_user_edits_between_two_messages_is_what_the_model_is_shown(folder: Path) -> None:
