@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmarks.verdict import Outcome, Strength, Verdict
+from benchmarks.verdict import Outcome, Strength, Verdict, is_pass
 from benchmarks.written import write_text
 from sandbox.result import Value
 
@@ -56,10 +56,14 @@ class Report(Value):
     command: str | None = None
     """Command line of the first start, without secrets; None in older reports."""
     cases: int
-    """Number of cases of the suite; the denominator is this number less `left_out`."""
+    """Number of cases of the suite, which is the denominator."""
     samples: int
     pass_at: dict[str, float | None]
     """pass@k by k. None if an answered case has fewer than k samples, and for k > 1 with repairs."""
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed; None if all passes count."""
+    shares: dict[Strength, float] = Field(default_factory=dict)
+    """Parts of pass@1 by strength of the passes; they add up to it."""
     base_pass_at: dict[str, float | None] | None = None
     """pass@k by the base tests alone, if the suite also has harder tests."""
     interval: tuple[float, float] | None
@@ -74,8 +78,6 @@ class Report(Value):
     """Number of samples by strength of the verdict."""
     missing: tuple[str, ...] = ()
     """Cases without a sample; they count as not passed."""
-    left_out: tuple[str, ...] = ()
-    """Cases that only a weaker mode can decide; they don't count in pass@k."""
     kinds: dict[str, str] = Field(default_factory=dict)
     """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)
@@ -91,6 +93,10 @@ class Report(Value):
     times: Times = Times()
     verdicts: tuple[Verdict, ...]
     """Verdicts in the order of the suite, then of the samples."""
+
+    def is_pass(self, verdict: Verdict) -> bool:
+        """Whether a sample of this report counts as passed."""
+        return is_pass(verdict.verdict, verdict.strength, self.min_strength)
 
 
 def differing_digests(first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:

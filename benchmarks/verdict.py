@@ -26,6 +26,17 @@ def is_as_strong(strength: Strength, least: Strength) -> bool:
     return STRENGTHS.index(strength) <= STRENGTHS.index(least)
 
 
+def is_pass(outcome: Outcome | None, strength: Strength, min_strength: Strength | None) -> bool:
+    """Whether a sample counts as passed, in every figure, format and gate.
+
+    Anything else counts as not passed, however it was judged; no sample is left out.
+
+    Args:
+        min_strength: passes with a weaker verdict count as not passed; None: all passes count.
+    """
+    return outcome == "passed" and (min_strength is None or is_as_strong(strength, min_strength))
+
+
 def least_strength(strengths: Iterable[Strength]) -> Strength | None:
     """Return the weakest of the strengths; None if there are none."""
     return max(strengths, key=STRENGTHS.index, default=None)

@@ -18,6 +18,8 @@ report=$folder/report.json
 answers=$folder/answers.jsonl
 summary=${SUMMARY:-${GITHUB_STEP_SUMMARY:-}}
 read -r -d '' -a more <<<"${ARGUMENTS:-}" || true # its end is no NUL, which `read` takes for a failure
+# Of the run and the gate alike, so that all reports count as the gate does.
+strength=(${MIN_STRENGTH:+--min-strength "$MIN_STRENGTH"})
 mkdir -p "$folder"
 rm -f "$report"
 
@@ -53,10 +55,10 @@ if [ -n "${ANSWERS:-}" ]; then
     command=grade
     answers=$ANSWERS
     coder bench grade "$SUITE" --samples "$answers" --no-results --pages "$folder/cases" \
-        ${more[@]+"${more[@]}"} --out "$report" || ended=$?
+        ${strength[@]+"${strength[@]}"} ${more[@]+"${more[@]}"} --out "$report" || ended=$?
 else
     command=run
-    coder bench run "$SUITE" ${MODEL:+--model "$MODEL"} ${MAX_COST:+--max-cost "$MAX_COST"} \
+    coder bench run "$SUITE" ${MODEL:+--model "$MODEL"} ${MAX_COST:+--max-cost "$MAX_COST"} ${strength[@]+"${strength[@]}"} \
         ${more[@]+"${more[@]}"} --answers "$answers" --pages "$folder/cases" --out "$report" || ended=$?
 fi
 [ -e "$report" ] || finish 0
@@ -69,9 +71,8 @@ done
 coder bench report "$report" --samples "$answers" --html "$folder/report.html" --pages "$folder/cases" \
     --junit "$folder/junit.xml" --badge "$folder/badge.svg"
 
-conditions=()
+conditions=(${strength[@]+"${strength[@]}"})
 [ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
-[ -z "${MIN_STRENGTH:-}" ] || conditions+=(--min-strength "$MIN_STRENGTH")
 [ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" --tolerance "${TOLERANCE:-0}")
 [ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
 if [ ${#conditions[@]} -eq 0 ]; then

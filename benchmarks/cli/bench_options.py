@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.verdict import STRENGTHS, Strength
 from coder.config.layers import load
 from coder.run.option_table import Count, File, Text
 from coder.run.settings import Settings
@@ -16,8 +17,9 @@ Workers = Annotated[
 ]
 Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
 Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
-IncludeWeaker = Annotated[
-    bool, option("--include-weaker", "Also count cases judged in the answer's own process.")
+MinStrength = Annotated[
+    Strength | None,
+    option("--min-strength", f"Count weaker passes as not passed: {', '.join(STRENGTHS)}.", "STRENGTH"),
 ]
 
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.cli import bench_options
 from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
 from benchmarks.stats.gate import gate as check_gate
-from benchmarks.verdict import STRENGTHS, Strength
+from benchmarks.stats.scoring import recompute_figures
+from benchmarks.stats.strong_passes import with_min_strength
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
 from coder.base.fs.same_place import require_separate
@@ -27,10 +29,7 @@ def conditions(
     min_pass: Annotated[
         Number, option("--min-pass", "Least pass@k: 0.8 is 80 %.", "SHARE", min=0, max=1)
     ] = None,
-    min_strength: Annotated[
-        Strength | None,
-        option("--min-strength", f"Don't count weaker passes: {', '.join(STRENGTHS)}.", "STRENGTH"),
-    ] = None,
+    min_strength: bench_options.MinStrength = None,
     k: Annotated[int, option("-k", "k of --min-pass (1).", "K", min=1)] = 1,
     tolerance: Annotated[
         float, option("--tolerance", "Largest drop (0): 0.02 is 2 points.", "SHARE", min=0, max=1)
@@ -79,7 +78,8 @@ def gate(
         **thresholds,
     )
     if summary is not None:
-        append_text(summary, markdown(run_reports[0], comparison=result.comparison, gate=result))
+        counted = recompute_figures(with_min_strength(run_reports[0], result.min_strength))
+        append_text(summary, markdown(counted, comparison=result.comparison, gate=result))
     if json:
         typer.echo(result.model_dump_json())
     elif not quiet:

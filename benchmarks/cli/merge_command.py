@@ -12,9 +12,11 @@ from benchmarks.report import Report, Times, differing_digests, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.stats.scoring import make_report
+from benchmarks.stats.strong_passes import strictest_of
 from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
+from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from coder.base.fs.same_place import require_separate
 from coder.run.option_table import Text
@@ -27,7 +29,7 @@ def merge(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
     out: bench_options.Out = None,
-    include_weaker: bench_options.IncludeWeaker = False,
+    min_strength: bench_options.MinStrength = None,
     filter: Annotated[Text, option("--filter", "As in the run.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "As in the run.", "FROM:TO")] = None,
     json: flags.Json = False,
@@ -41,7 +43,7 @@ def merge(
     merged = merge_reports(
         selection.within(load_suite(suite)),
         [read_report(path) for path in reports],
-        include_weaker=include_weaker,
+        min_strength=min_strength,
     ).model_copy(update={"command": command_line()})
     if out is not None:
         write_report(merged, out)
@@ -51,8 +53,13 @@ def merge(
         print_blocks(report_blocks(merged))
 
 
-def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bool = False) -> Report:
-    """Merge the reports of all shards; times are added up. Raises UsageError if the reports don't match."""
+def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Strength | None = None) -> Report:
+    """Merge the reports of all shards; times are added up. Raises UsageError if the reports don't match.
+
+    Args:
+        min_strength: passes with a weaker verdict count as not passed; by default the strictest minimum of
+            the reports.
+    """
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
         raise UsageError(
@@ -82,7 +89,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             times=Times(started=min(start_times, default=None), seconds=sum(seconds) if seconds else None),
             independent=all(report.independent for report in reports),
             greedy=any(report.greedy for report in reports),
-            count_weaker=include_weaker,
+            min_strength=min_strength or strictest_of(reports),
         )
     except ValueError as error:
         raise UsageError(f"{error}: is one of the reports given twice?") from error

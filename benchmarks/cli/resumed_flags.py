@@ -9,7 +9,7 @@ from benchmarks.suites.selection import Selection
 from coder.base.errors import UsageError
 from coder.config.schema import Config, checked, flag, over
 
-_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker", "agent")
+_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "min_strength", "agent")
 """Flags outside the configuration that a resumed run takes from its first start."""
 
 

@@ -54,7 +54,7 @@ def run(
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
     answers: Annotated[File, option("--answers", "Write the answers as samples.jsonl.", "FILE")] = None,
-    include_weaker: bench_options.IncludeWeaker = False,
+    min_strength: bench_options.MinStrength = None,
 ) -> None:
     """Have a model answer the cases of a suite, and judge its answers.
 
@@ -135,7 +135,7 @@ def _session(plan: RunPlan, parameters: Mapping[str, Any], resume: str | None) -
         purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,
-        include_weaker=parameters["include_weaker"],
+        min_strength=parameters["min_strength"],
         resume=resume,
     )
 

@@ -32,12 +32,13 @@ def write_pages(folder: Path, session: BenchSession, *, samples: Path | None = N
         samples: file of the answers, if the log doesn't contain them.
     """
     with open_log() as log:
-        asyncio.run(_write(folder, session.suite, log, session.run, samples))
+        asyncio.run(_write(folder, session, log, samples))
 
 
-async def _write(folder: Path, suite: Suite, log: SqliteLog, run: str, samples: Path | None) -> None:
+async def _write(folder: Path, session: BenchSession, log: SqliteLog, samples: Path | None) -> None:
+    suite = session.suite
     cases = {case.id: case for case in suite.cases}
-    record = RunLog(run, log, token=0)
+    record = RunLog(session.run, log, token=0)
     seqs = {(judged.verdict.id, judged.verdict.sample): seq async for seq, judged in record.samples()}
     texts = _answers(samples, suite)
     for (case, number), seq in seqs.items():
@@ -49,6 +50,7 @@ async def _write(folder: Path, suite: Suite, log: SqliteLog, run: str, samples: 
             # Of a Harbor task the diff shows what was done; its own solution's answer is a name.
             answer="" if isinstance(cases[case], HarborCase) else text,
             events=await read_events(log, judged.run_id) if judged.run_id is not None else (),
+            min_strength=session.min_strength,
         )
         write_text(folder / page_name(case, number), sample_page(evidence))
 

@@ -6,7 +6,8 @@ from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
-from benchmarks.verdict import STRENGTHS, Outcome
+from benchmarks.stats.strong_passes import passes_below
+from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from coder.base.text.sanitize import count_of
 from coder.show.render import money
 
@@ -50,10 +51,22 @@ def scores(report: Report) -> list[tuple[str, str]]:
         if value is not None or k == "1":
             certainty = f"  ({_certainty(report)})" if k == "1" and report.interval else ""
             rows.append((f"pass@{k}", f"{share(value)}{certainty}"))
+            if k == "1" and report.shares:
+                rows.append(("by strength", share_text(report)))
     for k, value in (report.base_pass_at or {}).items():
         if value is not None:
             rows.append((f"base pass@{k}", share(value)))
     return rows
+
+
+def share_text(report: Report) -> str:
+    """Format the parts of pass@1 by strength, strongest first, such as `strong 50.0 %  weak 25.0 %`."""
+    return "  ".join(f"{strength} {share(part)}" for strength, part in report.shares.items())
+
+
+def rule(min_strength: Strength | None) -> str:
+    """Return which passes count, if not all do; else an empty text."""
+    return "" if min_strength is None else f"passes below {min_strength} count as not passed"
 
 
 def _certainty(report: Report) -> str:
@@ -83,8 +96,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
         rows.append(
             ("missing", f"{count_of(len(report.missing), 'case')} without a sample count as not passed")
         )
-    if report.left_out:
-        rows.append(("left out", f"{count_of(len(report.left_out), 'case')} that one process had to decide"))
+    if report.min_strength is not None:
+        weaker = len(passes_below(report, report.min_strength))
+        rows.append(("min strength", f"{rule(report.min_strength)}: {weaker:,} of them"))
     if report.usage:
         tokens = sum(usage.input_tokens + usage.output_tokens for usage in report.usage)
         calls = sum(usage.calls for usage in report.usage)
@@ -101,7 +115,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 def group_rows(
     reports: Sequence[Report], group_by_case: Mapping[str, str]
 ) -> list[tuple[str, int, list[float | None]]]:
-    """Return name, size, and pass@1 in each report, for each group of scored cases; `none` is no group."""
+    """Return name, size, and pass@1 in each report, for each group of cases; `none` is no group."""
     runs = [tallies([report]) for report in reports]
     members: dict[str, list[str]] = {name: [] for name in group_by_case.values()}
     for case in dict.fromkeys(case for run in runs for case in run):

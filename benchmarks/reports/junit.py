@@ -1,6 +1,7 @@
 """Write a report as JUnit XML for CI systems: a test case per sample, with the strength of its verdict."""
 
 from collections import Counter
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from benchmarks.report import Report
@@ -11,15 +12,15 @@ from coder.base.text.ci_commands import break_commands
 
 
 def junit(report: Report) -> str:
-    """Return the document. Samples that pass@k leaves out are skipped; cases without a sample failed.
+    """Return the document. A pass below the report's minimum strength failed, as do cases without a sample.
 
-    Properties: `strength` of each test case; `least-strength` of the suite's passes, if there are any.
+    Properties: `strength` of each test case; `least-strength` of the suite's passes, if there are any, and
+    `min-strength`, if the report has one.
     """
-    left_out = set(report.left_out)
     sample_counts = Counter(verdict.id for verdict in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
-    if (least := least_of_passes(report)) is not None:
-        _add_property(suite, "least-strength", least)
+    suite_properties = {"least-strength": least_of_passes(report), "min-strength": report.min_strength}
+    _add_properties(suite, suite_properties)
     seconds = 0.0
     for verdict in report.verdicts:
         name = verdict.id if sample_counts[verdict.id] == 1 else f"{verdict.id} #{verdict.sample}"
@@ -27,8 +28,8 @@ def junit(report: Report) -> str:
             suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{verdict.wall_s:.3f}"
         )
         seconds += verdict.wall_s
-        _add_property(case, "strength", verdict.strength)
-        _mark(case, verdict, left_out=verdict.id in left_out)
+        _add_properties(case, {"strength": verdict.strength})
+        _mark(case, verdict, report)
     for missing in report.missing:
         case = SubElement(
             suite, "testcase", classname=_clean(report.suite), name=_clean(missing), time="0.000"
@@ -38,7 +39,7 @@ def junit(report: Report) -> str:
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("*/failure")),
         "errors": len(suite.findall("*/error")),
-        "skipped": len(suite.findall("*/skipped")),
+        "skipped": 0,
     }
     for element in (suite, root := Element("testsuites")):
         for key, count in counts.items():
@@ -51,16 +52,23 @@ def junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _add_property(element: Element, name: str, value: str) -> None:
-    SubElement(SubElement(element, "properties"), "property", name=name, value=value)
+def _add_properties(element: Element, values: Mapping[str, str | None]) -> None:
+    """Add the properties that have a value, if any has."""
+    properties = Element("properties")
+    for name, value in values.items():
+        if value is not None:
+            SubElement(properties, "property", name=name, value=value)
+    if len(properties):
+        element.append(properties)
 
 
-def _mark(case: Element, verdict: Verdict, *, left_out: bool) -> None:
+def _mark(case: Element, verdict: Verdict, report: Report) -> None:
     detail = _clean(verdict.detail)
-    if left_out:
-        SubElement(case, "skipped", message=f"{verdict.verdict}, decided in the candidate's own process")
-    elif verdict.verdict == "infrastructure":
+    if verdict.verdict == "infrastructure":
         SubElement(case, "error", type=verdict.verdict, message=detail).text = detail
+    elif verdict.verdict == "passed" and not report.is_pass(verdict):
+        message = f"passed ({verdict.strength}), which is below {report.min_strength}"
+        SubElement(case, "failure", type="too-weak", message=message).text = detail or message
     elif verdict.verdict != "passed":
         SubElement(
             case, "failure", type=verdict.verdict, message=detail

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
+from benchmarks.reports.figures import facts, p_text, points, points_interval, rule, scores, share, title
 from benchmarks.reports.inert import markdown_text as text
 from benchmarks.stats.comparison import Comparison
 from benchmarks.stats.gate import Gate
+from benchmarks.verdict import Verdict
 from coder.base.text.sanitize import count_of
 
 MAX_SHOWN = 100
@@ -21,10 +22,10 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
     parts.append(_table(("", ""), [(name, text(value)) for name, value in [*scores(report), *facts(report)]]))
     if comparison is not None:
         parts.append(_comparison(comparison))
-    failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
+    failures = [verdict for verdict in report.verdicts if not report.is_pass(verdict)]
     if failures:
         rows = [
-            (text(verdict.id), str(verdict.sample), verdict.verdict, text(verdict.detail))
+            (text(verdict.id), str(verdict.sample), _outcome(verdict), text(verdict.detail))
             for verdict in failures[:MAX_SHOWN]
         ]
         note = f"\n\nand {len(failures) - MAX_SHOWN:,} more" if len(failures) > MAX_SHOWN else ""
@@ -33,8 +34,13 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
     return "\n\n".join(parts) + "\n"
 
 
+def _outcome(verdict: Verdict) -> str:
+    return verdict.verdict if verdict.strength == "strong" else f"{verdict.verdict} ({verdict.strength})"
+
+
 def _gate(gate: Gate) -> str:
-    lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**", ""]
+    note = f" ({rule(gate.min_strength)})" if gate.min_strength is not None else ""
+    lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**{note}", ""]
     return "\n".join(lines + [f"- {text(condition.sentence, width=600)}" for condition in gate.conditions])
 
 
@@ -44,6 +50,7 @@ def _comparison(result: Comparison) -> str:
         ("before", share(result.before)),
         ("after", share(result.after)),
         ("difference", f"{points(result.difference)} (95 % {points_interval(result.interval)})"),
+        *([("counted", rule(result.min_strength))] if result.min_strength is not None else []),
         ("test", f"{p_value} ({result.method}, {count_of(result.cases, 'case')})"),
     ]
     changes = [

@@ -12,7 +12,11 @@
     return element;
   };
 
-  const passed = (samples) => samples.filter((one) => one.verdict === "passed").length;
+  const passed = (samples) => samples.filter((one) => one.passes).length;
+  // A pass below the report's minimum strength counts as not passed.
+  const isTooWeak = (one) => one.verdict === "passed" && !one.passes;
+  const words = (one) => (isTooWeak(one) ? "passed, too weak to count" : one.verdict);
+  const tone = (one) => (isTooWeak(one) ? "too-weak" : one.verdict);
   const rate = (samples) => (samples.length ? passed(samples) / samples.length : 0);
   const all = (row) => row.runs.flat();
   const differs = (row) => new Set(row.runs.map(rate)).size > 1;
@@ -40,11 +44,11 @@
 
   function cell(samples) {
     const box = make("td");
-    const result = samples.length === 1 ? samples[0].verdict : `${passed(samples)} of ${samples.length}`;
+    const result = samples.length === 1 ? words(samples[0]) : `${passed(samples)} of ${samples.length}`;
     if (samples.length <= SQUARES)
       for (const one of samples) {
-        const square = make("span", `square ${one.verdict}`, data.letters[one.verdict]);
-        square.title = `sample ${one.sample}: ${one.verdict}, ${one.strength}`;
+        const square = make("span", `square ${tone(one)}`, data.letters[one.verdict]);
+        square.title = `sample ${one.sample}: ${words(one)}, ${one.strength}`;
         box.append(square);
       }
     box.append(make("span", "result", samples.length ? result : "no sample"));
@@ -53,8 +57,8 @@
 
   function sample(one, name) {
     const box = make("div", "sample");
-    const said = [name, `sample ${one.sample}`, one.verdict, one.strength].filter(Boolean).join(" · ");
-    box.append(make("h3", one.verdict, said));
+    const said = [name, `sample ${one.sample}`, words(one), one.strength].filter(Boolean).join(" · ");
+    box.append(make("h3", tone(one), said));
     if (one.page) {
       const link = make("a", "", "Task, diff, log and trace");
       link.href = one.page;
@@ -89,7 +93,7 @@
     const head = make("th", "id");
     head.scope = "row";
     head.append(button);
-    const worst = all(row).find((one) => one.verdict !== "passed");
+    const worst = all(row).find((one) => !one.passes);
     const plain = columns.filter((column) => column.text).map(({ of, text }) =>
       make("td", "number", of(row) === null ? "–" : text(of(row))));
     line.append(head, ...row.runs.map(cell), ...plain, make("td", "reason", worst ? worst.detail : ""));

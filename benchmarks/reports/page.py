@@ -135,7 +135,14 @@ def page_environment() -> "Environment":
         "short": lambda name, width=24: name if len(name) <= width else f"{name[: width - 1]}…",
         "tick": lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
     }
-    for function in (figures.facts, figures.p_text, figures.points, figures.points_interval, figures.scores):
+    for function in (
+        figures.facts,
+        figures.p_text,
+        figures.points,
+        figures.points_interval,
+        figures.rule,
+        figures.scores,
+    ):
         environment.globals[function.__name__] = function
     environment.globals["kinds"] = KINDS
     return environment
@@ -205,7 +212,8 @@ def _cases(
         for verdict in report.verdicts:
             key = (verdict.id, verdict.sample)
             row = rows.setdefault(verdict.id, [[] for _ in reports])
-            row[number].append(_sample(verdict, texts.get(key), usage.get(key), links.get(key)))
+            sample = _sample(verdict, texts.get(key), usage.get(key), links.get(key))
+            row[number].append({**sample, "passes": report.is_pass(verdict)})
     return [  # printable characters for display; the link keeps the id
         {
             **{"id": printable(case), "key": case, "runs": runs},

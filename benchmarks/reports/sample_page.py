@@ -13,7 +13,7 @@ from benchmarks.report import SampleUsage
 from benchmarks.reports.page import page_environment, read_part
 from benchmarks.runner.runlog import BenchJudged
 from benchmarks.suite import Case, RepositoryCase
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Strength, Verdict, is_pass
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import printable
 from coder.run.events import Event
@@ -39,6 +39,8 @@ class SampleEvidence:
     """Text of the answer, if it is a module, a script or a patch."""
     events: Sequence[Event] = ()
     """Events of the model's run with its attempts; empty without a model."""
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed in the report."""
 
 
 def page_name(case: str, sample: int) -> str:
@@ -62,7 +64,7 @@ def sample_page(evidence: SampleEvidence) -> str:
             heading=clean.text(verdict.id),
             sample=verdict.sample,
             verdict=verdict,
-            facts=[(name, clean.text(value)) for name, value in _facts(verdict, judged)],
+            facts=[(name, clean.text(value)) for name, value in _facts(verdict, evidence)],
             task=clean.text(evidence.case.prompt),
             diff=[(_LINE_KINDS.get(line[:1], ""), line) for line in clean.text(patch).splitlines()],
             answer=clean.text(answer),
@@ -95,7 +97,10 @@ class _Cleaner:
         return printable(self._redact(text)).strip("\n")
 
 
-def _facts(verdict: Verdict, judged: BenchJudged) -> Iterable[tuple[str, str]]:
+def _facts(verdict: Verdict, evidence: SampleEvidence) -> Iterable[tuple[str, str]]:
+    judged, least = evidence.judged, evidence.min_strength
+    if verdict.verdict == "passed" and not is_pass(verdict.verdict, verdict.strength, least):
+        yield "counted", f"as not passed: {verdict.strength} is below {least}"
     if verdict.detail:
         yield "detail", verdict.detail
     if verdict.rewards:

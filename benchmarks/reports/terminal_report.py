@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
+from benchmarks.reports.figures import facts, p_text, points, points_interval, rule, scores, share, title
 from benchmarks.reports.inert import line
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
@@ -23,7 +23,7 @@ MAX_SHOWN = 10
 def report_blocks(report: Report, *, max_shown: int = MAX_SHOWN) -> list[Block]:
     """Return the blocks of a report: scores, facts, and the first samples that didn't pass."""
     rows = [(name, line(value)) for name, value in (*scores(report), *facts(report))]
-    failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
+    failures = [verdict for verdict in report.verdicts if not report.is_pass(verdict)]
     blocks: list[Block] = [line(title(report)), pairs(rows)]
     if failures:
         cells = [_sample_cells(verdict) for verdict in failures[:max_shown]]
@@ -63,6 +63,8 @@ def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
     changes: list[tuple[str, str]] = [
         (kind, _list_cases(comparison.named(kind), max_shown)) for kind in KINDS if comparison.named(kind)
     ]
+    if comparison.min_strength is not None:
+        changes.append(("counted", f"{rule(comparison.min_strength)}, in both runs"))
     if comparison.other:
         changes.append(("differs in", line(", ".join(comparison.other))))
     return (
@@ -93,6 +95,8 @@ def _comparison_lines(result: Comparison, name: str, max_shown: int) -> list[str
     lines += [
         f"  {kind:<10} {_list_cases(result.named(kind), max_shown)}" for kind in KINDS if result.named(kind)
     ]
+    if result.min_strength is not None:
+        lines.append(f"  {rule(result.min_strength)}, in both runs")
     if result.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(result.other)}"))
     if result.flaky is not None:
@@ -109,7 +113,9 @@ def gate_blocks(gate: Gate) -> list[Block]:
         for condition in gate.conditions
     ]
     lines = [f"  {sentence}" for _, sentence in rows]
-    return ["✓ passed" if gate.passed else "✗ not passed", TextTable(_SIGNED, rows, indent=2, plain=lines)]
+    result = "✓ passed" if gate.passed else "✗ not passed"
+    first = f"{result}  ({rule(gate.min_strength)})" if gate.min_strength is not None else result
+    return [first, TextTable(_SIGNED, rows, indent=2, plain=lines)]
 
 
 def suite_blocks(summaries: Mapping[str, str]) -> list[Block]:

@@ -25,6 +25,7 @@ from benchmarks.runner.spread import Spread
 from benchmarks.runner.spreading import open_executor
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.verdict import Strength
 from benchmarks.written import replacing
 from coder.base.errors import UsageError, own_command
 from coder.models.shared_budget import SharedBudget
@@ -52,7 +53,8 @@ class BenchSession:
     independent: bool = True
     """Whether samples are independent and identically distributed, as pass@k requires."""
     greedy: bool = False
-    include_weaker: bool = False
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed."""
     command: str = "run"
     """Command of `coder bench` that continues the run."""
     resume: str | None = None
@@ -153,7 +155,7 @@ class BenchSession:
             ),
             independent=self.independent,
             greedy=self.greedy,
-            count_weaker=self.include_weaker,
+            min_strength=self.min_strength,
         )
 
 

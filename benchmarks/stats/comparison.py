@@ -8,6 +8,8 @@ from typing import Literal
 from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import wilson_interval
+from benchmarks.stats.strong_passes import strictest_of, with_min_strength
+from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from sandbox.result import Value
 
@@ -47,7 +49,9 @@ class Comparison(Value):
 
     suite: str
     cases: int
-    """Number of cases that are scored in both runs."""
+    """Number of cases that both runs have."""
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed on both sides: the strictest of the reports' rules."""
     before: float
     after: float
     """pass@1 of the later run over these cases; `before` is that of the earlier run."""
@@ -73,15 +77,19 @@ class Comparison(Value):
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
     """Compare a run, or its repeats, with an earlier run. Raises UsageError if the suites differ."""
     require_one_suite([*before, *after])
+    least = strictest_of([*before, *after])
+    before = [with_min_strength(report, least) for report in before]
+    after = [with_min_strength(report, least) for report in after]
     earlier, later = tallies(before), tallies(after)
     case_ids = [case for case in earlier if case in later]
     if not case_ids:
-        raise UsageError("The reports have no case in common that counts.")
+        raise UsageError("The reports have no case in common.")
     differences = [later[case].share - earlier[case].share for case in case_ids]
     p_value, method = _test([(earlier[case], later[case]) for case in case_ids])
     return Comparison(
         suite=before[0].suite,
         cases=len(case_ids),
+        min_strength=least,
         before=float(sum(earlier[case].share for case in case_ids) / len(case_ids)),
         after=float(sum(later[case].share for case in case_ids) / len(case_ids)),
         difference=float(sum(differences) / len(case_ids)),
@@ -109,18 +117,16 @@ def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]
 
 
 def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
-    """Return samples and passes of each scored case, summed over repeats, in the order of the suite."""
-    reports = list(reports)
-    left_out = {case for report in reports for case in report.left_out}
+    """Return samples and passes of each case, summed over repeats, in the order of the suite."""
     counts: dict[str, list[int]] = {}
     for report in reports:
         for verdict in report.verdicts:
             count = counts.setdefault(verdict.id, [0, 0])
             count[0] += 1
-            count[1] += verdict.verdict == "passed"
+            count[1] += report.is_pass(verdict)
         for case in report.missing:
             counts.setdefault(case, [0, 0])
-    return {case: Tally(samples=n, passed=c) for case, (n, c) in counts.items() if case not in left_out}
+    return {case: Tally(samples=n, passed=c) for case, (n, c) in counts.items()}
 
 
 def require_one_suite(reports: Sequence[Report]) -> None:
@@ -195,9 +201,7 @@ def _flaky_cases(before: Sequence[Report], after: Sequence[Report]) -> tuple[str
     outcomes_by_sample: dict[tuple[str, int], set[bool]] = {}
     for report in (*before, *after):
         for verdict in report.verdicts:
-            outcomes_by_sample.setdefault((verdict.id, verdict.sample), set()).add(
-                verdict.verdict == "passed"
-            )
+            outcomes_by_sample.setdefault((verdict.id, verdict.sample), set()).add(report.is_pass(verdict))
     return tuple(
         dict.fromkeys(case for (case, _), outcomes in outcomes_by_sample.items() if len(outcomes) > 1)
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, require_one_suite, tallies
 from benchmarks.stats.scores import mean_pass_at_k
-from benchmarks.stats.strong_passes import passes_below, with_strong_passes
+from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of
@@ -36,6 +36,8 @@ class Gate(Value):
     passed: bool
     conditions: tuple[Condition, ...]
     comparison: Comparison | None = None
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed; None if all passes count."""
     too_weak: bool = False
     """Whether the gate would pass if passes weaker than its least strength counted."""
 
@@ -58,8 +60,9 @@ def gate(
         baseline: an earlier run, or its repeats; pass@1 may be lower than the baseline's by `tolerance`.
         max_regressions: maximum number of regressed cases; a regression needs three samples on each side.
         max_cost: maximum cost of all reports together, in US dollars.
-        min_strength: passes with a weaker verdict don't count, in the run and in the baseline; all cases
-            count. Without `min_pass` and `baseline`, the condition fails if there are weaker passes.
+        min_strength: passes with a weaker verdict count as not passed, in the run and in the baseline; by
+            default the strictest minimum of the reports. If given without `min_pass` and `baseline`, the
+            condition fails if there are weaker passes.
     """
     require_one_suite(reports)
     if min_pass is None and not baseline and max_cost is None and min_strength is None:
@@ -70,34 +73,37 @@ def gate(
 
     def check(least: Strength | None) -> Gate:
         counted, before = (
-            [with_strong_passes(report, least) for report in side] if least is not None else side
-            for side in (reports, baseline)
+            [with_min_strength(report, least) for report in side] for side in (reports, baseline)
         )
         comparison = compare(before, counted) if before else None
         conditions: list[Condition] = []
         if min_pass is not None:
             conditions.append(_check_min_pass(counted, min_pass, k))
         if comparison is not None:
-            conditions += _check_baseline(comparison, tolerance, max_regressions)
+            conditions += _check_baseline(
+                comparison, tolerance, max_regressions, unjudged=_unjudged([*reports, *baseline])
+            )
         if max_cost is not None:
             conditions.append(_check_cost(reports, max_cost))
         return Gate(
             passed=all(condition.passed for condition in conditions),
             conditions=tuple(conditions),
             comparison=comparison,
+            min_strength=least,
         )
 
-    result = check(min_strength)
-    if min_strength is None:
+    least = min_strength or strictest_of([*reports, *baseline])
+    result = check(least)
+    if least is None:
         return result
-    decides_alone = min_pass is None and not baseline
-    condition = _check_strength(reports, min_strength, decides_alone=decides_alone)
+    decides_alone = min_strength is not None and min_pass is None and not baseline
+    condition = _check_strength(reports, least, decides_alone=decides_alone)
     passed = result.passed and condition.passed
     return result.model_copy(
         update={
             "passed": passed,
             "conditions": (*result.conditions, condition),
-            "too_weak": not passed and check("weak").passed,
+            "too_weak": not passed and check(None).passed,
         }
     )
 
@@ -128,21 +134,27 @@ def _check_min_pass(reports: Sequence[Report], min_pass: float, k: int) -> Condi
         raise UsageError(
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )
-    unjudged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
-    note = f"; {count_of(unjudged, 'sample')} not judged, which counts as not passed" if unjudged else ""
     return Condition(
         name="min-pass",
         passed=score >= min_pass - ROUNDING,
-        text=f"pass@{k} {_percent(score)} (required: {_percent(min_pass)}{note})",
+        text=f"pass@{k} {_percent(score)} (required: {_percent(min_pass)}{_unjudged(reports)})",
     )
 
 
-def _check_baseline(comparison: Comparison, tolerance: float, max_regressions: int) -> Iterator[Condition]:
+def _unjudged(reports: Sequence[Report]) -> str:
+    """Return a note on samples that the machine kept from being judged; empty without any."""
+    count = sum(report.outcomes.get("infrastructure", 0) for report in reports)
+    return f"; {count_of(count, 'sample')} not judged, which counts as not passed" if count else ""
+
+
+def _check_baseline(
+    comparison: Comparison, tolerance: float, max_regressions: int, *, unjudged: str
+) -> Iterator[Condition]:
     yield Condition(
         name="baseline",
         passed=comparison.difference >= -tolerance - ROUNDING,
         text=f"pass@1 {_percent(comparison.after)} (baseline {_percent(comparison.before)}, may fall by "
-        f"{100 * tolerance:.1f} points; p = {comparison.p_value:.2g}, {comparison.method})",
+        f"{100 * tolerance:.1f} points; p = {comparison.p_value:.2g}, {comparison.method}{unjudged})",
     )
     regressions = comparison.named("regressed")
     worse_cases = [

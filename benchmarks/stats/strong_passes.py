@@ -1,38 +1,32 @@
-"""Count only passes whose verdict is strong enough."""
+"""Apply a minimum strength of passes to reports."""
+
+from collections.abc import Iterable
 
 from benchmarks.report import Report
-from benchmarks.verdict import Strength, Verdict, is_as_strong, least_strength
+from benchmarks.verdict import STRENGTHS, Strength, Verdict, least_strength
 
 
-def passes_below(report: Report, least: Strength) -> list[Verdict]:
-    """Return the passes whose verdict is weaker than `least`."""
+def passes_below(report: Report, min_strength: Strength) -> list[Verdict]:
+    """Return the passes whose verdict is weaker than `min_strength`."""
+    counting = with_min_strength(report, min_strength)
     return [
         verdict
         for verdict in report.verdicts
-        if verdict.verdict == "passed" and not is_as_strong(verdict.strength, least)
+        if verdict.verdict == "passed" and not counting.is_pass(verdict)
     ]
 
 
 def least_of_passes(report: Report) -> Strength | None:
     """Return the weakest strength among passes that count; None if none does."""
-    left_out = set(report.left_out)
-    return least_strength(
-        verdict.strength
-        for verdict in report.verdicts
-        if verdict.verdict == "passed" and verdict.id not in left_out
-    )
+    return least_strength(verdict.strength for verdict in report.verdicts if report.is_pass(verdict))
 
 
-def with_strong_passes(report: Report, least: Strength) -> Report:
-    """Return the report with passes weaker than `least` as failures, and with no case left out.
+def with_min_strength(report: Report, min_strength: Strength | None) -> Report:
+    """Return the report with another minimum strength; its figures aren't computed again."""
+    return report.model_copy(update={"min_strength": min_strength})
 
-    Only `verdicts` and `left_out` change; figures of the report aren't computed again.
-    """
-    weaker = {(verdict.id, verdict.sample) for verdict in passes_below(report, least)}
-    verdicts = tuple(
-        verdict.model_copy(update={"verdict": "failed"})
-        if (verdict.id, verdict.sample) in weaker
-        else verdict
-        for verdict in report.verdicts
-    )
-    return report.model_copy(update={"verdicts": verdicts, "left_out": ()})
+
+def strictest_of(reports: Iterable[Report]) -> Strength | None:
+    """Return the strictest minimum strength of the reports, by which they are compared; None without any."""
+    minimums = [report.min_strength for report in reports if report.min_strength is not None]
+    return min(minimums, key=STRENGTHS.index, default=None)

@@ -50,7 +50,7 @@ SUMMARIES = {
 _COMMAND_FLAGS = {
     "Task": "path file picture hint event event_name prompt trigger_phrase label branch_prefix "
     "answer no edit step say resume latest filter slice shuffle shard",
-    "Evidence": "test_file check include_weaker",
+    "Evidence": "test_file check min_strength",
     "Strategy": "one_shot agent",
     "Limits": "workers",
     "Output": f"out answers help {HELP_ALL}",

@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
+from benchmarks.verdict import STRENGTHS
 from coder.base.errors import UsageError
 from coder.config.schema import Config, checked, flag
 
@@ -21,7 +22,7 @@ NOTHING: dict[str, Any] = {
     "price": None,
     "replay": None,
     "max_cost": None,
-    "include_weaker": False,
+    "min_strength": None,
     "agent": None,
 }
 FLAGS = some.fixed_dictionaries(
@@ -32,7 +33,7 @@ FLAGS = some.fixed_dictionaries(
         "price": some.none() | some.just("0.25,2.00"),
         "replay": some.none() | some.just(Path("/recorded.jsonl")),
         "max_cost": some.none() | some.floats(0.01, 100),
-        "include_weaker": some.booleans(),
+        "min_strength": some.none() | some.sampled_from(STRENGTHS),
         "agent": some.none() | some.sampled_from(["oracle", "nop"]),
     }
 )

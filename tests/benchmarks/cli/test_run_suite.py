@@ -21,6 +21,7 @@ from tests.coder.people.cli.console import CODER, Console
 from tests.docker_engine import IMAGE
 from tests.faulty_endpoint import begins, faulty_endpoint, says, status
 from tests.less_machine import small_disk
+from tests.only_pytest import only_pytest
 
 CASES = [
     {
@@ -210,6 +211,63 @@ def test_samples_that_are_drawn_greedily_are_said_to_be_alike(
         is_alike,
         not is_alike,
     )
+
+
+WEAK = {
+    "id": "shop",
+    "kind": "repository",
+    "prompt": "price() should be 5.",
+    "files": {"shop.py": "def price():\n    return 4\n"},
+    "hidden_tests": {"test_shop.py": "import shop\n\ndef test_price():\n    assert shop.price() == 5\n"},
+    "gold_patch": None,
+    "fail_to_pass": ["test_shop.py::test_price"],
+    "pass_to_pass": [],
+    "test_command": "python -m pytest -q",
+    "may_change": ["*.py"],
+}
+"""A case without an own patch, whose verdicts are weak."""
+SHOP_PATCH = "--- a/shop.py\n+++ b/shop.py\n@@ -1,2 +1,2 @@\n def price():\n-    return 4\n+    return {}\n"
+
+
+@pytest.mark.slow
+def test_a_failed_case_fails_the_gate_though_it_was_judged_weakly(console: Console) -> None:
+    (console.home / "shop.jsonl").write_text("".join(json.dumps(one) + "\n" for one in (*CASES[:2], WEAK)))
+    gates = []
+    for number in (6, 5):
+        answers = [{"task_id": one["id"], "completion": one["canonical_solution"]} for one in CASES[:2]]
+        answers.append({"instance_id": "shop", "model_patch": SHOP_PATCH.format(number)})
+        (console.home / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+        graded = console.run(
+            *("bench", "grade", "shop.jsonl", "--samples", "answers.jsonl", "--no-results"),
+            *("--python", str(only_pytest()), "--out", "r.json", "--json"),
+        )
+        report = json.loads(graded.out)
+        gates += [
+            (report["pass_at"]["1"], console.run("gate", "r.json", "--min-pass", "0.9", *least).code)
+            for least in ((), ("--min-strength", "apart"))
+        ]
+        assert report["strengths"] == {"strong": 2, "weak": 1}, graded.err
+
+    assert gates == [(pytest.approx(2 / 3), 1), (pytest.approx(2 / 3), 1), (1.0, 0), (1.0, 8)]
+
+
+@pytest.mark.slow
+def test_a_minimum_strength_is_kept_for_the_resume_and_the_results_follow_it(console: Console) -> None:
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--sandbox", "container")
+    first = console.run(*words, "--min-strength", "strong", "-q", CODER_UNSAFE_HOST="1")
+    (run,) = json.loads(console.run("bench", "list", "--runs", "--json").out)
+
+    resumed = console.run(
+        *("bench", "grade", "--resume", run["run"], "--sandbox", "container", "--json"), CODER_UNSAFE_HOST="1"
+    )
+
+    report = json.loads(resumed.out)
+    results = [json.loads(line) for line in (console.home / "samples.jsonl_results.jsonl").open()]
+    assert (first.code, resumed.code) == (0, 0), first.err + resumed.err
+    assert (report["min_strength"], report["pass_at"]["1"], report["outcomes"]["passed"]) == ("strong", 0, 4)
+    assert {(one["passed"], one["result"]) for one in results[::2]} == {
+        (False, "failed: weaker, which is below strong")
+    }
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def report_of(
     model: str | None = None,
     greedy: bool = False,
     strengths: dict[str, Strength] | None = None,
-    count_weaker: bool = True,
+    min_strength: Strength | None = None,
 ) -> Report:
     """A report of cases by id.
 
@@ -39,6 +39,7 @@ def report_of(
         cost: US dollars of each sample.
         samples: digest of the answers.
         strengths: strength of a case's verdicts, if it isn't `strong`.
+        min_strength: passes with a weaker verdict count as not passed.
     """
     suite = suite or suite_of(*cases)
     verdicts = [
@@ -65,5 +66,5 @@ def report_of(
         usage=usage,
         model=model,
         greedy=greedy,
-        count_weaker=count_weaker,
+        min_strength=min_strength,
     )

@@ -35,10 +35,16 @@ def test_its_colour_depends_on_the_score() -> None:
     assert colours == ["#1a7f37", "#9a6700", "#cf222e"]
 
 
-def test_a_report_without_a_pass_has_no_strength_and_one_without_a_score_says_so() -> None:
+def test_a_report_without_a_pass_has_no_strength_and_one_without_cases_no_score() -> None:
     assert ">0 % solved<" in badge(report_of({"a": "f"}))
-    left_out = report_of({"a": "p"}, strengths={"a": "weak"}, count_weaker=False)
-    assert ">no score<" in badge(left_out)
+    assert ">no score<" in badge(report_of({}))
+
+
+def test_a_badge_counts_a_weak_pass_unless_more_is_asked_for() -> None:
+    cases, weak = {"a": "p", "b": "p"}, {"b": "weak"}
+
+    assert ">100 % solved, weak<" in badge(report_of(cases, strengths=weak))
+    assert ">50 % solved, strong<" in badge(report_of(cases, strengths=weak, min_strength="apart"))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

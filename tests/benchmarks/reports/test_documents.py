@@ -119,6 +119,21 @@ def test_junit_has_the_strength_of_each_verdict_and_the_least_of_the_passes() ->
     ]  # the order of its schema
 
 
+def test_junit_fails_a_weak_failure_and_a_pass_below_the_minimum_strength_and_skips_nothing() -> None:
+    letters, weak = {"a": "p", "b": "p", "c": "f"}, {"b": "weak", "c": "weak"}
+
+    loose, strict = (
+        ET.fromstring(junit(report_of(letters, strengths=weak, min_strength=least)))[0]
+        for least in (None, "apart")
+    )
+
+    assert [(one.get("failures"), one.get("skipped")) for one in (loose, strict)] == [("1", "0"), ("2", "0")]
+    assert [one.get("type") for one in strict.iter("failure")] == ["too-weak", "failed"]
+    assert strict.find("*/failure").get("message") == "passed (weak), which is below apart"  # type: ignore[union-attr]
+    values = {one.get("name"): one.get("value") for one in strict.findall("properties/property")}
+    assert values == {"least-strength": "strong", "min-strength": "apart"}
+
+
 def test_junit_names_samples_apart_and_fails_what_is_missing() -> None:
     root = ET.fromstring(junit(report_of({"a": "pf"}, suite=suite_of("a", "b"))))
 

@@ -48,6 +48,21 @@ async def test_filters_leave_what_fits(browser_page: Page, tmp_path: Path) -> No
     assert await browser_page.locator("#count").inner_text() == "1 of 3 cases"
 
 
+async def test_a_pass_below_the_minimum_strength_is_shown_as_not_passed(
+    browser_page: Page, tmp_path: Path
+) -> None:
+    report = report_of({"a": "p", "b": "p", "c": "pp"}, strengths={"b": "weak"}, min_strength="apart")
+
+    await opened(browser_page, page([report]), tmp_path)
+
+    results = await browser_page.locator("#list .result").all_inner_texts()
+    facts = await browser_page.locator(".facts").inner_text()
+    assert results == ["passed", "passed, too weak to count", "2 of 2"]
+    assert await browser_page.locator("#list .square.passed").count() == 3
+    assert "strong 66.7 %" in facts
+    assert "passes below apart count as not passed: 1 of them" in facts
+
+
 async def test_two_runs_are_compared_case_by_case(browser_page: Page, tmp_path: Path) -> None:
     before = report_of({"a": "p", "b": "p", "c": "f"}, model="small")
     after = report_of({"a": "p", "b": "f", "c": "p"}, model="large")

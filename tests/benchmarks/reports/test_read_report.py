@@ -70,7 +70,6 @@ def test_figures_that_do_not_follow_from_the_verdicts_are_made_anew(tmp_path: Pa
     [
         {"cases": 2},
         {"missing": ["a"]},
-        {"left_out": ["x"]},
         {"pass_at": {"one": 1.0}},
         {"pass_at": {"0": 1.0}},
     ],

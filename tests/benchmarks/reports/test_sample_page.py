@@ -1,6 +1,7 @@
 """The page of one sample, in a browser: what it shows; nothing in it runs, loads or tells a secret."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.reports.page import page
 from benchmarks.reports.sample_page import MAX_TEXT, SampleEvidence, page_name, sample_page
 from benchmarks.runner.runlog import BenchJudged
 from benchmarks.suite import FunctionCase, HarborCase
-from benchmarks.verdict import Evidence, Verdict
+from benchmarks.verdict import Evidence, Strength, Verdict
 from coder.models.model import Usage
 from coder.run.event_types import CallAnswered
 from coder.run.events import Event
@@ -67,6 +68,18 @@ async def test_it_shows_task_verdict_strength_diff_log_and_trace(browser_page: P
     assert await browser_page.locator("#log-of-the-grader pre").inner_text() == "1 failed"
     await expect(browser_page.locator("#trace details[open] pre")).to_have_text("I looked.")
     assert events == []
+
+
+def test_it_says_that_a_pass_is_too_weak_to_count() -> None:
+    passed = evidence()
+    verdict = passed.judged.verdict.model_copy(update={"verdict": "passed"})
+    passed = replace(passed, judged=passed.judged.model_copy(update={"verdict": verdict}))
+
+    minimums: tuple[Strength | None, ...] = (None, "apart-work", "apart")
+    pages = [sample_page(replace(passed, min_strength=least)) for least in minimums]
+
+    sentence = "as not passed: apart-work is below apart"
+    assert [sentence in html for html in pages] == [False, False, True]
 
 
 async def test_a_report_links_to_the_page_of_each_sample(browser_page: Page, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Reports: the denominator is all cases, and what can't be known is null."""
 
+from typing import get_args
+
 import pytest
 import scipy
 from hypothesis import given
@@ -8,9 +10,9 @@ from hypothesis import strategies as st
 from benchmarks.report import Report, SampleUsage
 from benchmarks.reports.figures import facts, scores
 from benchmarks.stats.scores import score_interval
-from benchmarks.stats.scoring import make_report
+from benchmarks.stats.scoring import make_report, recompute_figures
 from benchmarks.suite import FunctionCase, Suite
-from benchmarks.verdict import Outcome, Strength, Verdict
+from benchmarks.verdict import STRENGTHS, Outcome, Strength, Verdict, is_as_strong
 
 SUITE = Suite(
     name="small",
@@ -86,41 +88,73 @@ def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds
     assert suite_report.bounds == (0.75, 1.0)
 
 
-def test_a_weaker_pass_beside_strong_verdicts_leaves_its_case_in_and_is_no_pass() -> None:
-    mixed = [verdict("a"), verdict("a", sample=1, strength="weaker"), verdict("b"), verdict("b", sample=1)]
-
-    suite_report = report(*mixed, *(verdict(case, "failed", sample=i) for case in "cd" for i in (0, 1)))
-
-    assert suite_report.left_out == ()
-    assert suite_report.pass_at["1"] == (0.5 + 1) / 4
+ENDINGS = st.lists(
+    st.tuples(st.sampled_from(get_args(Outcome)), st.sampled_from(STRENGTHS)), min_size=1, max_size=3
+)
+"""Outcome and strength of the samples of a case."""
 
 
-@pytest.mark.parametrize("strength", ["weaker", "weak"])
-def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for(strength: Strength) -> None:
-    verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength=strength)]
+@pytest.mark.slow
+@given(st.lists(ENDINGS, min_size=4, max_size=4), st.none() | st.sampled_from(STRENGTHS))
+def test_the_rate_is_over_all_cases_and_its_parts_by_strength_add_up_to_it(
+    endings: list[list[tuple[Outcome, Strength]]], least: Strength | None
+) -> None:
+    verdicts = [
+        verdict(case, outcome, sample, strength)
+        for case, samples in zip("abcd", endings, strict=True)
+        for sample, (outcome, strength) in enumerate(samples)
+    ]
 
-    assert report(*verdicts).pass_at["1"] == 0
-    assert report(*verdicts).left_out == ("d",)
-    assert report(*verdicts, count_weaker=True).pass_at["1"] == 0.25
+    suite_report = report(*verdicts, min_strength=least)
+
+    counted = [
+        sum(outcome == "passed" and is_as_strong(how, least or "weak") for outcome, how in samples)
+        for samples in endings
+    ]
+    shares = [passed / len(samples) for passed, samples in zip(counted, endings, strict=True)]
+    assert suite_report.pass_at["1"] == pytest.approx(sum(shares) / 4)
+    assert sum(suite_report.shares.values()) == pytest.approx(sum(shares) / 4)
+    assert all(is_as_strong(how, least or "weak") for how in suite_report.shares)
+    assert (suite_report.bounds or (1,))[0] == pytest.approx(sum(shares) / 4)
 
 
-def test_a_case_that_nobody_judged_isnt_left_out_however_weakly_it_would_have_been() -> None:
-    suite_report = report(
-        *(verdict(case) for case in "abc"), verdict("d", "infrastructure", strength="weaker")
-    )
+def test_a_failure_counts_however_weakly_it_was_judged() -> None:
+    suite_report = report(*(verdict(case) for case in "abc"), verdict("d", "failed", strength="weak"))
 
-    assert suite_report.left_out == ()
     assert suite_report.pass_at["1"] == 0.75
+    assert dict(scores(suite_report))["by strength"] == "strong 75.0 %"
 
 
-@pytest.mark.parametrize("count_weaker", [False, True])
-def test_a_sample_that_nobody_judged_changes_nothing_about_weaker_ones(count_weaker: bool) -> None:
-    weaker = [verdict("a", sample=sample, strength="weaker") for sample in (0, 1)]
+def test_a_suite_whose_cases_are_all_weak_has_a_rate() -> None:
+    weak = [verdict(case, "passed" if case < "d" else "failed", strength="weak") for case in "abcd"]
 
-    suite_report = report(*weaker, verdict("a", "infrastructure", sample=2), count_weaker=count_weaker)
+    assert report(*weak).pass_at["1"] == 0.75
+    assert report(*weak).shares == {"weak": 0.75}
+    assert report(*weak, min_strength="decoyed").pass_at["1"] == 0
 
-    assert suite_report.left_out == (() if count_weaker else ("a",))
-    assert suite_report.pass_at["1"] == pytest.approx(2 / 3 / 4 if count_weaker else 0)
+
+def test_a_minimum_strength_makes_weaker_passes_failures_and_a_report_says_how_many() -> None:
+    mixed = [
+        verdict("a"),
+        verdict("b", strength="weak"),
+        verdict("c", strength="apart"),
+        verdict("d", "failed"),
+    ]
+
+    suite_report = report(*mixed, min_strength="apart")
+
+    assert (suite_report.pass_at["1"], suite_report.shares) == (0.5, {"strong": 0.25, "apart": 0.25})
+    assert dict(facts(suite_report))["min strength"] == "passes below apart count as not passed: 1 of them"
+    assert recompute_figures(suite_report) == suite_report
+
+
+def test_base_tests_count_by_the_minimum_strength_too() -> None:
+    verdicts = [
+        verdict(case, strength=how).model_copy(update={"base": "passed"})
+        for case, how in zip("abcd", STRENGTHS[:2] + STRENGTHS[-2:], strict=True)
+    ]
+
+    assert (report(*verdicts, min_strength="decoyed").base_pass_at or {})["1"] == 0.5
 
 
 def test_base_tests_are_scored_apart() -> None:

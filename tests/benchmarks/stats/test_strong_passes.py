@@ -8,9 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.report import Report
+from benchmarks.reports.markdown import markdown
+from benchmarks.reports.terminal_report import comparison_blocks, gate_blocks
+from benchmarks.stats.comparison import compare
 from benchmarks.stats.gate import gate
 from benchmarks.stats.strong_passes import least_of_passes
 from benchmarks.verdict import STRENGTHS, Strength, is_as_strong, least_strength
+from coder.show.tables import plain_lines
 from tests.benchmarks.reports.reports_made import report_of
 
 ROOT = Path(__file__).parents[3]
@@ -20,11 +24,11 @@ cases = st.dictionaries(
 )
 
 
-def mixed(letters: dict[str, tuple[str, Strength]], *, count_weaker: bool = True) -> Report:
+def mixed(letters: dict[str, tuple[str, Strength]], *, least: Strength | None = None) -> Report:
     return report_of(
         {case: letter for case, (letter, _) in letters.items()},
         strengths={case: strength for case, (_, strength) in letters.items()},
-        count_weaker=count_weaker,
+        min_strength=least,
     )
 
 
@@ -50,12 +54,12 @@ def test_the_least_strength_is_one_of_them_that_none_is_below(some: list[Strengt
 
 
 @pytest.mark.slow
-@given(cases, strengths, st.booleans())
+@given(cases, strengths, st.none() | strengths)
 def test_the_score_of_a_gate_is_the_share_of_passes_that_are_strong_enough(
-    letters: dict[str, tuple[str, Strength]], least: Strength, count_weaker: bool
+    letters: dict[str, tuple[str, Strength]], least: Strength, of_report: Strength | None
 ) -> None:
     enough = sum(letter == "p" and is_as_strong(strength, least) for letter, strength in letters.values())
-    report = mixed(letters, count_weaker=count_weaker)
+    report = mixed(letters, least=of_report)
 
     assert gate([report], min_pass=enough / len(letters), min_strength=least).passed
     if enough < len(letters):
@@ -103,12 +107,37 @@ def test_a_least_strength_alone_allows_no_weaker_pass() -> None:
     assert gate([report_of({"a": "p", "b": "f"}, strengths={"b": "weak"})], min_strength="strong").passed
 
 
-def test_a_case_that_was_left_out_counts_where_a_strength_is_asked_for() -> None:
-    report = mixed({"a": ("p", "strong"), "b": ("p", "weak")}, count_weaker=False)
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_a_failed_case_fails_the_gate_however_it_was_judged(strength: Strength) -> None:
+    report = mixed({"a": ("p", "strong"), "b": ("p", "strong"), "c": ("f", strength)})
 
-    assert gate([report], min_pass=1).passed
-    assert not gate([report], min_pass=1, min_strength="strong").passed
+    answer = gate([report], min_pass=0.9)
+
+    assert (answer.passed, answer.too_weak) == (False, False)
+    assert answer.conditions[0].text == "pass@1 66.7 % (required: 90.0 %)"
+
+
+def test_a_gate_takes_the_minimum_strength_of_its_report_and_names_it_first() -> None:
+    report = mixed({"a": ("p", "strong"), "b": ("p", "weak")}, least="apart")
+
+    answer = gate([report], min_pass=1)
+
+    assert (answer.passed, answer.too_weak, answer.min_strength) == (False, True, "apart")
+    assert plain_lines(gate_blocks(answer))[0] == "✗ not passed  (passes below apart count as not passed)"
+    assert "✗ Gate not passed** (passes below apart count as not passed)" in markdown(report, gate=answer)
     assert gate([report], min_pass=1, min_strength="weak").passed
+
+
+def test_runs_are_compared_by_the_strictest_minimum_strength_of_their_reports() -> None:
+    letters: dict[str, tuple[str, Strength]] = {"a": ("p", "strong"), "b": ("p", "weak")}
+    loose, strict = mixed(letters), mixed(letters, least="apart")
+
+    comparison = compare([loose], [strict])
+
+    assert (comparison.before, comparison.after, comparison.min_strength) == (0.5, 0.5, "apart")
+    lines = plain_lines(comparison_blocks({"later": comparison}))
+    assert "  passes below apart count as not passed, in both runs" in lines
+    assert compare([loose], [loose]).after == 1
 
 
 def test_weaker_passes_of_a_baseline_do_not_count_either() -> None:
@@ -121,7 +150,7 @@ def test_weaker_passes_of_a_baseline_do_not_count_either() -> None:
 def test_the_least_strength_of_a_report_is_that_of_passes_that_count() -> None:
     assert least_of_passes(THREE) == "weak"
     assert least_of_passes(report_of({"a": "f"})) is None
-    assert least_of_passes(mixed({"a": ("p", "apart"), "b": ("p", "weak")}, count_weaker=False)) == "apart"
+    assert least_of_passes(mixed({"a": ("p", "apart"), "b": ("p", "weak")}, least="apart")) == "apart"
 
 
 @pytest.mark.parametrize("page", ["docs/reference/judging.md"])
