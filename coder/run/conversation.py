@@ -1,5 +1,7 @@
 """Query a run's conversation with its user: rejections, answers in words, changes not yet written."""
 
+from collections.abc import Sequence
+
 from coder.run.message import HUMAN, CodeMessage, Message, OutcomeMessage, ReplyMessage
 from coder.run.state import State
 
@@ -9,12 +11,53 @@ def is_rejection(message: Message) -> bool:
     return isinstance(message, OutcomeMessage) and message.author == HUMAN
 
 
+def is_asked_about_change(state: State) -> bool:
+    """Whether the model's next answer is to the user's words about its change."""
+    return state.last is not None and is_rejection(state.last)
+
+
+def request_to_answer(state: State) -> str:
+    """Return what the user wants answered now: their words about the change, or the task."""
+    return state.last.text if state.last and is_asked_about_change(state) else state.task.prompt
+
+
 def before_talk(state: State) -> State:
     """Return the state at the question about a change, without the later conversation about it."""
     messages = state.progress.messages
-    while len(messages) > 1 and isinstance(messages[-1], ReplyMessage) and is_rejection(messages[-2]):
-        messages = messages[:-2]
+    while (start := _last_rejection(messages)) is not None and _is_talk(messages, start, len(messages)):
+        messages = messages[:start]
     return state if messages is state.progress.messages else state.with_messages(messages)
+
+
+def _last_rejection(messages: Sequence[Message]) -> int | None:
+    """Return the index of the user's last rejection."""
+    return next((index for index in reversed(range(len(messages))) if is_rejection(messages[index])), None)
+
+
+def _is_talk(messages: Sequence[Message], start: int, end: int) -> bool:
+    """Whether the messages between a rejection and `end` answer it without another change, so that the
+    earlier one stays.
+
+    An answer in words does so, as does an answer or `done` with the code that was rejected.
+    """
+    answers = messages[start + 1 : end]
+    if not answers or not (isinstance(answers[-1], ReplyMessage | OutcomeMessage) or _repeats(answers[-1])):
+        return False
+    earlier = next((code for code in reversed(messages[:start]) if isinstance(code, CodeMessage)), None)
+    codes = [message for message in answers if isinstance(message, CodeMessage) and message.is_change]
+    return earlier is not None and all(code.changes.texts == earlier.changes.texts for code in codes)
+
+
+def _repeats(message: Message) -> bool:
+    return isinstance(message, CodeMessage) and message.repeats
+
+
+def reply_about_change(state: State) -> str:
+    """Return the model's words in a conversation about a change; empty if there are none."""
+    last_message = state.last
+    if before_talk(state) is state or not isinstance(last_message, ReplyMessage | CodeMessage):
+        return ""
+    return "" if "```" in last_message.text and _repeats(last_message) else last_message.text
 
 
 def answer_in_words(state: State) -> str | None:
@@ -27,15 +70,17 @@ def answer_in_words(state: State) -> str | None:
 def since_rejection(state: State) -> tuple[Message, ...]:
     """Return the messages after the user's last rejection, or from the user's own version on.
 
-    A rejection that the model answered in words doesn't count.
+    A rejection after which the model made no other change doesn't count.
     """
-    messages, next_kind = state.progress.messages, ""
+    messages = state.progress.messages
+    end = len(messages)
     for index in range(len(messages) - 1, -1, -1):
-        if is_rejection(messages[index]) and next_kind != "reply":
-            return messages[index + 1 :]
-        if messages[index].author == HUMAN and messages[index].kind == "code":
+        if is_rejection(messages[index]):
+            if not _is_talk(messages, index, end):
+                return messages[index + 1 :]
+            end = index
+        elif messages[index].author == HUMAN and messages[index].kind == "code":
             return messages[index:]
-        next_kind = messages[index].kind
     return messages
 
 

@@ -58,6 +58,8 @@ class Question(Value):
     """The participant that asks; empty for the engine."""
     note: str = Field(default="", exclude_if=not_)
     """A remark for the person who answers."""
+    reply: str = Field(default="", exclude_if=not_)
+    """The model's answer to the person's words about the change; untrusted."""
     files: dict[str, str | None] = Field(default={}, exclude=True)
     """Full texts of the changed files by path, for a person to edit; None: deleted."""
     passed: bool = Field(default=True, exclude=True)

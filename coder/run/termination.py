@@ -67,12 +67,13 @@ def asked_to_stop(state: State) -> Reason | None:
 
 def reason_to_end(state: State, stop: Stop) -> Reason | None:
     """Return the reason to end the run now, or None. The budget applies in addition to `stop`."""
+    question_state = before_talk(state)
+    if question_state is not state:  # talk about a change doesn't alter its status
+        return stop(question_state) or Reason("unverified", "it was answered in words")
     if isinstance(state.last, ReplyMessage):
-        question_state = before_talk(state)  # talk about a change doesn't alter its status
-        reason = stop(question_state) if question_state is not state else None
         if find_answer_of(state)[1] == "":
             return Reason("solved", "the answer fits its schema")
-        return reason or Reason("unverified", "it was answered in words")
+        return Reason("unverified", "it was answered in words")
     reason = nothing_to_mend(state) or handed_in(state) or stop(state) or budget_reached(state)
     if reason is None and state.landing.offered and not state.awaits_execution:
         return Reason("unsolved", "the change does not pass")

@@ -16,8 +16,11 @@ _WIDTH = 300
 
 
 def question_lines(question: Question) -> list[str]:
-    """Return the lines above the input line, without control characters: a note, the text, its options."""
-    lines = [f"  ! {line}" for line in printable(question.note.strip()).splitlines()]
+    """Return the lines above the input line, without control characters: words of the model, a note, the
+    text, its options.
+    """
+    lines = [f"  {line}" for line in printable(question.reply.strip()).splitlines()]
+    lines += [f"  ! {line}" for line in printable(question.note.strip()).splitlines()]
     if question.kind == "approve" and _is_short(question):
         return lines
     lines += [f"  ? {line}" for line in printable(question.text.strip()).splitlines()]

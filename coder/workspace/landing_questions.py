@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from coder.run.attempts import best_code, decisive_outcome, shows_done
+from coder.run.conversation import reply_about_change
 from coder.run.journal import Journal
 from coder.run.message import HUMAN
 from coder.run.questions import Decision, Question
@@ -104,6 +105,7 @@ def landing_question(
         text=text,
         patch=diff,
         note=note,
+        reply=reply_about_change(state),
         files=files,
         passed=passed,
         by_flag=by_flag,

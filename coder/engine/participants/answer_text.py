@@ -14,6 +14,7 @@ from coder.engine.participants.submission import code_message, has_new_tree
 from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
+from coder.run.conversation import is_asked_about_change, request_to_answer
 from coder.run.message import Message, QuestionMessage, ReplyMessage
 from coder.workspace.consent import is_protected
 from coder.workspace.overlay import to_ends
@@ -62,10 +63,13 @@ class AnswerText:
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
         )
-        is_talk = self.role.is_member or may_be_answered_in_words(
-            state.task.prompt, is_chat=state.settings.chat, is_tested=state.task.is_tested
+        request = request_to_answer(state)
+        is_talk = (
+            self.role.is_member
+            or is_asked_about_change(state)
+            or may_be_answered_in_words(request, is_chat=state.settings.chat, is_tested=state.task.is_tested)
         )
-        if is_talk and is_reply(state.task.prompt, edits, text) and not has_new_tree(state):
+        if is_talk and is_reply(request, edits, text) and not has_new_tree(state):
             return None
         if edits.files or (edits.fits and edits.apart):
             new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}

@@ -17,6 +17,7 @@ from coder.engine.turn.turn import Turn
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import code_to_repair, is_repeat
+from coder.run.conversation import is_asked_about_change, request_to_answer
 from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
@@ -86,8 +87,7 @@ class TextWork:
         """Return the turn's message, or a request for another answer if this one can't be verified."""
         text, state, target = self.talk.words or "", self._state, self._target
         edits = read_edits(text, state, target, self._repaired)
-        is_words = state.settings.chat and is_reply(state.task.prompt, edits, text)
-        if is_words or self._is_final(edits, text) or _is_question(state, edits, text):
+        if self._is_reply(edits, text) or self._is_final(edits, text) or _is_question(state, edits, text):
             message = self._message(edits, text)
             return await self._hooked(message) if isinstance(message, CodeMessage) else message
         self._reasks["form" if edits.fits else "misfit"] -= 1
@@ -95,6 +95,11 @@ class TextWork:
         if edits.fits:
             return again_words(edits, text, form=self._form, is_python=target.is_python)
         return misfit_words(self._turn, edits, self._repaired)
+
+    def _is_reply(self, edits: Answered, text: str) -> bool:
+        """Return whether an answer is words to a chat's message, or to a person's words about a change."""
+        may_talk = self._state.settings.chat or is_asked_about_change(self._state)
+        return may_talk and is_reply(request_to_answer(self._state), edits, text)
 
     async def _hooked(self, message: CodeMessage) -> Message | str:
         """Return an answer that has passed the hooks, or the hooks' refusals and remarks."""
@@ -120,7 +125,7 @@ class TextWork:
     def _message(self, edits: Answered, text: str) -> Message:
         state, repaired = self._state, self._repaired
         is_question = _is_question(state, edits, text)
-        if state.settings.chat and (is_question or is_reply(state.task.prompt, edits, text)):
+        if self._is_reply(edits, text) or (state.settings.chat and is_question):
             return ReplyMessage(author=self._author, text=text)
         if is_question:
             return QuestionMessage(author=self._author, text=text)

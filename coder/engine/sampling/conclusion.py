@@ -6,9 +6,10 @@ from coder.engine.sampling.candidate import RankedCandidate, candidates_of
 from coder.engine.sampling.picker import pick
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import most_repeated
+from coder.run.conversation import before_talk, is_asked_about_change
 from coder.run.event_types import AttemptChosen, AttemptEnded, QuestionAsked, RunStopped, Spoken
 from coder.run.journal import Journal
-from coder.run.message import OutcomeMessage
+from coder.run.message import Message, OutcomeMessage
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
@@ -20,7 +21,7 @@ async def conclude(
     decisive: tuple[RankedCandidate, str] | None,
     *,
     stuck_reason: Reason | None,
-) -> OutcomeMessage | None:
+) -> Message | None:
     """Choose among the attempts, log the choice, and take over the change with its outcome.
 
     Args:
@@ -52,6 +53,10 @@ async def conclude(
         reason=reason.text,
         left_out=dict(states[candidate.attempt].dialogue.session.left_out),
     )
+    chosen_state = states[candidate.attempt]
+    if is_asked_about_change(journal.state) and before_talk(chosen_state) is not chosen_state:
+        await journal.append(choice)
+        return chosen_state.last  # the attempt answered the user's words, and its change stays
     await journal.append(choice, Spoken(message=candidate.code))
     return OutcomeMessage(author="executor", outcome=candidate.outcome)
 

@@ -1,6 +1,6 @@
 """What a landing asks: one question, put alike by a run and by a conversation, and what each answer does."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from coder.run.questions import Decision
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.coder.engine.participants.test_acting import bash, call
 from tests.coder.people.chat.test_chat_session import NO, ONE, THREE, TWO, YES, KilledHere, Person, code
 from tests.git_repository import ENVIRONMENT, make_repository
 from tests.kept_sandboxes import KEPT, resume, solve
@@ -21,6 +22,9 @@ from tests.memory_log import MemoryLog
 
 pytestmark = KEPT
 
+Way = Callable[[Path, Sequence[str], Person], Awaitable[tuple[Run, Scripted]]]
+"""Works on a task with these answers of the model, and asks this person."""
+DONE = "It is done."
 CHECK = ("python3", "check.py")
 OTHERWISE = Decision(decision="no", words="3, please")
 ASKS = Decision(decision="no", words="why 2?")
@@ -65,6 +69,25 @@ async def in_a_conversation(folder: Path, answers: Sequence[str], person: Person
         return await session.say("Make it more."), model
 
 
+async def by_tools(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
+    """The same run by a model with tools: code is written by a call, and code again is only `done`."""
+    first, *others = answers
+    calls = [bash("echo 'x = 2' > main.py"), [call("done", summary=DONE)]]
+    model = Scripted(
+        [*calls, *([call("done", summary=DONE)] if answer == first else answer for answer in others)]
+    )
+    task = Task(prompt="Make it more.", workspace=folder, checks=("assert x > 1",))
+    settings = Settings(strategy="act", approve=("landing",))
+    return await solve(task, model=model, settings=settings, log=MemoryLog(), watch=person), model
+
+
+async def by_attempts(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
+    """The same run by one of two attempts."""
+    task, model = Task(prompt="Make it more.", workspace=folder, checks=("assert x > 1",)), Scripted(answers)
+    settings = Settings(strategy="repair", approve=("landing",), budget=Budget(samples=2))
+    return await solve(task, model=model, settings=settings, log=MemoryLog(), watch=person), model
+
+
 async def cut(events: Sequence[Event], at: int) -> MemoryLog:
     """A log that ends with the so-many-th event, as a kill behind that leaves it."""
     log = MemoryLog()
@@ -107,6 +130,25 @@ async def test_each_answer_does_the_same_in_a_run_and_in_a_conversation(
     assert {question.about for question in person.shown} == {"landing"}
     assert run.status == status if status is not None else run.landed == ("main.py",)
     assert "+x = " in run.patch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [in_a_run, in_a_conversation, by_tools, by_attempts])
+@pytest.mark.parametrize("reply", ["Two is more than one.", "", "Is that not what you want?"])
+async def test_a_change_stays_until_a_no_whatever_the_person_says_and_the_model_answers(
+    folder: Path, way: Way, reply: str
+) -> None:
+    """An empty reply stands for the same code again, or `done` without another edit."""
+    wish = Decision(decision="no", words="use a constant, please")
+    person = Person(ASKS, wish, YES)
+    run, model = await way(folder, [code(TWO), reply or code(TWO), reply or code(TWO)], person)
+
+    assert (run.landed, (folder / "main.py").read_text()) == (("main.py",), TWO), run.reason
+    assert len({question.patch for question in person.shown}) == 1
+    assert [question.passed for question in person.shown] == [True] * 3
+    if reply or way is by_tools:
+        assert [question.reply for question in person.shown] == ["", reply or DONE, reply or DONE]
+    assert wish.words in model.requests[-1].messages[-1].content
 
 
 @pytest.mark.slow

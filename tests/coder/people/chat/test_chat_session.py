@@ -106,13 +106,14 @@ async def test_what_should_be_different_goes_to_the_model_and_the_rejected_chang
     assert "3, please" in model.requests[1].messages[-1].content
 
 
-async def test_a_model_that_only_repeats_what_was_rejected_changes_nothing(folder: Path) -> None:
-    model = Scripted([code(TWO)] * 8)
-    async with talk(folder, model, Person(Decision(decision="no", words="another way"))) as session:
+async def test_a_model_that_only_repeats_what_was_rejected_is_asked_about_until_a_no(folder: Path) -> None:
+    wish = Decision(decision="no", words="another way")
+    person = Person(wish, wish, NO)
+    async with talk(folder, Scripted([code(TWO)] * 8), person) as session:
         run = await session.say("make it more")
 
     assert (folder / "main.py").read_text() == ONE
-    assert run.status in ("stuck", "unsolved")
+    assert (run.status, run.calls, len(person.shown)) == ("refused", 3, 3)
 
 
 async def test_the_humans_own_version_is_tried_and_lands_without_another_question(folder: Path) -> None:
