@@ -13,6 +13,7 @@ from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.limits import Ending, RunLimits, TimedRun
 from sandbox.host.output import Output, Stream
+from sandbox.inner.process.wire import program_pipe
 from sandbox.result import Result
 
 _CHUNK = 1 << 16
@@ -27,7 +28,7 @@ class Inflow:
     def __init__(self, source: bytes | int, *, into: socket.socket | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._into = into
-        self.inside, self._pipe = (-1, os.dup(into.fileno())) if into else os.pipe2(os.O_CLOEXEC)
+        self.inside, self._pipe = (-1, os.dup(into.fileno())) if into else program_pipe()
         os.set_blocking(self._pipe, False)
         self._source = source if isinstance(source, int) else None
         self._watched = False
@@ -206,7 +207,7 @@ class Execution(TimedRun):
             raise SandboxBroken(f"A run could not be given its pipes: {error}") from error
 
     def _reader(self, stream: Stream) -> int:
-        own_end, inside = os.pipe2(os.O_CLOEXEC)
+        own_end, inside = program_pipe()
         os.set_blocking(own_end, False)
         self._readers[own_end] = stream
         self._loop.add_reader(own_end, self._read, own_end)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from sandbox.host.command_run import PACE_S, CommandRun, HowToEnd
+from sandbox.inner.process.wire import program_pipe
 
 _CHUNK = 1 << 16
 
@@ -17,7 +18,7 @@ class PipedRun(CommandRun):
         self, number: int, limit: int, endings: HowToEnd, on_output: Callable[[bytes], None] | None
     ) -> None:
         super().__init__(number, limit, endings, on_output)
-        self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
+        self._pipe, self.inside = program_pipe()
         os.set_blocking(self._pipe, False)
         self._loop.add_reader(self._pipe, self._read)
         self._pacing: asyncio.TimerHandle | None = None

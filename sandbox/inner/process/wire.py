@@ -31,6 +31,7 @@ LOAD = b"I"
 """Asks the server to import the module whose name follows, for all later children."""
 MAX_MESSAGE = 400_000
 """Bytes of a message to or from a session's agent; it fits a socket of default size."""
+_PIPE_MODE = 0o666
 SPARE_PROCESSES = 16
 """Processes of the agent beyond the limit, so that a command can start at the limit."""
 LOWEST = 19
@@ -99,6 +100,17 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
             return connection.sendmsg([message], [rights])
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
+
+
+def program_pipe() -> tuple[int, int]:
+    """Return the ends of a pipe of a program, for reading and for writing. Raises OSError.
+
+    The program may open it by name, such as /dev/stdout, as another user than its maker. The mode lets nobody
+    else in: /proc shows the descriptors of a process only to those who may trace it.
+    """
+    ends = os.pipe2(os.O_CLOEXEC)
+    os.fchmod(ends[0], _PIPE_MODE)
+    return ends
 
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

@@ -258,17 +258,17 @@ class Programs:
     def _open_streams(self, program: Program) -> None:
         """Make the pipes of a program; `inside` gets the child's ends as `execute` takes them."""
         request = program.request
-        own_end, inside = os.pipe2(os.O_CLOEXEC)
+        own_end, inside = wire.program_pipe()
         program.sources[frames.STDOUT] = self._source(program, own_end, frames.STDOUT)
         program.inside.append(inside)
         if request["merged"]:
             program.inside.append(os.dup(inside))
         else:
-            own_end, inside = os.pipe2(os.O_CLOEXEC)
+            own_end, inside = wire.program_pipe()
             program.sources[frames.STDERR] = self._source(program, own_end, frames.STDERR)
             program.inside.append(inside)
         if request["stdin"]:
-            inside, own_end = os.pipe2(os.O_CLOEXEC)
+            inside, own_end = wire.program_pipe()
             program.sinks[frames.STDIN] = self._sink(program, own_end, frames.STDIN)
             program.inside.append(inside)
         if request["line"]:

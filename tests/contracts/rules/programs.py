@@ -82,6 +82,25 @@ async def a_command_that_cannot_run_says_why(box: Sandbox) -> None:
     assert data.exit_code == 126
 
 
+async def a_program_opens_its_streams_by_name(box: Sandbox) -> None:
+    """As its user, whoever made the pipes; in a fresh workspace and in one that lasts."""
+    script = "cat {0} | tee {2} > {1}"
+    names = [
+        ("/dev/stdin", "/dev/stdout", "/dev/stderr"),
+        ("/dev/fd/0", "/dev/fd/1", "/dev/fd/2"),
+        ("/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"),
+    ]
+    source = (
+        "open('/dev/stdout', 'w').write(open('/dev/stdin').read()); open('/dev/stderr', 'w').write('in\\n')"
+    )
+    programs = [Command(argv=("sh", "-c", script.format(*streams))) for streams in names]
+    for program in (*programs, python(source)):
+        for fresh in (False, True):
+            result = await box.run(program, stdin=b"in\n", fresh=fresh)
+
+            assert (result.exit_code, result.stdout, result.stderr) == (0, "in\n", "in\n"), program
+
+
 async def python_is_there_by_both_names(box: Sandbox) -> None:
     """The same interpreter as for PythonCode."""
     own = await box.run(python("import sys; print(sys.prefix, sys.version_info[:3])"))
@@ -139,6 +158,7 @@ PROGRAMS = (
     a_program_begins_in_its_folder_with_its_variables,
     a_folder_where_no_program_may_begin_is_refused,
     a_command_that_cannot_run_says_why,
+    a_program_opens_its_streams_by_name,
     python_is_there_by_both_names,
     python_code_is_main,
     python_ends_as_python_does,
