@@ -265,7 +265,7 @@ def _http_client(endpoint: Endpoint) -> "AsyncClient":
         else header_names - {"authorization", "x-api-key"},
         # Reading certificates takes longer than everything else here, and plain HTTP needs none.
         verify=not (endpoint.is_local and url.startswith("http:")),
-        trust_env=not endpoint.is_local,  # a server on this machine is not behind a proxy
+        use_proxy=not endpoint.is_local,  # a server on this machine is not behind a proxy
     )
     # Neither key nor prompt follows a redirect.
     return httpx2.AsyncClient(transport=transport, follow_redirects=False)

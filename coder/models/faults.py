@@ -115,6 +115,11 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
                 f"The certificate of {endpoint.shown_url} is not trusted ({cause.verify_message}). "
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
+        if type(cause).__name__ == "ProxyError" and str(cause)[:1] == "4":  # by name, as below
+            return ModelUnavailable(
+                f"The proxy to {endpoint.shown_url} refuses to connect ({cleaned(str(cause), endpoint)}). "
+                "Set HTTPS_PROXY to its address with user and password: http://USER:PASSWORD@HOST:PORT"
+            )
     if endpoint.is_local and any(getattr(cause, "errno", None) == errno.ENETUNREACH for cause in causes):
         return ModelUnavailable(
             f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "

@@ -44,7 +44,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         *,
         sent: frozenset[str] | None = None,
         verify: bool = True,
-        trust_env: bool = True,
+        use_proxy: bool = True,
         bounds: Bounds | None = None,
     ) -> None:
         """Choose the proxy for this URL from the environment.
@@ -53,13 +53,13 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             url: the endpoint's address.
             sent: names of the headers to send; None: all.
             verify: check the certificate of the endpoint.
-            trust_env: use proxies and certificates from the environment.
+            use_proxy: use a proxy that the environment names.
             bounds: limits of a response; None: those for answers of models.
         """
         address = httpx2.URL(url)
-        proxies = getproxies() if trust_env and not proxy_bypass(address.netloc.decode()) else {}
+        proxies = getproxies() if use_proxy and not proxy_bypass(address.netloc.decode()) else {}
         proxy = proxies.get(address.scheme) or proxies.get("all")
-        self._inner = httpx2.AsyncHTTPTransport(verify=verify, trust_env=trust_env, proxy=proxy)
+        self._inner = httpx2.AsyncHTTPTransport(verify=verify, proxy=proxy)
         self._sent, self._bounds = sent, bounds or Bounds()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from coder.base.errors import MissingExtra, ModelError, ModelUnavailable
 from coder.models.answer_parts import Image
@@ -24,6 +25,7 @@ from coder.models.responses import take_event
 from coder.models.stream import Unfinished
 from tests.coder.models.asking import KEY, QUICK, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, faulty_endpoint, message, says, streams
+from tests.https_server import https_server
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 TALK = (
@@ -295,3 +297,36 @@ def test_a_model_of_anthropic_without_its_client_is_refused_before_the_run(tmp_p
     assert done.returncode == 2, done.stderr
     assert "The client of Anthropic's models isn't installed. Install it: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_server_here_is_trusted_by_the_certificate_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl isn't here to make a certificate")
+    with faulty_endpoint() as unused, https_server(tmp_path, {}) as (url, certificate):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+        with pytest.raises(ModelUnavailable, match="HTTP 501"):  # this server answers GET alone
+            await ask(unused, url=SecretStr(f"{url}/v1"))
+
+
+async def test_a_proxy_that_wants_a_password_is_named_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+
+    async with server:
+        with faulty_endpoint() as unused, pytest.raises(ModelUnavailable, match=r"proxy .*407.*HTTPS_PROXY"):
+            await ask(unused, url=SecretStr("https://models.example.com/v1"), is_local=False)
+
+    assert connections == 1
