@@ -70,8 +70,8 @@ class Policy(Value):
     on_path: tuple[str, ...] = ()
     """Folders in the sandbox at the front of PATH, such as `/opt/shown/go/bin`."""
     layered: tuple[str, ...] = ()
-    """Shown folders that a session may write to, in a layer discarded with it: paths of `folders`, names of
-    `beside`, and `/opt/venv`, the interpreter's virtual environment."""
+    """Shown folders that runs and sessions may write to, in a layer discarded with each: paths of `folders`,
+    names of `beside`, and `/opt/venv`, the interpreter's virtual environment."""
     at_root: tuple[str, ...] = ()
     """Folders of the workspace that also appear at the root, as `logs` at `/logs`; bubblewrap only."""
     python: Path | None = None

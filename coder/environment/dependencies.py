@@ -1,4 +1,4 @@
-"""Dependencies of the user's folder that its copies lack; programs see them read-only.
+"""Dependencies of the user's folder that its copies lack; what programs write there is discarded.
 
 Node's are `node_modules` beside the code. Packages that `--install` installed are a cache entry.
 """
@@ -64,7 +64,8 @@ def with_dependencies(
         policy = with_toolchains(policy, files, caches=settings.caches)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
     module_folders = find_folders(root.resolve(), files) if installed is None else {MODULES: installed}
-    return policy.model_copy(update={"folders": {**module_folders, **policy.folders}})
+    folders = {**module_folders, **policy.folders}
+    return policy.model_copy(update={"folders": folders, "layered": (*module_folders, *policy.layered)})
 
 
 def find_folders(root: Path, files: Collection[str]) -> dict[str, Path]:

@@ -197,7 +197,7 @@ def shown_folders(plan: SandboxPlan) -> dict[str, str]:
 
 
 def layered_places(policy: Policy) -> list[str]:
-    """List the paths inside at which a session gets a writable layer."""
+    """List the paths inside at which a run or a session gets a writable layer."""
     number_by_place = {place: number for number, place in enumerate(policy.folders)}
     place_by_name = {name: f"{SHOWN}/{name}" for name in policy.beside}
     return [

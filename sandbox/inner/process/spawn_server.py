@@ -180,8 +180,8 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> None:
     if "user" in given.walls.without:
         raise OSError("the user namespace of a run can't be left off: it gives the right to make the others")
     enclose(given.walls, *given.owner, fresh=wanted["fresh"])
-    rules = layer_shown(given.walls) if wanted["session"] else ()
-    confine(given.walls, Rlimits(**wanted["rlimits"]), rules=(*RULES, *rules))
+    rules = (*RULES, *layer_shown(given.walls))
+    confine(given.walls, Rlimits(**wanted["rlimits"]), rules=rules)
 
 
 def _descriptors_for_host(wanted: dict[str, Any]) -> list[int]:

@@ -74,7 +74,7 @@ class Walls(NamedTuple):
     attached: tuple[str, ...] = ()
     """Paths at which the host's folders are shown in a fresh workspace."""
     layered: tuple[str, ...] = ()
-    """Shown folders that get a writable layer in a session."""
+    """Shown folders that get a writable layer in a run or a session."""
 
 
 class Rlimits(NamedTuple):

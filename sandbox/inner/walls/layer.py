@@ -40,7 +40,7 @@ def put_layer(walls: Walls) -> list[int]:
 
 
 def layer_shown(walls: Walls) -> list[tuple[str, str]]:
-    """Mount a session's layers over shown folders, read-only where impossible; return Landlock's rules."""
+    """Mount a run's layers over shown folders, read-only where impossible; return Landlock's rules."""
     if not walls.layered or "layer" in walls.without:
         return []
     rules = []

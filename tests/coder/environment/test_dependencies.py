@@ -54,6 +54,25 @@ async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> No
 
 
 @pytest.mark.slow
+async def test_a_runner_that_keeps_a_cache_among_its_packages_accepts_a_right_change(project: Path) -> None:
+    """As Vitest 1 and 2 do, whose run ends with exit code 1 if they can't write their results."""
+    if shutil.which("node", path="/usr/bin") is None:
+        pytest.skip("node isn't installed below /usr")
+    runner = "require('fs').mkdirSync('node_modules/.cache/run', { recursive: true })\nrequire('./expects')"
+    (project / "node_modules" / "run.js").write_text(f"{runner}.same(require('../sum')(2, 3), 5)\n")
+    command = ("node", "node_modules/run.js")
+    task = Task(prompt="Mend it.", workspace=project, test_command=command, mends=True)
+    answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
+
+    run = await solve(
+        task, model=Scripted([answer]), settings=Settings(budget=Budget(max_calls=1)), log=MemoryLog()
+    )
+
+    assert (run.status, run.landed) == ("solved", ("sum.js",)), run.tests
+    assert not (project / "node_modules" / ".cache").exists()
+
+
+@pytest.mark.slow
 async def test_an_answer_changes_nothing_that_is_installed(project: Path) -> None:
     cheat = "**node_modules/expects/index.js**\n```js\nexports.same = () => {}\n```\n"
     task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)

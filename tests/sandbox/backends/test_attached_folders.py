@@ -72,6 +72,24 @@ async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, mod
         await is_shown_and_stays(box, modules)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fresh", [False, True], ids=["lasting", "fresh"])
+async def test_what_a_run_writes_into_a_layered_folder_is_discarded_with_the_run(
+    fresh: bool, modules: Path
+) -> None:
+    policy = Policy(folders={"a/node_modules": modules}, layered=("a/node_modules",), disk_mb=4)
+    write = "cd a/node_modules && mkdir .cache && echo 1 > .cache/results && echo 9 > left.js && cat left.js"
+    async with open_bubblewrap(policy, walls="two") as box:
+        written = await sh(box, write, fresh=fresh)
+        later = await sh(box, "cd a/node_modules && ls -A && cat left.js", fresh=fresh)
+        filled = await sh(box, "head -c 9000000 /dev/zero > a/node_modules/large", fresh=fresh)
+
+    assert (written.stdout, written.exit_code) == ("9\n", 0), written.stderr
+    assert later.stdout == "left.js\nout\n7\n"
+    assert not filled.ok
+    assert sorted(path.name for path in modules.iterdir()) == ["left.js", "out"]
+
+
 @pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> None:
@@ -89,15 +107,17 @@ from sandbox import Command, Policy, open_sandbox
 async def main():
     folder = Path(tempfile.mkdtemp())
     (folder / "left.js").write_text("7\\n")
-    async with open_sandbox(Policy(folders={"node_modules": folder})) as box:
-        await box.lay({"a": b"1"})
-        ran = await box.run(Command(argv=("sh", "-c", "cat node_modules/left.js; rm -rf node_modules")))
-        print(ran.stdout.strip(), ran.exit_code, os.listdir(folder))
+    for layered in ((), ("node_modules",)):
+        async with open_sandbox(Policy(folders={"node_modules": folder}, layered=layered)) as box:
+            await box.lay({"a": b"1"})
+            words = "cat node_modules/left.js; rm -rf node_modules/left.js"
+            ran = await box.run(Command(argv=("sh", "-c", words)))
+            print(ran.stdout.strip(), ran.exit_code, os.listdir(folder))
 asyncio.run(main())
 """
     ended = run_as_ordinary_user(script, timeout_s=60)
 
-    assert ended.stdout == "7 1 ['left.js']\n", ended.stdout + ended.stderr
+    assert ended.stdout == "7 1 ['left.js']\n7 0 ['left.js']\n", ended.stdout + ended.stderr
 
 
 async def test_a_folder_deeper_down_outlasts_the_files_around_it(modules: Path) -> None:
