@@ -11,7 +11,7 @@ from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.show.advice import left_out, next_steps
-from coder.verify.finding import last_line
+from coder.verify.finding import last_line, telling_line
 from coder.workspace.diff import diff_stat
 
 SIGNS: dict[str, str] = {
@@ -180,6 +180,9 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
 
         if (plan := plan_of(called.arguments)) is not None:
             return plan.block
+    if answered.refused:
+        reason = telling_line(answered.text.strip("[]")).removeprefix("error: ")
+        return f"  ! {tool_call(called)}  refused: {one_line(reason, width=300)}"
     code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
     return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
 
@@ -256,11 +259,8 @@ def _first_failed(checks: tuple[CheckLine, ...]) -> str:
 
 def _error_message(line: CheckLine) -> str:
     """Return the error message of a failed check, without its traceback."""
-    lines = [text.strip() for text in line.message.splitlines() if text.strip()]
-    other_lines = [text for text in lines if text != line.name.strip()]
-    if other_lines and other_lines[0].startswith("Traceback "):
-        return other_lines[-1]
-    return other_lines[0] if other_lines else ""
+    other_lines = [text for text in line.message.splitlines() if text.strip() != line.name.strip()]
+    return telling_line("\n".join(other_lines))
 
 
 def _status_text(run: Run) -> str:

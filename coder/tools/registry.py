@@ -99,9 +99,13 @@ class Registry:
         began = monotonic()
         tool = self._tools.get(call.name)
         if tool is None:
-            return ToolResult(f"error: {unknown(call.name, list(self._tools))}", failed=True)
+            return _refused(unknown(call.name, list(self._tools)))
         try:
             result = await tool.call(call.parsed(), desk)
         except ValueError as error:
-            result = ToolResult(f"error: {prepare_text(str(error), desk) or 'the call failed.'}", failed=True)
+            result = _refused(prepare_text(str(error), desk) or "the call failed.")
         return replace(result, seconds=result.seconds or monotonic() - began)
+
+
+def _refused(reason: str) -> ToolResult:
+    return ToolResult(f"error: {reason}", failed=True, refused=True)

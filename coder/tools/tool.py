@@ -46,6 +46,8 @@ class ToolResult:
     """Pictures for the model."""
     failed: bool = False
     """Whether the call wasn't executed, or its program failed."""
+    refused: bool = False
+    """Whether the tool refused the call, with `text` as the reason."""
     is_json: bool = False
     """Whether the text is JSON for a program (`code_mode.py`)."""
 

@@ -19,6 +19,8 @@ _FIRST_MESSAGE_CHARACTERS = (2_000, 600, 600)
 """Longest messages of the first failing checks in a first prompt, in characters."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs between processes, and would make equal requests differ."""
+_HEADING = re.compile(r"([^\w\s])\1{2,}.*([^\w\s])\2{2,}")
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception)\b")
 _RUNNER_FRAMES = re.compile(
     r"""^  File "[^"\n]*/\.coder/(?:launch|ours\.zip/\w+\.py)", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
@@ -236,8 +238,24 @@ def gist(result: Result, *, note: str = "", stop: str = "") -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that isn't blank; empty if there is none."""
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    """Return the last line that holds a message; empty if there is none."""
+    return next((line for line in reversed(text.splitlines()) if _is_message(line)), "")
+
+
+def telling_line(message: str) -> str:
+    """Return the line of a failure's message that says what is wrong; empty if there is none."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback "):
+        return lines[-1]
+    messages = [line for line in lines if _is_message(line)]
+    is_headed = bool(lines) and lines[:1] != messages[:1]
+    errors = [line for line in messages if is_headed and _ERROR.match(line)]
+    return next(iter(errors or messages), "")
+
+
+def _is_message(line: str) -> bool:
+    """Whether a line is more than a rule, or a heading between two rules, as runners draw them."""
+    return any(map(str.isalnum, line)) and _HEADING.fullmatch(line.strip()) is None
 
 
 def stopped(result: Result) -> str:

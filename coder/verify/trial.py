@@ -15,7 +15,7 @@ from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
-from coder.verify.finding import Finding, feedback, gist
+from coder.verify.finding import Finding, feedback, gist, telling_line
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
 from coder.verify.time_limits import EXTRA_TEST_S, max_test_s, trial_s
@@ -24,7 +24,6 @@ from coder.verify.trial_outcomes import (
     first_failure,
     outcome_without_proof,
     reproduced_outcome,
-    telling_line,
     unshown_outcome,
 )
 from coder.verify.verification import Verification

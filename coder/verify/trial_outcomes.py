@@ -1,7 +1,7 @@
 """Outcomes of trials: the evidence that an answer is right, or the reason why there is none. Pure."""
 
 from coder.run.message import Outcome
-from coder.verify.finding import Finding, gist
+from coder.verify.finding import Finding, gist, telling_line
 
 QUOTE_CHARACTERS = 200
 """Longest quote of a program's output in a reason, in characters."""
@@ -43,9 +43,3 @@ def first_failure(run: Finding) -> str:
     """Return the message of the first failure of a run."""
     message = run.failing[0].message if run.failing else ""
     return (telling_line(message) if message else gist(run.result, stop=run.stop))[:QUOTE_CHARACTERS]
-
-
-def telling_line(message: str) -> str:
-    """Return the line of a failure's message that says what is wrong."""
-    lines = [line for line in message.splitlines() if line.strip()] or [""]
-    return lines[-1 if lines[0].startswith("Traceback ") else 0]

@@ -204,6 +204,7 @@ class Workplace:
                 exit_code=result.exit_code,
                 seconds=result.seconds,
                 failed=result.failed,
+                refused=result.refused,
                 running=result.running,
                 images=result.images,
                 changes=dict(changes),

@@ -267,6 +267,8 @@ class ToolAnswered(Body, type="tool.answered"):
     seconds: float = Field(default=0.0, exclude_if=not_)
     failed: bool = Field(default=False, exclude_if=not_)
     """Whether the call wasn't executed or its program failed."""
+    refused: bool = Field(default=False, exclude_if=not_)
+    """Whether the tool refused the call, with `text` as the reason."""
     running: bool = Field(default=False, exclude_if=not_)
     """Whether the call left programs running in the background."""
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)

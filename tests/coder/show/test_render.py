@@ -281,6 +281,25 @@ def test_a_tool_call_is_a_line_with_its_end(name: str, arguments: dict[str, str]
     assert tool_line(called, answered) == f"  · {shown}  [exit 0, 1.2 s]"
 
 
+@pytest.mark.parametrize(
+    ("answered", "shown"),
+    [
+        (
+            {"text": "error: There is no file `m.py`.\nNearest: n.py", "refused": True, "seconds": 0.01},
+            "  ! edit m.py  refused: There is no file `m.py`.",
+        ),
+        ({"text": "[a rule denies it]", "refused": True}, "  ! edit m.py  refused: a rule denies it"),
+        ({"text": "stopped", "seconds": 2.0}, "  · edit m.py  [2.0 s]"),
+        ({"text": "1 failed", "exit_code": 1}, "  · edit m.py  [exit 1, 0.0 s]"),
+    ],
+)
+def test_a_call_that_its_tool_refuses_is_shown_as_refused(answered: dict[str, object], shown: str) -> None:
+    called = ToolCalled(call=1, id="a", name="edit", arguments='{"path": "m.py"}', effect=False)
+    values = {"call": 1, "id": "a", "name": "edit", "failed": True, **answered}
+
+    assert tool_line(called, ToolAnswered.model_validate(values)) == shown
+
+
 def test_the_verdict_names_the_time_of_long_tests_beside_the_run_s_own() -> None:
     assert ending(run(seconds=54.44, test_seconds=1492.6))[-1].endswith("  54.4 s and 1,493 s of tests")
 
