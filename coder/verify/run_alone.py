@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 from coder.run.message import CheckLine, Verified
 from coder.source.python_names import parse_source
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, gist
 from coder.verify.verification import Verification
 from sandbox import Command, Result
 
-_NEEDS_INPUT = "EOFError: EOF when reading a line"
 _KERNEL_NEEDS_INPUT = "StdinNotImplementedError: "
 
 
@@ -40,40 +39,44 @@ async def _run_as_cells(verification: Verification, files: Mapping[str, bytes]) 
     result = await run_cells(
         await verification.bench.candidate(), cells, on_output=verification.bench.on_output
     )
-    waited = result.status == "error" and _KERNEL_NEEDS_INPUT in result.stderr[-500:]
-    return _finding_of_code(f"{target.path} as cells", source, result, waited=waited)
+    if result.status == "error" and _KERNEL_NEEDS_INPUT in result.stderr[-500:]:
+        return Finding("none", True, (), result, strength="none")
+    return _finding_of_code(f"{target.path} as cells", source, result)
 
 
 async def run_code(verification: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the code, with its own checks, if there are no other checks."""
+    """Run the code without arguments if there are no checks, which decides nothing: programs may need some.
+
+    Only code that isn't Python fails.
+    """
     target = verification.target
     sandbox = await verification.bench.candidate()
     if not target.path.endswith(".py") or target.path not in files:
         return Finding("none", True, strength="none")
+    name, source = f"python3 {target.path}", files[target.path]
     result = await sandbox.run(
         Command(argv=("python3", target.path)),
         limits=verification.limits(verification.state.settings.program_timeout),
         on_output=verification.bench.on_output,
     )
-    waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)
-    return _finding_of_code(f"python3 {target.path}", files[target.path], result, waited=waited)
+    if result.ok or _parsed(source) is None:
+        return _finding_of_code(name, source, result)
+    how = gist(result) or f"exit code {result.exit_code}"
+    return Finding("none", True, (), result, f"`{name}` without arguments: {how}", strength="none")
 
 
-def _finding_of_code(name: str, source: bytes, result: Result, *, waited: bool) -> Finding:
-    """Return the finding of code that was run by itself.
+def _finding_of_code(name: str, source: bytes, result: Result) -> Finding:
+    """Return the finding of code that was run by itself."""
+    line = CheckLine(name=name, passed=result.ok, message="" if result.ok else result.stderr)
+    verified: Verified = "self" if _checks_itself(source) else "none"
+    return Finding(verified, result.ok, (line,), result, strength="none")
 
-    Args:
-        waited: whether the code ended because it asked for input.
-    """
-    passed = result.ok or waited
-    if waited:
-        result = result.model_copy(update={"stderr": ""})
-    line = CheckLine(name=name, passed=passed, message="" if passed else result.stderr)
-    verified: Verified = "self" if _checks_itself(source) and not waited else "none"
-    return Finding(verified, passed, (line,), result, strength="none")
+
+def _parsed(source: bytes) -> ast.Module | None:
+    return parse_source(source.decode("utf-8-sig", "replace"))
 
 
 def _checks_itself(source: bytes) -> bool:
     """Return whether a file asserts something when it runs."""
-    tree = parse_source(source.decode("utf-8-sig", "replace"))
+    tree = _parsed(source)
     return tree is not None and any(isinstance(node, ast.Assert) for node in ast.walk(tree))

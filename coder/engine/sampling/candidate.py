@@ -36,10 +36,11 @@ class RankedCandidate:
     def rank(self) -> tuple[object, ...]:
         """Sort key, the best first: the verdict, its kind, and the number of passed checks."""
         passed = self.outcome.passed
+        is_tested = passed and self.outcome.verified != "none"
         return (
             _KINDS.index(self.outcome.verified) if passed else len(_KINDS),
             not self.outcome.contradicts,
-            0 if passed else -sum(check.passed for check in self.outcome.checks),
+            0 if is_tested else -sum(check.passed for check in self.outcome.checks),
             not self.sane,
         )
 

@@ -30,7 +30,7 @@ def solve(
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
     Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
-    when it is done; with none of them the code must at least run, and the run ends unverified.
+    when it is done; with none of them the run ends unverified.
     """
     from coder.config.task_file import read_task
     from coder.people.cli.solve_run import run_task  # imported late: --help doesn't need it

@@ -118,8 +118,8 @@ async def test_nothing_to_check_it_by_ends_unverified() -> None:
     assert (run.status, run.verified, run.exit_code) == ("unverified", "none", 8)
 
 
-async def test_code_with_nothing_to_check_it_by_must_at_least_run() -> None:
-    answers = fenced("print(undefined)\n"), fenced("assert 1 + 1 == 2\n")
+async def test_code_with_nothing_to_check_it_by_must_at_least_be_python() -> None:
+    answers = fenced("print(undefined\n"), fenced("assert 1 + 1 == 2\n")
 
     run, _ = await solved_by(*answers, task=Task(prompt="Greet me."), settings=REPAIR)
 
