@@ -1,6 +1,5 @@
 """Flows that a server's operator has named: the only flows that clients may begin and continue."""
 
-import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -25,6 +24,7 @@ from coder.run.state import State
 from coder.run.watch import Watch
 from coder.show.client_runs import Runs
 from coder.show.client_watch import ClientWatch
+from coder.show.workers import Workers
 
 
 class ListedFlow(BaseModel, frozen=True):
@@ -100,7 +100,7 @@ class FlowRuns(Runs):
     def __init__(
         self,
         root: Path,
-        free: asyncio.Semaphore | None = None,
+        workers: Workers | None = None,
         *,
         flows: ServedFlows | None = None,
         client: str | None = None,
@@ -108,7 +108,7 @@ class FlowRuns(Runs):
         traces: Watch | None = None,
     ) -> None:
         """Work below a folder; other arguments are those of `Runs`."""
-        super().__init__(root, free, client=client, waits=waits, traces=traces)
+        super().__init__(root, workers, client=client, waits=waits, traces=traces)
         self.flows = flows or ServedFlows({})
 
     def can_run(self, state: State) -> bool:

@@ -1,7 +1,6 @@
 """Runs and programs that clients request, in one folder and under the configuration of the server's user."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from coder.base.errors import Busy, CoderError, UsageError, own_command
+from coder.base.errors import CoderError, UsageError, own_command
 from coder.config.layers import Loaded, load
 from coder.config.plugs import plugs_of_user, with_rules
 from coder.config.task_file import split_command
@@ -38,6 +37,7 @@ from coder.run.watch import Watch
 from coder.show.client_watch import ClientWatch, in_own_task
 from coder.show.failure import single
 from coder.show.run_choices import RunChoices, choose
+from coder.show.workers import Workers
 from coder.store import open_log
 from coder.store.run_list import resolve
 from sandbox import SandboxError
@@ -54,7 +54,7 @@ class Runs:
     def __init__(
         self,
         root: Path,
-        free: asyncio.Semaphore | None = None,
+        workers: Workers | None = None,
         *,
         client: str | None = None,
         waits: bool = True,
@@ -63,13 +63,13 @@ class Runs:
         """Set the folder to which all work is confined, and the client.
 
         Args:
-            free: the semaphore of workers; None: one worker for each processor.
+            workers: the workers; None: one for each processor.
             client: name of a token, which may continue runs that any token began; None: the operator.
-            waits: whether to wait for a free worker; False: raise Busy.
+            waits: whether to wait in the queue for a free worker; False: raise Busy.
             traces: a watch that receives the events of all runs.
         """
         self._root, self.client, self._waits = root.resolve(), client, waits
-        self._free, self._traces = free or asyncio.Semaphore(os.cpu_count() or 1), traces
+        self._workers, self._traces = workers or Workers(), traces
 
     def below(self, path: str) -> Path:
         """Return an existing path below the root, with links resolved.
@@ -102,8 +102,7 @@ class Runs:
         invocation = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = prepare_program(invocation, settings, read_source=lambda: b"")
         contents = {name: text.encode() for name, text in files.items()}
-        self._require_free()
-        async with self._free:
+        async with self._workers.one(waits=self._waits):
             result, backend = await in_own_task(
                 lambda: run_job(replace(job, files=contents), settings.sandbox)
             )
@@ -244,10 +243,6 @@ class Runs:
             )
             return await state_of(log, full_id)
 
-    def _require_free(self) -> None:
-        if self._free.locked() and not self._waits:
-            raise Busy("All workers of this server are busy.\nTry again later.")
-
     async def run_watched(
         self,
         loaded: Loaded,
@@ -272,11 +267,10 @@ class Runs:
                         await end_failed(client.run_id, error, log)
                     raise
 
-        self._require_free()
-        if self._free.locked():
+        if self._workers.are_busy() and self._waits:
             client.note("waits until another run has ended")
         try:
-            async with client.telling(), self._free:
+            async with client.telling(), self._workers.one(waits=self._waits):
                 return await in_own_task(work)
         except asyncio.CancelledError:  # the client is gone
             if client.run_id is not None:

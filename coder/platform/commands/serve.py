@@ -1,6 +1,5 @@
 """`coder serve`: serve runs over HTTP."""
 
-import os
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -97,8 +96,6 @@ def listen(
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise MissingExtra("FastAPI", "server")
-    import asyncio
-
     from coder.config.layers import load
     from coder.platform.served_flows import load_flows
     from coder.platform.server.http_app import serve_http
@@ -106,6 +103,7 @@ def listen(
     from coder.show.flags import check_backend, collector_url
     from coder.show.interrupt import Interrupted, run_until_interrupted
     from coder.show.tracing import collecting
+    from coder.show.workers import Workers
     from coder.store import open_log
 
     loaded, root = load(), root.resolve()
@@ -121,7 +119,7 @@ def listen(
         print(note, file=sys.stderr)
 
     async def work() -> None:
-        worker_slots = asyncio.Semaphore(workers or os.cpu_count() or 1)
+        worker_slots = Workers(workers)
         with open_log() as log:
             async with collecting(collector_url(), partial(print, file=sys.stderr)) as traces:
                 serving = Serving(

@@ -107,7 +107,7 @@ class _Mcp:
         # AccessMiddleware has checked Host and Origin.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         for caller in callers:
-            server = server_of(run_acts.runs_of(serving, caller))
+            server = server_of(run_acts.runs_of(serving, caller, waits=True))
             self.apps[caller] = server.streamable_http_app(transport_security=security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

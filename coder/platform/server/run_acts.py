@@ -133,14 +133,18 @@ async def _begin(
     return run
 
 
-def runs_of(serving: Serving, caller: Caller) -> FlowRuns:
-    """Return the runs that a caller may begin and continue."""
+def runs_of(serving: Serving, caller: Caller, *, waits: bool = False) -> FlowRuns:
+    """Return the runs that a caller may begin and continue.
+
+    Args:
+        waits: whether calls wait for a free worker in the queue, instead of being refused.
+    """
     return FlowRuns(
         caller.root,
         serving.workers,
         flows=serving.flows,
         client=caller.client,
-        waits=False,
+        waits=waits,
         traces=serving.traces,
     )
 

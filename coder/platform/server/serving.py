@@ -22,6 +22,7 @@ from coder.run.run import Run
 from coder.run.watch import Watch
 from coder.show.client_watch import ClientWatch
 from coder.show.failure import report
+from coder.show.workers import Workers
 from coder.store import EventLog
 
 _MAX_PRINTED = 16_384
@@ -72,8 +73,7 @@ class Serving:
     root: Path
     loaded: Loaded
     """The configuration of the user who started the server."""
-    workers: asyncio.Semaphore
-    """Semaphore of the workers."""
+    workers: Workers
     live: dict[str, Live] = field(default_factory=dict)
     reports: Path | None = None
     """Folder of pages that the studio shows to callers with the scope `read`."""
@@ -92,7 +92,7 @@ class Serving:
         """Raise Busy if no worker is free, Problem if the server ends."""
         if self.is_closing:
             raise server_ends()
-        if self.workers.locked():
+        if self.workers.are_busy():
             raise Busy("All workers of this server are busy.")
 
     def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:

@@ -37,7 +37,7 @@ async def _try_to_continue(
 ) -> None:
     """Continue a run if possible; a failing run blocks no other, and is given up after some tries."""
     run_and_seq = summary.run, summary.last.seq
-    if failure_counts[run_and_seq] == _MAX_TRIES or summary.run in serving.live or serving.workers.locked():
+    if failure_counts[run_and_seq] == _MAX_TRIES or summary.run in serving.live or serving.workers.are_busy():
         return
     try:
         folder = summary.first.body.get("settings", {}).get("served")

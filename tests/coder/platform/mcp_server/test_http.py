@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,6 +82,21 @@ async def test_a_cancelled_request_leaves_no_program(served: Served, token_file:
         call.cancel()
         assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
         assert document(await client.call_tool("run_code", {"code": "print(1)"}))["stdout"] == "1\n"
+
+
+@pytest.mark.slow
+async def test_calls_that_come_at_once_wait_for_a_worker_and_are_all_answered(
+    served: Served, token_file: Path
+) -> None:
+    count = 4 * (os.cpu_count() or 1)
+    async with (
+        serving(served, "--token-file", str(token_file)) as (url, _),
+        client_of(url, TOKEN) as client,
+    ):
+        calls = (client.call_tool("run_code", {"code": f"print({number} ** 2)"}) for number in range(count))
+        answers = await asyncio.gather(*calls)
+
+    assert [document(answer)["stdout"] for answer in answers] == [f"{number**2}\n" for number in range(count)]
 
 
 @pytest.mark.slow

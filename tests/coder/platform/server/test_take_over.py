@@ -13,6 +13,7 @@ from coder.platform.server.serving import Serving
 from coder.run.event_types import RunStarted, RunStopped
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.show.workers import Workers
 from coder.store import RunSummary, SqliteLog
 from tests.coder.people.cli.test_solve import ADD, TASK, code
 from tests.coder.platform.server.served import configure, started
@@ -36,7 +37,7 @@ async def tried(folder: Path, log: SeenLog, monkeypatch: pytest.MonkeyPatch, **m
     run_ids: list[str] = []
     monkeypatch.setattr(take_over, "_POLL_S", 0.01)
     monkeypatch.setattr(Serving, "start", lambda _, run, work: run_ids.append(run))
-    serving = Serving(log, folder, load({}), asyncio.Semaphore(1), **more)
+    serving = Serving(log, folder, load({}), Workers(1), **more)
     looking = asyncio.create_task(take_over.take_over(serving))
     assert await asyncio.to_thread(wait_until, lambda: log.looks > 2)
     looking.cancel()
