@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from coder.base.errors import LeaseHeld
 from coder.run.events import Draft, Event, SentMessage
-from coder.store import run_list
+from coder.store import event_codec, run_list
 from coder.store.run_list import RunSummary
 
 
@@ -38,18 +38,8 @@ class MemoryLog:
         events = self._events.get(run, [])
         if token != self._tokens.get(run) or after != len(events):
             raise LeaseHeld(f"Someone else has taken over {run}.")
-        now = self._clock()
-        new = [
-            Event(
-                run=run,
-                seq=seq,
-                time=now,
-                type=draft.type,
-                version=draft.version,
-                body=_copied(draft.body),
-            )
-            for seq, draft in enumerate(drafts, start=after + 1)
-        ]
+        encoded = event_codec.encode_events(run, drafts, {}, after=after, time=self._clock())
+        new = [event for event, _, _ in encoded]
         self._events.setdefault(run, []).extend(new)
         return [_copy(event) for event in new]
 

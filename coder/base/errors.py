@@ -3,6 +3,7 @@
 CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
 │   ├── MissingExtra       an extra of this package isn't installed
+│   ├── EventRefused       an event couldn't be read back, so it was not stored
 │   └── TooLate            the question was answered already, or the run has ended
 ├── ModelError          4  the model, its key or its endpoint
 │   ├── ModelAuthError     key missing or refused
@@ -71,6 +72,10 @@ def install_command(extra: str) -> str:
     is_clone = (clone / "pyproject.toml").is_file()
     requirement = f"-e {shlex.quote(f'{clone}[{extra}]')}" if is_clone else f"'coder-agent[{extra}]'"
     return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
+
+
+class EventRefused(UsageError):
+    """An event couldn't be read back from the log, so it was not stored."""
 
 
 class TooLate(UsageError):

@@ -17,7 +17,7 @@ from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.layers import TaskOptions
 from coder.models.answer_parts import Image
-from coder.run.task import MAX_PROMPT, Task, TestSource
+from coder.run.task import MAX_PROMPT, Task, TestSource, require_prompt
 from coder.source.shell import command_words
 from sandbox.result import Value
 
@@ -64,6 +64,8 @@ def read_task(
     Raises:
         UsageError: the task is empty, too long or not UTF-8, a file is missing, or a check isn't Python.
     """
+    if words is None and file is None and pictures:
+        words = ""
     if (words is None) == (file is None):
         raise UsageError('Give one task: as an argument, as "-" for standard input, or with --file.')
     task = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
@@ -81,13 +83,14 @@ def read_task(
         if not statement.strip():
             raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")
     schema_path = answer_schema or task.answer_schema
+    images = _images((*task.pictures, *pictures))
     return Task(
-        prompt=_prompt(task.prompt),
+        prompt=require_prompt(task.prompt, images),
         workspace=workspace,
         test_command=split_command(command),
         test_files=_check_distinct(sources),
         checks=statements,
-        pictures=_images((*task.pictures, *pictures)),
+        pictures=images,
         read=read,
         answer_schema=_schema(schema_path) if schema_path is not None else None,
         is_users=is_users,
@@ -134,7 +137,7 @@ def _from_words(words: str) -> str:
         return words
     content = sys.stdin.buffer.read(MAX_PROMPT * 4 + 1)
     if len(content) > MAX_PROMPT * 4:
-        raise UsageError(_too_long(None))
+        raise UsageError(_TOO_LONG)
     return _text(content, "standard input")
 
 
@@ -143,7 +146,7 @@ def _from_file(path: Path) -> TaskFile:
     if path.suffix.lower() not in (".yaml", ".yml", ".json"):
         return TaskFile(prompt=text)
     if len(text) > MAX_PROMPT:
-        raise UsageError(_too_long(len(text)))
+        raise UsageError(_TOO_LONG)
     try:
         task = TaskFile.model_validate(_data(text, path.suffix.lower()))
     except (ValueError, RecursionError) as error:
@@ -179,21 +182,7 @@ def _text(content: bytes, source: str) -> str:
         raise UsageError(f"The task from {source} isn't UTF-8: byte {error.start} is wrong.") from error
 
 
-def _prompt(text: str) -> str:
-    if not text.strip():
-        raise UsageError("The task is empty. Say in words what the code must do.")
-    if len(text) > MAX_PROMPT:
-        raise UsageError(_too_long(len(text)))
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"The task isn't UTF-8: character {error.start} is wrong.") from error
-    return text
-
-
-def _too_long(length: int | None) -> str:
-    size = f" with {length:,} characters" if length is not None else ""
-    return f"The task is too long{size}: at most {MAX_PROMPT:,} characters are read. Name files by PATH."
+_TOO_LONG = f"The task is too long: at most {MAX_PROMPT:,} characters are read. Name files by PATH."
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

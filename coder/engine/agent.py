@@ -38,7 +38,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     prompt = guards_for(options.get("guards")).check(task.prompt, "prompt")
-    task = task.model_copy(update={"prompt": prompt})
+    task = task.with_prompt(prompt)
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         if settings.in_place and options.get("sandbox") is None:  # a caller's sandbox knows its own place

@@ -67,10 +67,12 @@ async def answer(
         question_id: the id of the question; None: the open question.
 
     Raises:
-        UsageError: no such run, no open question, or the question was answered already.
+        UsageError: no such run, no open question, the question was answered already, or a text of the
+            decision can't be encoded.
         LeaseHeld: another process works on the run.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
+    check_text(decision.model_dump())
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log or stack.enter_context(open_log()))
         await journal.append(answered(await journal.load("answer"), decision, question_id=question_id))

@@ -59,6 +59,13 @@ class Body(Value):
         )
 
 
+def require_readable(event: Event) -> None:
+    """Raise ValidationError if the body of an event of a type known in this process can't be read."""
+    for body_type in Body.__subclasses__():
+        if body_type.type == event.type and event.version <= body_type.version:
+            body_type.model_validate(event.body)
+
+
 @dataclass(frozen=True, slots=True)
 class SentMessage:
     """A person's message to a run."""
@@ -71,7 +78,12 @@ class Messages(Protocol):
     """Messages to runs, kept until the process that works on a run, or continues it, has logged them."""
 
     async def send(self, run: str, text: str) -> None:
-        """Store a message. Raises MachineError."""
+        """Store a message.
+
+        Raises:
+            UsageError: the message is empty, or can't be encoded.
+            MachineError: the log can't be written.
+        """
 
     async def unread(self, run: str) -> list[SentMessage]:
         """Return the messages to a run that haven't been removed, in order."""
@@ -93,6 +105,7 @@ class EventStore(Protocol):
             token: the fencing token of the writer's lease.
 
         Raises:
+            EventRefused: an event couldn't be read back.
             LeaseHeld: the token is stale, or someone else has appended.
             MachineError: the disk is full or the log can't be written.
         """

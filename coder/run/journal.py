@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from coder.base.text.sanitize import join_surrogates
 from coder.run.event_types import Body, MessagesTaken
 from coder.run.events import Draft, Event, EventStore
 from coder.run.records.inputs import hold
@@ -99,8 +100,8 @@ class Journal:
         async with self.intending:
             sent = await self._log.messages.unread(self.run)
             new = [message for message in sent if message.id not in self.state.inputs.read_messages]
-            text = redact("\n".join([*lines, *(message.text for message in new)]))
-            if text:
+            text = redact(join_surrogates("\n".join([*lines, *(message.text for message in new)])))
+            if text.strip():
                 await self.append(MessagesTaken(text=text, ids=tuple(message.id for message in sent)))
             if sent:
                 await self._log.messages.remove(self.run, [message.id for message in sent])

@@ -1,16 +1,37 @@
 """Task: a prompt, and the tests and checks that decide whether it is done."""
 
+from collections.abc import Collection
 from operator import not_
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from coder.base.errors import UsageError
+from coder.base.text.usable import require_encodable
 from coder.models.answer_parts import Image
 from sandbox.result import Value
 
 MAX_PROMPT = 256 * 1024
 """Maximum characters of a prompt; no present model reads more."""
+
+
+def require_prompt(text: str, pictures: Collection[Image] = ()) -> str:
+    """Return the prompt of a task or message; pictures alone are a message, which this names in words.
+
+    Raises UsageError if there is neither text nor a picture, or the text is too long or can't be encoded.
+    """
+    require_encodable(text, "The task")
+    if len(text) > MAX_PROMPT:
+        raise UsageError(
+            f"The task is too long with {len(text):,} characters: at most {MAX_PROMPT:,} are read. "
+            "Name files by PATH."
+        )
+    if text.strip():
+        return text
+    if not pictures:
+        raise UsageError("The task is empty. Say in words what the code must do.")
+    return "See the attachment." if len(pictures) == 1 else f"See the {len(pictures)} attachments."
 
 
 class TestSource(Value):
@@ -50,6 +71,19 @@ class Task(Value):
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
     """JSON Schema of the value that the run returns; None: the run returns only changed files."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_pictures(cls, fields: Any) -> Any:  # noqa: ANN401 - as pydantic gives it
+        """Replace the empty prompt of a task that has pictures."""
+        if isinstance(fields, dict) and fields.get("prompt", "") == "" and (images := fields.get("pictures")):
+            return {**fields, "prompt": require_prompt("", images)}
+        return fields
+
+    def with_prompt(self, text: str, pictures: tuple[Image, ...] | None = None) -> "Task":
+        """Return a copy with another prompt, and perhaps other pictures. Raises UsageError."""
+        images = self.pictures if pictures is None else pictures
+        return self.model_copy(update={"prompt": require_prompt(text, images), "pictures": images})
+
     @property
     def is_tested(self) -> bool:
         """Whether tests, checks or a schema decide about the task, so that words alone are no answer."""
@@ -58,7 +92,7 @@ class Task(Value):
 
     @field_validator("answer_schema")
     @classmethod
-    def _require_usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _require_encodable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
             from coder.run.answer import require_schema  # imported late: few tasks have a schema
 

@@ -1,24 +1,90 @@
 """Encode bodies of events as JSON, with long strings stored separately.
 
 A string over 64 KiB becomes a blob. A list next to the body has its position, so that no content can be
-mistaken for a reference. JSON is ASCII, so that lone surrogates and NUL survive.
+mistaken for a reference. JSON is ASCII, so that lone surrogates and NUL survive. Every log appends what
+`encode_events` returns, which refuses an event that couldn't be read back.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from operator import eq
-from typing import Any
+from typing import Any, NamedTuple
 
-from coder.base.errors import LogDamaged
-from coder.run.events import Event
+from pydantic import ValidationError
+
+from coder.base.errors import EventRefused, LogDamaged, UsageError
+from coder.base.text.usable import require_encodable, require_usable_name
+from coder.run.events import Draft, Event, require_readable
 from coder.store.blobs import blob_name
 
 BLOB_BYTES = 64 * 1024
 """Strings with more UTF-8 bytes are stored separately."""
 
+_MAX_VERSION = (1 << 31) - 1
 Place = list[str | int]
 """Keys and indices that lead to a string in a body."""
+
+
+class EncodedEvent(NamedTuple):
+    """An event as it will be read, and the texts that are stored."""
+
+    event: Event
+    body: str
+    blobs: str
+
+
+def encode_events(
+    run: str, drafts: Sequence[Draft], contents: dict[str, bytes], *, after: int, time: float = 0.0
+) -> list[EncodedEvent]:
+    """Encode the events to append after number `after`.
+
+    Args:
+        contents: receives the contents of the blobs by name; the caller stores them before the events.
+
+    Raises EventRefused if one couldn't be read back, by this or another log; the caller stores none.
+    """
+    encoded_events = []
+    for seq, draft in enumerate(drafts, start=after + 1):
+        try:
+            require_usable_name(run, "The id of the run")
+            require_usable_name(draft.type, "The type of the event")
+            if not 1 <= draft.version <= _MAX_VERSION:
+                raise ValueError(f"{draft.version} is no version")
+            body, blobs = encode(draft.body, contents)
+            event = Event(
+                run=run,
+                seq=seq,
+                time=time,
+                type=draft.type,
+                version=draft.version,
+                body=decode(body, blobs, contents.__getitem__),
+            )
+            require_readable(event)
+        except (ValueError, TypeError, RecursionError, UsageError) as error:
+            raise EventRefused(
+                f"Event {seq} of {run!r} ({draft.type!r}) couldn't be read back, so it was not stored: "
+                f"{_reason(error)}"
+            ) from error
+        encoded_events.append(EncodedEvent(event, body, blobs))
+    return encoded_events
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with an event, without quoting its content."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_input=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def encode_message(run: str, text: str) -> bytes:
+    """Encode a message to a run. Raises UsageError if the message is empty, or can't be encoded."""
+    require_usable_name(run, "The id of the run")
+    require_encodable(text, "The message")
+    if not text.strip():
+        raise UsageError("The message is empty. Nothing was stored. Say in words what the run must do.")
+    return text.encode()
 
 
 def encode(body: dict[str, Any], contents: dict[str, bytes]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coder.base.errors import LeaseHeld, MachineError, own_command
+from coder.base.text.usable import require_usable_name
 from coder.run.events import EventStore
 from coder.store.database import Database
 from coder.store.run_list import RunSummary
@@ -35,8 +36,10 @@ class LeaseOwner:
 
     @classmethod
     def current(cls) -> "LeaseOwner":
-        """Return the identity of the calling process."""
-        return cls(socket.gethostname(), _namespace(), os.getpid(), _state(os.getpid())[1])
+        """Return the identity of the calling process. Raises UsageError: the host's name can't be stored."""
+        host = socket.gethostname()
+        require_usable_name(host, "The name of this machine")
+        return cls(host, _namespace(), os.getpid(), _state(os.getpid())[1])
 
     @classmethod
     def read(cls, columns: Sequence[object]) -> "LeaseOwner":

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, LiteralString
 
 from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
+from coder.base.text.usable import is_usable_name, require_usable_name
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.blobs import Blobs, JoinedBlobs, put_all, put_missing
@@ -41,10 +42,10 @@ INSERT INTO coder.event
 SELECT moved.run, %(after)s + new.n, moved.now, new.type, new.version, new.body, new.blobs
 FROM moved, unnest(%(types)s::text[], %(versions)s::int[], %(bodies)s::text[], %(blobs)s::text[])
     WITH ORDINALITY AS new (type, version, body, blobs, n)
-RETURNING run, seq, time, type, version, body, blobs
+RETURNING time
 """
 _APPENDED = """
-SELECT event.* FROM coder.event JOIN coder.run USING (run)
+SELECT event.time FROM coder.event JOIN coder.run USING (run)
 WHERE run = %(run)s AND batch = %(batch)s AND token = %(token)s AND seq > %(after)s
 """
 _READ = """
@@ -124,6 +125,7 @@ class PostgresLog:
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
         """Hold a run within the context against all processes that use this database; yield the token."""
+        require_usable_name(run, "The id of the run")
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(LeaseOwner.current()))]}
         try:
             token = await run_in_thread(lambda: self._take(values))
@@ -139,6 +141,8 @@ class PostgresLog:
 
     async def holder(self, run: str) -> str | None:
         """Describe the living process that holds a run."""
+        if not is_usable_name(run):
+            return None
         for _, columns, is_held in await self._rows(_HOLDER, run=run, lease_s=self._lease_s):
             if is_held and not (holder := self._owner(run, columns)).died():
                 return holder.words(run)
@@ -152,7 +156,7 @@ class PostgresLog:
         """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
 
         def read() -> list[Event]:
-            if not run.isprintable():  # Postgres accepts neither NUL nor lone surrogates
+            if not is_usable_name(run):
                 return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
             last_seq, event_rows = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
@@ -164,6 +168,8 @@ class PostgresLog:
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the holder of a run to stop it."""
+        require_usable_name(run, "The id of the run")
+        require_usable_name(who, "The name of who stops the run")
         await self._rows(_REQUEST_STOP, run=run, who=who)
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
@@ -191,14 +197,14 @@ class PostgresLog:
 
     def _append(self, run: str, drafts: Sequence[Draft], after: int, token: int) -> list[Event]:
         contents: dict[str, bytes] = {}
-        encoded = [event_codec.encode(draft.body, contents) for draft in drafts]
+        encoded = event_codec.encode_events(run, drafts, contents, after=after)
         here, elsewhere = (contents, {}) if self._has_own_blobs else ({}, contents)
         names = sorted(here)  # sorted, so that two appends never deadlock
         values = {
             "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
             "batch": uuid.uuid4().hex, "names": names, "contents": [here[name] for name in names],
             "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
-            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
+            "bodies": [body for _, body, _ in encoded], "blobs": [places for _, _, places in encoded],
         }  # fmt: skip
 
         put_all(self.blobs, elsewhere.values())
@@ -210,7 +216,7 @@ class PostgresLog:
             raise LeaseHeld(
                 f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
             )
-        return [self._event(row, contents.__getitem__) for row in sorted(rows)]
+        return [event.model_copy(update={"time": rows[0][0]}) for event, _, _ in encoded]
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
         values = {**values, "lease_s": self._lease_s}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from coder.base.errors import LeaseHeld, LogDamaged, own_command
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import data_folder, private_folder, unwritable
+from coder.base.text.usable import is_usable_name, require_usable_name
 from coder.run.events import Draft, Event, SentMessage
 from coder.store import event_codec, run_list
 from coder.store.blobs import Blobs, FolderBlobs, JoinedBlobs, put_all, put_missing
@@ -88,10 +89,13 @@ class SqliteLog:
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run within the context against all processes that use this file; yield the token."""
+        require_usable_name(run, "The id of the run")
         return hold_lease(self._database, run, lease_s=self._lease_s)
 
     async def holder(self, run: str) -> str | None:
         """Describe the living process that holds a run."""
+        if not is_usable_name(run):
+            return None
         with self._database.reading() as connection:
             _, holder = holder_of(self._database, connection, run, self._lease_s)
         return holder.words(run) if holder is not None else None
@@ -99,10 +103,10 @@ class SqliteLog:
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append events after number `after`, all or none, and return the numbered events (`EventStore`)."""
         contents: dict[str, bytes] = {}
-        now = self._clock()
+        encoded = event_codec.encode_events(run, drafts, contents, after=after, time=self._clock())
         rows = [
-            (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, contents))
-            for seq, draft in enumerate(drafts, start=after + 1)
+            (run, event.seq, event.time, event.type, event.version, body, blobs)
+            for event, body, blobs in encoded
         ]
         durable = any(draft.durable for draft in drafts)
 
@@ -122,10 +126,12 @@ class SqliteLog:
                 connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
         await self._call(insert)
-        return [self._event(row, contents.__getitem__) for row in rows]
+        return [event for event, _, _ in encoded]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
+        if not is_usable_name(run):
+            return []
         with self._database.reading() as connection:
             (last_seq,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
             rows = connection.execute(
@@ -138,6 +144,8 @@ class SqliteLog:
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the holder of a run to stop it, by a file with the requester and the lease's token."""
+        require_usable_name(run, "The id of the run")
+        require_usable_name(who, "The name of who stops the run")
         with self._database.reading() as connection:
             token, _ = holder_of(self._database, connection, run, self._lease_s)
         path = private_folder(self._stops) / run
@@ -215,11 +223,12 @@ class FolderMessages:
         self._folder = folder
 
     async def send(self, run: str, text: str) -> None:
-        """Store a message. Raises MachineError if it can't be written."""
+        """Store a message. Raises UsageError, and MachineError if it can't be written."""
+        content = event_codec.encode_message(run, text)
         path = private_folder(self._folder / run) / f"{time.time_ns():020}-{os.getpid()}"
         try:
             with replacing(path) as file:
-                file.write(text.encode("utf-8", "surrogatepass"))
+                file.write(content)
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
 
@@ -229,7 +238,7 @@ class FolderMessages:
         with suppress(OSError):  # usually, there is no such folder
             for path in sorted((self._folder / run).iterdir()):
                 if path.name[0] != ".":
-                    text = path.read_bytes().decode("utf-8", "surrogatepass")
+                    text = path.read_bytes().decode("utf-8", "replace")
                     messages.append(SentMessage(path.name, text))
         return messages
 

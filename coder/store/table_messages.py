@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from coder.run.events import SentMessage
 from coder.store.connections import DatabaseConnections
+from coder.store.event_codec import encode_message
 from coder.store.in_thread import run_in_thread
 
 _SEND = """
@@ -25,15 +26,15 @@ class TableMessages:
         self._server = server
 
     async def send(self, run: str, text: str) -> None:
-        """Store a message. Raises MachineError."""
-        content = text.encode("utf-8", "surrogatepass")
+        """Store a message. Raises UsageError, MachineError."""
+        content = encode_message(run, text)
         values = {"run": run, "id": uuid.uuid4().hex, "content": content}
         await run_in_thread(lambda: self._server.rows(_SEND, values))
 
     async def unread(self, run: str) -> list[SentMessage]:
         """Return the messages to a run that haven't been removed, in order."""
         rows = await run_in_thread(lambda: self._server.rows(_UNREAD, {"run": run}))
-        return [SentMessage(id, bytes(content).decode("utf-8", "surrogatepass")) for id, content in rows]
+        return [SentMessage(id, bytes(content).decode("utf-8", "replace")) for id, content in rows]
 
     async def remove(self, run: str, ids: Collection[str]) -> None:
         """Remove these messages to a run."""

@@ -48,7 +48,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
-from coder.run.task import MAX_PROMPT, Task
+from coder.run.task import Task, require_prompt
 from coder.store import EventLog
 from coder.workspace.conversation_patch import patch_of_conversation
 from coder.workspace.deliver import require_committable
@@ -124,7 +124,7 @@ class ChatSession:
         """Work on one message until the step ends.
 
         Raises:
-            UsageError: the message is too long.
+            UsageError: the message is empty, too long, or can't be encoded.
             Refused: a guard or a hook of the user refuses it.
 
         Args:
@@ -138,13 +138,11 @@ class ChatSession:
             typed or text, self.root, model=self.model, is_confined=self.is_confined
         )
         paths = self.add(names, is_permanent=False) if names else ()
-        prompt = "\n\n".join([*self.notes, text + subject_sentence((*self.added_paths, *paths))])
-        if len(prompt) > MAX_PROMPT:
-            raise UsageError(
-                f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
-            )
+        pictures = (*attached, *pictures)
+        text = require_prompt(text, pictures) + subject_sentence((*self.added_paths, *paths))
+        prompt = "\n\n".join([*self.notes, text])
         context = await self.hooks.submit(prompt, str(self.root)) if self.hooks is not None else ""
-        task = self.task.model_copy(update={"prompt": prompt, "pictures": (*attached, *pictures)})
+        task = self.task.with_prompt(prompt, pictures)
         require_committable(task, self.settings)
         snapshot = read_workspace(task, lands=self.settings.lands)
         unsaved = await self._unsaved(snapshot.files, paths)

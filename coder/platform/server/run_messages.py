@@ -9,7 +9,7 @@ from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Live, Serving
 from coder.run.run import Run
 from coder.run.state import State
-from coder.run.task import MAX_PROMPT
+from coder.run.task import MAX_PROMPT, require_prompt
 from coder.show.client_runs import Runs
 from sandbox.errors import SandboxError
 
@@ -50,7 +50,7 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
         Problem: the caller may not continue the run, the run waits for an answer, or has too much to read.
         UsageError: the message can't be worked on.
     """
-    check_text(text)
+    check_text(require_prompt(text))
     run, stopped = state.run, state.progress.stopped
     if state.flow is not None:
         raise UsageError(f"{run} is a flow: a function reads no messages. Begin another one.")

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.config.task_file import read_task
 from coder.run.task import MAX_PROMPT, Task
+from tests.coder.config.test_image_files import PNG
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -188,6 +190,26 @@ def test_five_megabytes_are_refused_from_every_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_picture_alone_is_a_task(tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
+
+    alone = read_task(
+        None,
+        file=None,
+        workspace=None,
+        test=None,
+        test_files=(),
+        checks=(),
+        pictures=(tmp_path / "shot.png",),
+    )
+    (picture,) = alone.pictures
+
+    assert alone.prompt == "See the attachment."
+    assert Task(prompt="", pictures=(picture,) * 2).prompt == "See the 2 attachments."
+    with pytest.raises(ValidationError):
+        Task(prompt="")
+
+
 def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(tmp_path: Path) -> None:
     file = tmp_path / "task.md"
     file.write_bytes(b"ab\xff")
@@ -195,7 +217,7 @@ def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"task\.md isn't UTF-8: byte 2"):
         task(None, file=file)
     assert "standard input isn't UTF-8: byte 0" in given_on_stdin(b"\xfe\xfe")
-    with pytest.raises(UsageError, match="isn't UTF-8"):
+    with pytest.raises(UsageError, match="half of a surrogate pair at character 3"):
         task("ab\udcff")
 
 

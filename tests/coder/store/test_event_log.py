@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from coder.base.errors import LeaseHeld, UsageError
+from coder.base.errors import EventRefused, LeaseHeld, UsageError
+from coder.run import event_types
+from coder.run.event_types import MessagesTaken, RunStarted
 from coder.run.events import Draft
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import EventLog, SqliteLog
 from coder.store.blobs import blob_name
 from coder.store.event_codec import BLOB_BYTES
@@ -154,10 +160,95 @@ async def test_the_writer_sees_the_body_that_every_reader_will_see(log: EventLog
 
 async def test_a_body_that_is_not_json_is_refused_and_nothing_is_written(log: EventLog) -> None:
     async with log.lease("run_a") as token:
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises(EventRefused, match=r"run_a.*not stored"):
             await log.append("run_a", [HELLO, Draft(type="t", body={"x": {1, 2}})], after=0, token=token)
 
     assert await log.read("run_a") == []
+
+
+@pytest.mark.parametrize("prompt", ["", "half of a pair \ud800"])
+async def test_an_event_that_could_not_be_read_back_is_refused_and_the_run_goes_on(
+    log: EventLog, prompt: str
+) -> None:
+    task = Task(prompt="-").model_copy(update={"prompt": prompt})
+    unreadable = RunStarted(task=task, settings=Settings(), model="toy").draft()
+    async with log.lease("run_a") as token:
+        with pytest.raises(EventRefused, match=r"task\.prompt"):
+            await log.append("run_a", [HELLO, unreadable], after=0, token=token)
+        appended = await log.append("run_a", [HELLO], after=0, token=token)
+
+    assert await log.read("run_a") == appended
+
+
+TEXTS = st.text(st.characters(), max_size=8)  # halves of surrogate pairs and NUL, too
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+BODIES = st.dictionaries(TEXTS, VALUES, max_size=3)
+TYPES = TEXTS | st.sampled_from(sorted(event_types.TYPES))
+DRAFTS = st.builds(Draft, type=TYPES, version=st.integers(), body=BODIES) | st.builds(
+    lambda text: MessagesTaken(text=text).draft(), TEXTS
+)
+
+
+@pytest.mark.slow
+@given(run=st.just("run_a") | TEXTS, drafts=st.lists(DRAFTS, min_size=1, max_size=3))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_what_an_append_accepts_is_read_back_and_what_it_refuses_leaves_no_trace(
+    log: EventLog, run: str, drafts: list[Draft]
+) -> None:
+    before = await log.read(run)
+    try:
+        async with log.lease(run) as token:
+            appended = await log.append(run, drafts, after=len(before), token=token)
+    except UsageError:
+        assert await log.read(run) == before
+        return
+
+    events = await log.read(run)
+    assert events == [*before, *appended]
+    assert [(event.type, event.version, event.body) for event in appended] == [
+        (draft.type, draft.version, draft.body) for draft in drafts
+    ]
+    for event in events:
+        event_types.parse(event)
+
+
+@pytest.mark.parametrize("flaw", ["\0", "\ud800"], ids=["zero byte", "half a pair"])
+@pytest.mark.parametrize("log", LOGS[1:], indirect=True)
+async def test_a_name_that_no_log_can_hold_is_an_error_that_says_so(log: EventLog, flaw: str) -> None:
+    name = f"run_{flaw}"
+
+    async def lease() -> None:
+        async with log.lease(name):
+            pass
+
+    async with log.lease("run_a") as token:
+        refused = [
+            lease(),
+            log.append(name, [HELLO], after=0, token=token),
+            log.append("run_a", [Draft(type=flaw, body={})], after=0, token=token),
+            log.request_stop(name, "somebody"),
+            log.request_stop("run_a", f"some{flaw}body"),
+            log.messages.send(name, "text"),
+        ]
+        for call in refused:
+            with pytest.raises(UsageError, match=r"a zero byte|half of a surrogate pair"):
+                await call
+
+    assert (await log.read(name), await log.holder(name)) == ([], None)
+    assert (await log.read("run_a"), await log.messages.unread("run_a")) == ([], [])
+
+
+@pytest.mark.parametrize("log", LOGS[1:], indirect=True)
+async def test_a_message_without_text_or_that_no_model_could_read_is_not_stored(log: EventLog) -> None:
+    for text, reason in ((" \n", "empty"), ("a \ud800", "half of a surrogate pair")):
+        with pytest.raises(UsageError, match=reason):
+            await log.messages.send("run_a", text)
+
+    assert await log.messages.unread("run_a") == []
 
 
 async def test_runs_are_listed_newest_first_with_their_first_and_last_event(log: EventLog) -> None:
@@ -219,7 +310,7 @@ async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log
 
 
 async def test_messages_to_a_run_are_unread_in_order_until_they_are_removed(log: EventLog) -> None:
-    for run, text in (("run_a", "first"), ("run_b", "another run's"), ("run_a", "caf\u00e9 \ud800 \0")):
+    for run, text in (("run_a", "first"), ("run_b", "another run's"), ("run_a", "caf\u00e9 \0")):
         await log.messages.send(run, text)
 
     first, second = await log.messages.unread("run_a")
@@ -228,7 +319,7 @@ async def test_messages_to_a_run_are_unread_in_order_until_they_are_removed(log:
     await log.messages.remove("run_a", [second.id])
     await log.messages.remove("run_a", [second.id])
 
-    assert [first.text, second.text] == ["first", "caf\u00e9 \ud800 \0"]
+    assert [first.text, second.text] == ["first", "caf\u00e9 \0"]
     assert rest == [second]
     assert await log.messages.unread("run_a") == []
     assert [one.text for one in await log.messages.unread("run_b")] == ["another run's"]

@@ -51,6 +51,34 @@ async def test_a_model_sees_the_pictures_of_a_message(console: Console, project:
 
 
 @pytest.mark.slow
+async def test_a_picture_alone_is_a_message_and_a_message_without_anything_changes_nothing(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("Hi."), says("A square."), says("Still here.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            session = await editor.open(project)
+            codes = [
+                await send(editor, session, *blocks)
+                for blocks in (
+                    [text_block("Hello?")],
+                    [],
+                    [text_block("")],
+                    [text_block(" \n")],
+                    [text_block("a\ud800b?")],
+                    [image_block(SHOT, "image/png")],
+                )
+            ]
+            await editor.agent.close_session(session_id=session)
+            await editor.agent.load_session(cwd=str(project), session_id=session)
+            last = await send(editor, session, text_block("Still there?"))
+
+    assert codes == [None, -32602, -32602, -32602, -32602, None]
+    assert last is None
+    assert "See the attachment." in str(endpoint.requests[1].body["messages"])
+    assert f"data:image/png;base64,{SHOT}" in str(endpoint.requests[1].body["messages"])
+
+
+@pytest.mark.slow
 async def test_a_model_reads_the_pdf_that_an_editor_attaches(console: Console, project: Path) -> None:
     content = base64.b64encode(PDF).decode()
     blob = embedded_blob_resource("file:///tmp/spec.pdf", content, mime_type="application/pdf")

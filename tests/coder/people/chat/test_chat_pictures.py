@@ -12,6 +12,7 @@ from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
 from coder.models.answer_parts import Image
 from coder.models.scripted import Scripted
+from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.config.test_image_files import PDF, PNG
@@ -46,6 +47,27 @@ async def test_a_picture_is_shown_with_its_message_wherever_it_lies(folder: Path
     assert prompt.images == (PICTURE, PICTURE)
     assert "This is about: `main.py`." in prompt.content
     assert [len(message.images) for message in model.requests[1].messages if message.role == "user"] == [2, 0]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "half of a pair \ud800"])
+async def test_a_message_without_text_that_can_be_stored_is_refused_and_the_chat_goes_on(
+    folder: Path, text: str
+) -> None:
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act")
+    model = Scripted(["Blue.", "Yes."])
+    opening = open_session(log := MemoryLog(), task, settings=settings, model=model, watch=Person())
+    async with opening as session:
+        with pytest.raises(UsageError, match=r"empty|half of a surrogate pair"):
+            await session.say(text)
+        assert await log.read(session.run) == []
+        await session.say("", attached=(PICTURE,))
+        with pytest.raises(UsageError, match=r"empty|half of a surrogate pair"):
+            await session.say(text)
+        await session.say("sure?")
+
+    assert session.state is not None
+    assert [step.task.prompt for step in session.state.steps] == ["See the attachment."]
+    assert fold_all(await log.read(session.run)).task.prompt == "sure?"
 
 
 async def test_a_model_that_is_known_to_see_none_is_not_asked(folder: Path) -> None:

@@ -34,6 +34,18 @@ async def test_a_run_keeps_as_many_unread_messages_as_a_prompt_has_room_for(tmp_
     assert [one.text[:1] for one in await serving.log.messages.unread(state.run)] == ["x", "y"]
 
 
+@pytest.mark.parametrize("text", [" \n", "half of a pair \ud800"])
+async def test_a_message_that_says_nothing_or_that_no_model_could_read_is_not_kept(
+    text: str, tmp_path: Path
+) -> None:
+    serving, state = server(), state_of([started()])
+
+    with pytest.raises(UsageError):
+        await send_message(serving, Runs(tmp_path), state, text)
+
+    assert await serving.log.messages.unread(state.run) == []
+
+
 async def test_a_client_writes_to_no_run_that_the_operator_began_in_a_terminal(tmp_path: Path) -> None:
     serving, state = server(), state_of([started()])
 
