@@ -6,7 +6,7 @@ Protocol: https://code.claude.com/docs/en/hooks
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
@@ -15,6 +15,7 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import one_line
 from coder.base.text.wildcards import Wild, matches
+from coder.config.hook_conditions import condition_problem
 from coder.config.plug_places import reason_of
 from coder.config.plugins import own_plugins, without_refused
 from coder.config.strict_yaml import read_json
@@ -34,14 +35,20 @@ DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S = 600.0, 86_400.0
 """Claude Code's default timeout of a hook, and the maximum, in seconds."""
 
 
-class _Command(BaseModel, frozen=True, extra="ignore"):
+_SHOWN_KEYS = ("statusMessage", "description")
+"""Keys of a row that change nothing about when and how a hook runs."""
+
+
+class _Command(BaseModel, frozen=True, extra="allow"):
     type: str = "command"
     command: str = ""
+    condition: object = Field(None, alias="if")
     timeout: float = Field(DEFAULT_TIMEOUT_S, gt=0)
 
 
-class _Matcher(BaseModel, frozen=True, extra="ignore"):
+class _Matcher(BaseModel, frozen=True, extra="allow"):
     matcher: str = ""
+    condition: object = Field(None, alias="if")
     hooks: tuple[_Command, ...] = ()
 
 
@@ -94,15 +101,16 @@ def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
         Hook(
             event=event,
             matcher=_checked(each.matcher, is_own=is_own),
+            conditions=tuple(map(str, _conditions(each, command))),
             command=command.command,
             timeout=min(command.timeout, MAX_TIMEOUT_S),
         )
         for event, each, command in rows
-        if not _reason_to_ignore(event, command)
+        if not _reason_to_ignore(event, each, command)
     ]
     if len(hooks) > MAX_HOOKS:
         raise ValueError(f"more than {MAX_HOOKS} hooks")
-    reasons = (_reason_to_ignore(event, command) for event, _, command in rows)
+    reasons = (_reason_to_ignore(*row) or _unused_row_keys(*row) for row in rows)
     empty = (
         f"a row of {one_line(event, width=80)} names no hooks"
         for event, matchers in file.hooks.items()
@@ -121,14 +129,35 @@ def _unused_keys(file: _File) -> list[str]:
     return [*(file.model_extra or {}), *of_rules]
 
 
-def _reason_to_ignore(event: str, command: _Command) -> str:
+def _conditions(matcher: _Matcher, command: _Command) -> list[object]:
+    """Return the `if` of a hook, and of the row that lists it."""
+    return [condition for condition in (matcher.condition, command.condition) if condition is not None]
+
+
+def _unused_row_keys(event: str, matcher: _Matcher, command: _Command) -> str:
+    """Return a description of the keys of a row that nothing here reads; empty if there are none."""
+    keys = [
+        key for key in (*(matcher.model_extra or ()), *(command.model_extra or ())) if key not in _SHOWN_KEYS
+    ]
+    return (
+        f"a hook of {event} has keys without an effect here: {one_line(', '.join(keys), width=200)}"
+        if keys
+        else ""
+    )
+
+
+def _reason_to_ignore(event: str, matcher: _Matcher, command: _Command) -> str:
     """Return why a row of a settings file isn't supported; empty if it is."""
     if event not in EVENTS:
         return f"hooks of {one_line(event, width=80)} don't run: there is no such event here"
     if command.type != "command":
         kind = one_line(command.type, width=80)
         return f"a hook of {event} doesn't run: only the type command does, not {kind}"
-    return "" if command.command.strip() else f"a hook of {event} has no command"
+    if not command.command.strip():
+        return f"a hook of {event} has no command"
+    problems = (condition_problem(event, condition) for condition in _conditions(matcher, command))
+    problem = next(filter(None, problems), "")
+    return f"a hook of {event} doesn't run: {one_line(problem, width=300)}" if problem else ""
 
 
 def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
@@ -154,16 +183,23 @@ def own_hook_files(files: Iterable[Path]) -> list[tuple[Path, HookFile]]:
 
 def hooks_of_plugins() -> tuple[Hook, ...]:
     """Return the hooks of the user's plugins. Raises UsageError if a plugin's can't be read."""
-    hooks: list[Hook] = []
+    return tuple(hook for _, file in plugin_hook_files() if not file.disables_all for hook in file.hooks)
+
+
+def plugin_hook_files() -> list[tuple[str, HookFile]]:
+    """Return the hooks in each file of the user's plugins. Raises UsageError if one can't be read."""
+    files = []
     for plugin in own_plugins()[0]:
+        path = plugin.place.shown(_PLUGIN_FILE)
         try:
-            text = plugin.read(_PLUGIN_FILE)
-            own_hooks = read_hooks(text, is_own=True) if text is not None else ()
+            if (text := plugin.read(_PLUGIN_FILE)) is None:
+                continue
+            file = read_hook_file(text, is_own=True)
         except (OSError, ValueError) as error:
-            path = plugin.place.shown(_PLUGIN_FILE)
             raise UsageError(f"{path}: hooks can't be read: {reason_of(error)}") from error
-        hooks += [hook.model_copy(update={"plugin": str(plugin.folder)}) for hook in own_hooks]
-    return tuple(hooks)
+        hooks = tuple(hook.model_copy(update={"plugin": str(plugin.folder)}) for hook in file.hooks)
+        files.append((path, replace(file, hooks=hooks)))
+    return files
 
 
 def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:

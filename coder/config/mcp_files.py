@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coder.base.errors import UsageError
 from coder.config.approved_files import program_files
@@ -28,8 +28,9 @@ class _Server(BaseModel, frozen=True, extra="ignore"):
     headers: dict[str, str] = {}
 
 
-class _File(BaseModel, frozen=True, extra="ignore"):
-    servers: dict[str, _Server] = Field({}, alias="mcpServers")
+_SERVERS = TypeAdapter(dict[str, _Server])
+_WRAPPER = "mcpServers"
+_EXAMPLE = f'write {{"{_WRAPPER}": {{NAME: {{"command": PROGRAM}}}}}}'
 
 
 def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tuple[Mcp, ...], list[str]]:
@@ -93,12 +94,12 @@ def read_servers(
     own_variables = {"CLAUDE_PLUGIN_ROOT": str(root)} if root is not None else {}
     environ = {**environ, **own_variables}
     try:
-        entries = _File.model_validate(read_json(content.decode())).servers
+        entries = _entries(read_json(content.decode()))
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{source} is ignored: {reason}") from error
     servers: list[GivenServer] = []
-    notes = []
+    notes = [] if entries else [f"{source} names no server: {_EXAMPLE}"]
     for name, server in entries.items():
         names = [*taken, *(each.name for each in servers)]
         if server.type not in ("", "stdio", "http"):
@@ -112,6 +113,18 @@ def read_servers(
         except LookupError as error:
             notes.append(f"{source}: the server {name!r} is ignored: the variable {error.args[0]} isn't set")
     return tuple(servers), notes
+
+
+def _entries(document: object) -> dict[str, _Server]:
+    """Return the servers by name; both shapes of the file are in use, with and without `mcpServers`.
+
+    Raises ValueError if the document can't be read.
+    """
+    if not isinstance(document, dict):
+        raise ValueError("it isn't an object")
+    if _WRAPPER in document:
+        return _SERVERS.validate_python(document[_WRAPPER])
+    return _SERVERS.validate_python({name: row for name, row in document.items() if isinstance(row, dict)})
 
 
 def _server(

@@ -120,7 +120,7 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
         if rule.tool not in _EDITS:
             return False
         folds = verdict == "deny"  # on some disks, both names are one file
-        return not rule.specifier or _covers(rule.specifier, path, root, folds=folds)
+        return not rule.specifier or covers_file(rule.specifier, path, root, folds=folds)
 
     return _ruling(rules, covers)
 
@@ -139,7 +139,7 @@ def unread_globs(rules: Rules | None) -> tuple[str, ...]:
 
 def unread_by(path: str, globs: Sequence[str], root: Path) -> str | None:
     """Return the first of `unread_globs` that covers a path, relative to `root`; None if none does."""
-    return next((glob for glob in globs if _covers(glob, path, root, folds=True)), None)
+    return next((glob for glob in globs if covers_file(glob, path, root, folds=True)), None)
 
 
 def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
@@ -150,7 +150,7 @@ def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
         place = glob[1:] if glob.startswith("//") else f"{Path.home()}/{glob[2:]}"
         literal = re.split(r"[*?]", place, maxsplit=1)[0]
         start = Path(literal if literal == place else literal.rpartition("/")[0] or "/")
-        if start.is_relative_to(folder) or _covers(glob, ".", folder, folds=True):
+        if start.is_relative_to(folder) or covers_file(glob, ".", folder, folds=True):
             return True
     return False
 
@@ -160,7 +160,7 @@ def of_command(rules: Rules | None, command: Sequence[str]) -> Ruling | None:
     words = " ".join(command)
 
     def covers(rule: PermissionRule, verdict: Verdict) -> bool:
-        return rule.tool == "Bash" and (not rule.specifier or _runs(rule.specifier, words))
+        return rule.tool == "Bash" and (not rule.specifier or runs_command(rule.specifier, words))
 
     return _ruling(rules, covers)
 
@@ -201,7 +201,7 @@ def _ruling(rules: Rules | None, covers: Callable[[PermissionRule, Verdict], boo
     return next((each for each in rulings if covers(parse_rule(each.rule), each.verdict)), None)
 
 
-def _runs(specifier: str, words: str) -> bool:
+def runs_command(specifier: str, words: str) -> bool:
     """Whether a pattern covers a command line; `*` matches any text, and a final ` *` also none."""
     pattern = specifier.removesuffix(":*") + " *" if specifier.endswith(":*") else specifier
     patterns = (pattern, pattern[:-2]) if pattern.endswith(" *") else (pattern,)
@@ -209,7 +209,7 @@ def _runs(specifier: str, words: str) -> bool:
     return any(matches(parts, words) for parts in rows)
 
 
-def _covers(glob: str, path: str, root: Path, *, folds: bool) -> bool:
+def covers_file(glob: str, path: str, root: Path, *, folds: bool) -> bool:
     """Whether a glob covers a file or a folder above it.
 
     `//PATH` is absolute, `~/PATH` in the home folder, `/PATH` and `./PATH` in the run's folder; a name

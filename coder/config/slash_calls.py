@@ -8,9 +8,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
+from coder.config.command_table import is_taken
 from coder.config.frontmatter import read_frontmatter
 from coder.config.plug_places import PlugFolder, places, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository
@@ -60,13 +62,29 @@ class Message:
     """Whether the file is the user's own, not the repository's."""
 
 
-def slash_calls(workspace: Path | None) -> dict[str, SlashCall]:
-    """Return calls by name; the user's own win over the repository's, and commands over skills."""
-    calls: dict[str, SlashCall] = {}
+class SlashCalls(NamedTuple):
+    """Commands and skills that a user can call, and those whose names are taken."""
+
+    usable: dict[str, SlashCall]
+    """By name; the user's own win over the repository's, and commands over skills."""
+    refused: list[SlashCall]
+    """Those with the name of a command of the chat."""
+
+
+def sort_calls(workspace: Path | None) -> SlashCalls:
+    """Return the calls of the user's and a repository's files; for chats, tasks and `coder skills` alike."""
+    calls = SlashCalls({}, [])
     for call in (*_calls("commands", workspace), *_calls("skills", workspace)):
-        if _NAME.fullmatch(call.name):
-            calls.setdefault(call.name, call)
+        if is_taken(call.name, is_own=call.place.is_own):
+            calls.refused.append(call)
+        elif _NAME.fullmatch(call.name):
+            calls.usable.setdefault(call.name, call)
     return calls
+
+
+def slash_calls(workspace: Path | None) -> dict[str, SlashCall]:
+    """Return the usable calls by name."""
+    return sort_calls(workspace).usable
 
 
 def message_of(line: str, workspace: Path | None) -> Message | None:
@@ -82,6 +100,11 @@ def message_of(line: str, workspace: Path | None) -> Message | None:
     except (OSError, ValueError) as error:
         raise UsageError(f"/{call.name}: {call.shown_path} can't be used: {reason_of(error)}.") from error
     text = with_arguments(body, (match[2] or "").strip())
+    if not text.strip():
+        raise UsageError(
+            f"/{call.name} gives no message: {call.shown_path} holds nothing but its arguments. "
+            f"Write what it is about behind it: /{call.name} WORDS"
+        )
     text += _FILES.format(name=call.name) if call.is_skill else ""
     return Message(text + (_NOT_RUN if _RUNS.search(body) else ""), call.place.is_own)
 

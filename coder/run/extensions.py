@@ -66,6 +66,8 @@ class Hook(Value):
     event: str
     matcher: str = ""
     """Names of tools, or kinds of starts and ends; empty: all."""
+    conditions: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Permission rules (`if`) that a call must all match."""
     command: str
     timeout: float
     """In seconds."""

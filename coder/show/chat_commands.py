@@ -6,40 +6,8 @@ from dataclasses import dataclass
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line, suggest_nearest
+from coder.config.command_table import COMMANDS, OTHER_NAMES
 
-COMMANDS = {
-    "add": ("PATH…", "show files to the model, from the next message on"),
-    "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
-    "show": ("[N]", "what call N has printed; without N, the latest (Ctrl-O)"),
-    "diff": ("", "what this conversation has changed"),
-    "undo": ("", "revert what the latest message has changed"),
-    "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),
-    "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
-    "apply": ("", "ask again about the latest change that was not written"),
-    "plan": (
-        "[TASK]",
-        "plan mode: you approve a plan before each change; with TASK, plan that one",
-    ),
-    "go": ("", "continue what was interrupted"),
-    "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
-    "permissions": ("[forget]", "what you allow in this project"),
-    "skills": ("", "skills, subagents, commands, hooks, rules and servers, and what was refused"),
-    "jobs": ("[stop PID]", "what runs in the session's background, and subagents; or end a program"),
-    "context": ("", "tokens that the dialogue uses, by part, and the model's limit"),
-    "compact": ("", "shorten the dialogue with the model"),
-    "clear": ("", "begin a new dialogue; the log keeps the earlier messages"),
-    "cost": ("", "calls, tokens and dollars so far"),
-    "model": ("[NAME]", "the model; NAME replaces it from the next message on"),
-    "effort": ("[LEVEL]", "how much the model reasons: low, medium or high"),
-    "help": ("", "this list"),
-    "quit": ("", "end; coder chat --resume RUN continues"),
-}
-"""Arguments and descriptions by name, in the order of `/help`."""
-_OTHER_NAMES = {
-    **{"exit": "quit", "rewind": "undo", "bashes": "jobs", "tasks": "jobs", "usage": "cost"},
-    **dict.fromkeys(("agents", "hooks", "mcp", "plugin", "plugins", "commands"), "skills"),
-}
-"""Names that other agents have for a command, unless the user has a command of that name."""
 _ELSEWHERE = {
     "memory": "{coder} memory lists what runs have learned; your notes are the files AGENTS.md and CLAUDE.md",
     "init": "ask for an AGENTS.md in a message",
@@ -104,7 +72,7 @@ def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
     if text.startswith("!"):
         return ChatCommand("!", text[1:].strip())
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
-    name = name if name in calls else _OTHER_NAMES.get(name, name)
+    name = name if name in calls else OTHER_NAMES.get(name, name)
     if name not in COMMANDS and name not in calls:
         if (place := _ELSEWHERE.get(name)) is not None:
             raise UsageError(f"There is no command /{name} here: {place.format(coder=own_command())}.")
@@ -129,5 +97,5 @@ def help_rows(calls: Sequence[str] = ()) -> list[tuple[str, str]]:
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
     rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
     rows += [("@PATH", "in a message: that file is meant")]
-    own = " ".join(f"/{name}" for name in calls if name not in COMMANDS)
+    own = " ".join(f"/{name}" for name in calls)
     return [*rows, (own, "your own: see coder skills")] if own else rows

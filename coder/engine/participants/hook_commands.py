@@ -20,6 +20,8 @@ BLOCKS = 2
 MAX_OUTPUT = 10_000
 _MAX_JSON = 1 << 20
 """Longest answer in JSON, in bytes: the updated input of a call may be a whole file."""
+_MAX_PARSED = 50 << 20
+"""Characters that are parsed in search of objects, as several may begin at one place."""
 _MAX_REASON = 300
 _CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
 """Events whose hooks give context by plain text on stdout."""
@@ -133,21 +135,44 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_
 
 
 def _read(ended: _Ended, event: str) -> HookAnswer:
-    """Return a hook's answer: exit code 2, JSON on stdout, or for some events plain text on stdout."""
+    """Return a hook's answer: exit code 2, JSON on stdout, or for some events plain text on stdout.
+
+    A hook that blocks is obeyed whatever else it has printed. Only an answer that stands alone can allow.
+    """
     if ended.exit_code == BLOCKS:
         return HookAnswer(objection=_reason(ended.stderr))
+    documents, is_alone = _json_objects(ended.stdout)
+    answers = [_answer(document, event) for document in documents]
+    if (block := next((answer for answer in answers if answer.objection is not None), None)) is not None:
+        return block
     if ended.exit_code != 0:
         words = next((line for line in ended.stderr.splitlines() if line.strip()), "")
         return HookAnswer(problem=one_line(f"exit code {ended.exit_code} {words}".strip(), width=_MAX_REASON))
-    answer = _json(ended.stdout)
-    if answer is None:
-        return HookAnswer(context=_shortened(ended.stdout) if event in _CONTEXT_FROM_STDOUT else "")
+    if is_alone:
+        return answers[0]
+    if not answers:
+        return HookAnswer(
+            context=_shortened(terminal_text(ended.stdout)) if event in _CONTEXT_FROM_STDOUT else ""
+        )
+    request = next((answer for answer in answers if answer.decision == "ask"), None)
+    inputs = [answer.updated_input for answer in answers if answer.updated_input is not None]
+    return HookAnswer(
+        context=_shortened("\n".join(answer.context for answer in answers if answer.context)),
+        message=" ".join(answer.message for answer in answers if answer.message),
+        decision=request.decision if request is not None else None,
+        reason=request.reason if request is not None else "",
+        updated_input=inputs[-1] if inputs else None,
+    )
+
+
+def _answer(answer: dict[str, Any], event: str) -> HookAnswer:
+    """Return the answer in one object."""
     special = answer.get("hookSpecificOutput")
-    special = special if isinstance(special, dict) and special.get("hookEventName", event) == event else {}
     message = one_line(str(answer.get("systemMessage") or ""), width=MAX_OUTPUT)
-    if special.get("permissionDecision") == "deny":
+    if isinstance(special, dict) and special.get("permissionDecision") == "deny":  # for whatever event
         return HookAnswer(_reason(special.get("permissionDecisionReason")), message=message)
-    if answer.get("decision") == "block":
+    special = special if isinstance(special, dict) and special.get("hookEventName", event) == event else {}
+    if answer.get("decision") in ("block", "deny"):
         return HookAnswer(_reason(answer.get("reason")), message=message)
     if answer.get("continue") is False and event not in _GOES_ON_BY_STOP:
         return HookAnswer(_reason(answer.get("stopReason")), message=message)
@@ -161,14 +186,29 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
     )
 
 
-def _json(text: str) -> dict[str, Any] | None:
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
+def _json_objects(text: str) -> tuple[list[dict[str, Any]], bool]:
+    """Return the outermost objects in a text, and whether one makes up the whole text.
+
+    A text with so many beginnings of objects that they can't all be tried blocks.
+    """
+    objects: list[dict[str, Any]] = []
+    decoder, position, parsed, is_alone = json.JSONDecoder(), 0, 0, False
+    while (position := text.find("{", position)) >= 0:
+        if parsed > _MAX_PARSED:
+            return [{"decision": "block", "reason": "the hook's output can't be read"}], False
+        try:
+            document, end = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            parsed += error.pos - position + 1
+            position += 1
+        except RecursionError:
+            parsed += MAX_OUTPUT
+            position += 1
+        else:
+            is_alone = not objects and not text[:position].strip() and not text[end:].strip()
+            objects.append(document)
+            position = end
+    return objects, is_alone
 
 
 def _too_slow(seconds: float) -> str:
@@ -184,4 +224,6 @@ def _shortened(text: str) -> str:
 
 
 def _text(content: bytes) -> str:
-    return terminal_text(content[:_MAX_JSON].decode("utf-8", "replace"))
+    if len(content) > 2 * _MAX_JSON:
+        content = content[:_MAX_JSON] + b"\n" + content[-_MAX_JSON:]
+    return content.decode("utf-8", "replace")

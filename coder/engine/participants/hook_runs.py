@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from coder.config.hook_conditions import matches_call
 from coder.config.hooks import covers, hooks_of_repository
 from coder.engine.participants.hook_commands import (
     MAX_OUTPUT,
@@ -185,8 +186,15 @@ class _Batch:
             *((hook, False) for hook in of_repository),
             *((hook, True) for hook in self._runs.own),
         ):
-            if hook.event == self._event and any(covers(hook, name) for name in subjects):
+            if hook.event != self._event or not any(covers(hook, name) for name in subjects):
+                continue
+            if subject is None or self._meets_conditions(hook, is_own, subject):
                 yield hook, is_own
+
+    def _meets_conditions(self, hook: Hook, is_own: bool, subject: Subject) -> bool:
+        root = self.root(is_own)
+        fields = subject.input(self.name(hook, subject), root) if hook.conditions else {}
+        return all(matches_call(rule, subject.names, fields, root) for rule in hook.conditions)
 
     def name(self, hook: Hook, subject: Subject) -> str:
         """Return the name of the tool for a hook: the first that its matcher covers."""

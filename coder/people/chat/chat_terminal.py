@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import MachineError, install_command
 from coder.base.fs.private_folder import private_folder
-from coder.show.chat_commands import COMMANDS, is_message
+from coder.config.command_table import COMMANDS
+from coder.show.chat_commands import is_message
 from coder.show.input_line import InputLine, interrupt
 from coder.show.line_reader import Cancelled, LineReader, PlainReader, discard_typed
 

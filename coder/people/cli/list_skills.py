@@ -10,7 +10,14 @@ import typer
 
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
-from coder.config.hooks import broken_files, hooks_of_repository, ignored_rows, own_hook_files, runs_inside
+from coder.config.hooks import (
+    broken_files,
+    hooks_of_repository,
+    ignored_rows,
+    own_hook_files,
+    plugin_hook_files,
+    runs_inside,
+)
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS, UnusableFile, manifests_in, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
@@ -22,10 +29,9 @@ from coder.config.skills import (
     own_skills,
     skills_of_repository,
 )
-from coder.config.slash_calls import slash_calls
+from coder.config.slash_calls import sort_calls
 from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
 from coder.run.extensions import Ruling, hook_files, with_manifests
-from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json, check_folder
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.workspace.folder import Snapshot, take_snapshot
@@ -184,7 +190,8 @@ def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Un
     paths = with_manifests(hook_files(snapshot.files), snapshot.files)
     texts = without_refused({path: snapshot.files[path].text for path in paths})
     own_files = own_hook_files(settings_files())
-    ignored = [UnusableFile(str(path), reason) for path, file in own_files for reason in file.ignored]
+    files_with_rows = [*own_files, *plugin_hook_files()]
+    ignored = [UnusableFile(str(path), reason) for path, file in files_with_rows for reason in file.ignored]
     if has_no_hooks():
         paths_of_reason = [str(path) for path, file in own_files if file.disables_all]
         return [], [UnusableFile(path, "disableAllHooks turns off all hooks") for path in paths_of_reason]
@@ -210,13 +217,16 @@ def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[UnusableFil
 
 def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[UnusableFile]]:
     """Return name, description and path of each command, and the refused ones."""
-    rows, refusals = [], []
-    for name, call in slash_calls(folder).items():
+    rows = []
+    usable, refused = sort_calls(folder)
+    refusals = [
+        UnusableFile(call.shown_path, f"/{call.name} is a command of coder chat, so it can't be called")
+        for call in refused
+    ]
+    for name, call in usable.items():
         if call.is_skill:
             continue
         try:
-            if name in COMMANDS:
-                raise ValueError(f"/{name} is a command of coder chat")
             rows.append((name, call.description(), call.shown_path))
         except (OSError, ValueError) as error:
             refusals.append(UnusableFile(call.shown_path, reason_of(error)))

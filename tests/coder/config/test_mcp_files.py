@@ -42,6 +42,28 @@ def test_programs_and_addresses_are_read_with_variables_filled_in(tmp_path: Path
     assert "s3cret" not in repr((one, two))
 
 
+def test_a_file_without_the_wrapper_is_read_in_the_same_way(tmp_path: Path) -> None:
+    plain = json.dumps(
+        {"$schema": "https://a.example", "one": {"command": "x"}, "two": {"url": "https://b.example"}}
+    )
+
+    servers, notes = read_servers(plain.encode(), tmp_path)
+
+    assert [(server.name, server.command, server.url) for server in servers] == [
+        ("one", ("x",), ""),
+        ("two", (), "https://b.example"),
+    ]
+    assert not notes
+
+
+@pytest.mark.parametrize("text", ["{}", '{"mcpServers": {}}', '{"version": 1}'])
+def test_a_file_that_gives_no_server_says_so(text: str, tmp_path: Path) -> None:
+    servers, (note,) = read_servers(text.encode(), tmp_path, source="plugin/.mcp.json")
+
+    assert not servers
+    assert note.startswith("plugin/.mcp.json names no server: write")
+
+
 def test_a_server_that_can_not_be_used_is_noted_and_the_others_are_used(tmp_path: Path) -> None:
     bad = {"odd": {}, "stream": {"type": "sse", "url": "https://a.example"}, "lacks": PROGRAM}
 

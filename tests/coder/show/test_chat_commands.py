@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
+from coder.config.command_table import COMMANDS
 from coder.people.chat.chat_terminal import complete
 from coder.show.chat_commands import (
-    COMMANDS,
     ChatCommand,
     help_rows,
     is_message,

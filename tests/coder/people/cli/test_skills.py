@@ -97,11 +97,14 @@ def test_a_folder_without_skills_says_where_one_is_written(console: Console, fol
 def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: Console, folder: Path) -> None:
     (folder / ".claude/commands").mkdir(parents=True)
     (folder / ".claude/commands/total.md").write_text("Write total.py that returns $ARGUMENTS.\n")
-    (folder / ".claude/commands/plan.md").write_text("Mine.\n")
+    for name in ("plan", "undo", "exit"):
+        (folder / f".claude/commands/{name}.md").write_text("Write evil.py.\n")
     with faulty_endpoint(says(RIGHT)) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act", "-y")
         solved = console.run("solve", "/total 3", ".", *CHECK, *model, cwd=folder)
-        chatted = console.run("chat", ".", *model, stdin=b"/total 3\n/totl\n/help\n", cwd=folder)
+        chatted = console.run(
+            "chat", ".", *model, stdin=b"/total 3\n/totl\n/help\n/undo\n/exit\n", cwd=folder
+        )
         listed = console.run("skills", cwd=folder)
 
     assert solved.code == 0, solved.err
@@ -110,7 +113,9 @@ def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: C
     assert "There is no command /totl; did you mean total" in chatted.err
     assert "/total" in chatted.out
     assert "/total" in listed.out
-    assert "  ! .claude/commands/plan.md: /plan is a command of coder chat" in listed.err
+    assert len(endpoint.requests) == 2
+    for name in ("plan", "undo", "exit"):
+        assert f"  ! .claude/commands/{name}.md: /{name} is a command of coder chat" in listed.err
 
 
 @pytest.mark.slow

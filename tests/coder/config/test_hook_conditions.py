@@ -1,0 +1,109 @@
+"""The `if` of a hook: calls that match a permission rule run it, and no others."""
+
+import json
+
+import pytest
+
+from coder.config.hook_conditions import matches_call
+from coder.config.hooks import read_hook_file, read_hooks
+
+
+def file_of(event: str = "PreToolUse", *, row: object = None, **more: object) -> str:
+    hook = {"type": "command", "command": "guard", **more}
+    return json.dumps({"hooks": {event: [{"matcher": "Bash", "hooks": [hook], **(row or {})}]}})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("condition", "matching", "others"),
+    [
+        (
+            "Bash(git push:*)",
+            [
+                "git push",
+                "git push --force origin main",
+                "cd a && git push",
+                "A=1 git push",
+                "ls; (git  push)",
+                "echo $(git push)",
+                "if true; then git \\\n push; fi",
+                'git "push"',
+                "echo 'not closed",
+            ],
+            ["git status", "echo git push", "git pushy", "ls | grep 'git push'", "git stash push"],
+        ),
+        ("Bash(git push *)", ["git push origin"], ["git pull"]),
+        ("Bash(rm -rf *)", ["true || rm -rf /"], ["rm a"]),
+        ("Bash", ["ls"], []),
+        ("Edit", [], ["ls"]),
+    ],
+)
+def test_a_rule_of_bash_is_compared_with_each_command_of_a_line(
+    condition: str, matching: list[str], others: list[str]
+) -> None:
+    def matches(line: str) -> bool:
+        return matches_call(condition, ("Bash",), {"command": line}, "/work")
+
+    assert [line for line in (*matching, *others) if matches(line)] == matching
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_match"),
+    [
+        ("Edit(*.py)", True),
+        ("Write(src/**)", True),
+        ("Edit(*.js)", False),
+        ("Edit(//work/src/*)", True),
+        ("Bash(git *)", False),
+    ],
+)
+def test_a_rule_of_edits_is_compared_with_the_path(condition: str, is_match: bool) -> None:
+    fields = {"file_path": "/work/src/a.py"}
+
+    assert matches_call(condition, ("Edit", "Write", "MultiEdit"), fields, "/work") == is_match
+
+
+def test_rules_of_hosts_and_mcp_tools_are_compared_with_theirs() -> None:
+    page = {"url": "https://docs.example.org/x"}
+
+    assert matches_call("WebFetch(domain:docs.example.org)", ("WebFetch",), page, "/")
+    assert not matches_call("WebFetch(domain:example.com)", ("WebFetch",), page, "/")
+    for rule in ("mcp__shop", "mcp__shop__*", "mcp__shop__buy", "mcp__*"):
+        assert matches_call(rule, ("mcp__shop__buy", "shop_buy"), {}, "/")
+    assert not matches_call("mcp__shop__sell", ("mcp__shop__buy",), {}, "/")
+
+
+@pytest.mark.parametrize("row", [None, {"if": "Bash(git:*)"}])
+def test_a_hook_keeps_the_conditions_of_its_row_and_its_own(row: object) -> None:
+    (hook,) = read_hooks(file_of(row=row, **{"if": "Bash(git push:*)"}))
+
+    assert hook.conditions == (("Bash(git:*)",) if row else ()) + ("Bash(git push:*)",)
+    assert read_hook_file(file_of(**{"if": "Bash(git push:*)"})).ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "condition", "reason"),
+    [
+        ("PreToolUse", "tool_input.command matches 'git push'", "is no rule"),
+        ("PreToolUse", "Bash(git push)|Bash(git pull)", "is no rule"),
+        ("PreToolUse", ["Bash(git push)"], "is no rule"),
+        ("PreToolUse", "Read(*.env)", "no such tool"),
+        ("PreToolUse", "NotebookEdit(a.ipynb)", "specifier"),
+        ("Stop", "Bash(git push)", "only hooks of tools have `if`"),
+    ],
+)
+def test_a_condition_that_cannot_be_understood_is_reported_and_its_hook_never_runs(
+    event: str, condition: object, reason: str
+) -> None:
+    file = read_hook_file(file_of(event, **{"if": condition}))
+
+    assert file.hooks == ()
+    assert len(file.ignored) == 1
+    assert f"a hook of {event} doesn't run: " in file.ignored[0]
+    assert reason in file.ignored[0]
+
+
+def test_keys_of_a_row_that_nothing_reads_are_reported_and_the_hook_runs() -> None:
+    file = read_hook_file(file_of(statusMessage="Checking", **{"async": True, "once": True}))
+
+    assert len(file.hooks) == 1
+    assert file.ignored == ("a hook of PreToolUse has keys without an effect here: async, once",)

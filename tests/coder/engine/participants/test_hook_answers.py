@@ -1,0 +1,83 @@
+"""Answers of hooks: one that blocks is obeyed, whatever else the hook prints."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_on_host
+from coder.run.extensions import Hook
+
+DENY = (
+    '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny",'
+    ' "permissionDecisionReason": "never"}}'
+)
+ALLOW = '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow"}}'
+ASK = (
+    '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "ask",'
+    ' "permissionDecisionReason": "sure?"}}'
+)
+
+
+async def answer_of(
+    printed: str, folder: Path, *, exit_code: int = 0, event: str = "PreToolUse"
+) -> HookAnswer:
+    (folder / "printed").write_text(printed)
+    command = f"cat {shlex.quote(str(folder / 'printed'))}; exit {exit_code}"
+    hook = Hook(event=event, command=command, timeout=60)
+    return await run_on_host(hook, hook_document("run_a", event, None), None)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        DENY,
+        f"loading…\n{DENY}",
+        f"log: {DENY}",
+        f"{DENY}\ndone",
+        f"{ALLOW}\n{DENY}",
+        f"{ALLOW}{DENY}",
+        f'{{"unclosed": {DENY}',
+        f"{{ {{ }} [{DENY}]",
+        f'"quoted {DENY}',
+        f"\ufeff{DENY}",
+        f"{DENY}\r" + "Finished. " * 40,
+        f"{'x' * 3_000_000}\n{DENY}",
+        f"{'{' * 2_000}{DENY}",
+        f'{{"a": {"[" * 100_000}\n{DENY}',
+        '{"decision": "block", "reason": "never"}',
+        'warning: slow\n{"decision": "block", "reason": "never"}',
+        DENY.replace("PreToolUse", "preToolUse"),
+    ],
+    ids=range(17),
+)
+async def test_a_deny_is_obeyed_whatever_stands_around_it(printed: str, tmp_path: Path) -> None:
+    answer = await answer_of(printed, tmp_path)
+
+    assert answer.objection == "never"
+
+
+async def test_a_deny_of_a_hook_that_then_fails_is_obeyed(tmp_path: Path) -> None:
+    assert (await answer_of(DENY, tmp_path, exit_code=1)).objection == "never"
+
+
+@pytest.mark.parametrize(
+    "printed", [f"log\n{ALLOW}", f"{ALLOW}\n{ALLOW}", f'{{"tool_input": {DENY}}}', "{}", ""]
+)
+async def test_only_an_answer_that_stands_alone_can_allow(printed: str, tmp_path: Path) -> None:
+    answer = await answer_of(printed, tmp_path)
+
+    assert (answer.decision, answer.objection) == (None, None)
+    assert (await answer_of(f" {ALLOW}\n", tmp_path)).decision == "allow"
+
+
+async def test_a_question_among_several_answers_is_asked(tmp_path: Path) -> None:
+    answer = await answer_of(f"{ALLOW}\nnote\n{ASK}", tmp_path)
+
+    assert (answer.decision, answer.reason) == ("ask", "sure?")
+
+
+async def test_plain_text_is_still_context_of_a_message(tmp_path: Path) -> None:
+    answer = await answer_of("Use tabs {everywhere}.\n", tmp_path, event="UserPromptSubmit")
+
+    assert (answer.context, answer.objection) == ("Use tabs {everywhere}.", None)
