@@ -1,13 +1,15 @@
 """Define the verdict: the judge's result for one sample, its strength, and the evidence."""
 
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+"""Time that a report can add up: a worker on another machine may state any number."""
 Strength = Literal["strong", "decoyed", "apart", "apart-work", "apart-system", "weaker", "weak"]
 """How strongly a candidate is separated from the code that decides its verdict, strongest first.
 
@@ -73,9 +75,9 @@ class Verdict(Value):
     """Older reports only: whether the sample differs from the canonical answer on fresh inputs."""
     tripped: tuple[str, ...] = ()
     """Alarms of the sample that the canonical answer doesn't set off: cause and place of each."""
-    rewards: dict[str, float] = Field(default_factory=dict)
+    rewards: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """Numbers by name that the tests of a Harbor task left."""
     outside: tuple[str, ...] = ()
     """Changes outside the work folder of a Harbor task that were applied to judge it."""
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
+    cpu_s: Seconds = 0.0
+    wall_s: Seconds = 0.0

@@ -10,11 +10,12 @@ from typing import Generic
 import httpx2
 from pydantic import ValidationError
 
-from benchmarks.executors.executor import J, NodeLost, O
+from benchmarks.executors.executor import Failed, J, NodeLost, O, failed
 from benchmarks.executors.facts import WorkerFacts, installed_version
 from benchmarks.executors.wire import (
     HEARTBEAT_S,
     Wire,
+    WireHead,
     WireJob,
     WireLine,
     WireRequest,
@@ -22,7 +23,7 @@ from benchmarks.executors.wire import (
     sendable_text,
 )
 from benchmarks.suite import FunctionCase, ScriptCase
-from coder.base.errors import MachineError, UsageError
+from coder.base.errors import UsageError
 
 _SILENCE_S = 4 * HEARTBEAT_S
 _CONNECT_S = 5.0
@@ -34,7 +35,12 @@ _ROOM = 128
 """Maximum jobs in flight per worker, including slow answers, which have left the worker's slots."""
 _MAX_SENDS = 3
 """Send a case at most this often: a worker keeps the cases of 4096 jobs at least."""
-_BUSY = frozenset({429, 502, 503, 504})
+_BUSY = frozenset({408, 429})
+_OPENING_TRIES = 3
+
+
+class WorkerBusy(NodeLost):
+    """The worker, or a proxy in front of it, can't answer now; the same request may succeed later."""
 
 
 class HttpNode(Generic[J, O]):
@@ -68,12 +74,20 @@ class HttpNode(Generic[J, O]):
 
     async def open(self) -> WorkerFacts:
         """Request the worker's facts; it probes its sandbox first. Raises NodeLost, UsageError."""
+        for _ in range(_OPENING_TRIES - 1):
+            try:
+                return await self._request_facts()
+            except WorkerBusy:  # as a proxy says while it doesn't reach the worker
+                await asyncio.sleep(_PAUSE_S)
+        return await self._request_facts()
+
+    async def _request_facts(self) -> WorkerFacts:
         try:
             response = await self._client.get("/worker", timeout=httpx2.Timeout(60, connect=_CONNECT_S))
         except httpx2.TransportError as error:
-            raise NodeLost(
-                f"{self.name} can't be reached: {type(error).__name__} {error}".rstrip()
-            ) from error
+            raise NodeLost(f"{self.name} can't be reached: {_text(error)}") from error
+        except httpx2.HTTPError as error:  # such as a body that isn't as its Content-Encoding says
+            raise WorkerBusy(f"{self.name} can't be read: {_text(error)}") from error
         self._check(response.status_code, response.text)
         try:
             self.facts = WorkerFacts.model_validate_json(response.content)
@@ -83,17 +97,27 @@ class HttpNode(Generic[J, O]):
             ) from error
         return self.facts
 
-    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job as it ends. Raises NodeLost, UsageError."""
-        for request, by_key in self._requests(jobs):
+    async def work(
+        self, jobs: Sequence[J], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, O | Failed]]:
+        """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
+        sendable_jobs = list[J]()
+        for job in jobs:
+            try:
+                self._size(job)
+            except Exception as error:  # noqa: BLE001 - of this job: its answer, its kind or its size
+                yield job.key, failed(error)
+            else:
+                sendable_jobs.append(job)
+        for request, by_key in self._requests(sendable_jobs):
             remaining = by_key
             for _ in range(_MAX_SENDS):
                 missing = set[str]()
-                async for line in self._stream(request):
-                    if line.missing:
-                        missing.add(line.missing)
-                    elif (job := remaining.pop(line.key, None)) is not None:
-                        yield line.key, self._wire.decode(job, line)
+                async for head, line in self._stream(request):
+                    if head.missing:
+                        missing.add(head.missing)
+                    elif head.key in remaining:
+                        yield head.key, self._decode(remaining.pop(head.key), line)
                 if remaining and not missing:
                     raise NodeLost(f"{self.name} ended its answer early.")
                 if not remaining:
@@ -101,7 +125,14 @@ class HttpNode(Generic[J, O]):
                 self._sent -= missing
                 ((request, remaining),) = self._requests([*remaining.values()])
             else:
-                raise MachineError(f"{self.name} doesn't keep the cases that it was sent.")
+                raise NodeLost(f"{self.name} doesn't keep the cases that it was sent.")
+
+    def _decode(self, job: J, line: str) -> O | Failed:
+        """Return the outcome in a line, or why it has none: then the job alone is repeated."""
+        try:
+            return self._wire.decode(job, WireLine.model_validate_json(line))
+        except ValueError as error:
+            return failed(NodeLost(f"{self.name} sent no outcome: {_text(error)}"))
 
     async def is_back(self) -> bool:
         """Poll a lost worker until it answers; return False after `patience_s`, or if its facts changed."""
@@ -110,10 +141,10 @@ class HttpNode(Generic[J, O]):
             async with asyncio.timeout(self._patience_s):
                 while True:
                     try:
-                        return await self.open() == facts
-                    except NodeLost:
+                        return await self._request_facts() == facts
+                    except (NodeLost, UsageError):  # a proxy in front of it may answer by any status
                         await asyncio.sleep(_PAUSE_S)
-        except (TimeoutError, UsageError):
+        except TimeoutError:
             return False
 
     async def close(self) -> None:
@@ -126,15 +157,8 @@ class HttpNode(Generic[J, O]):
         wire_jobs, by_key = list[WireJob](), dict[str, J]()
         cases, size = dict[str, FunctionCase | ScriptCase](), 0
         for job in jobs:
-            case, wire_job = self._encode(job)
+            case, wire_job, more = self._size(job)
             digest = wire_job.case
-            more = len(wire_job.text.encode()) + 256
-            if digest not in self._sent:
-                more += len(case.model_dump_json())
-            if more > _MAX_BODY:
-                raise UsageError(
-                    f"{case.id} and its answer have {more:,} bytes; a worker takes {_MAX_BODY:,}."
-                )
             if wire_jobs and size + more > _MAX_BODY:
                 request = WireRequest(judge=self._judge, cases=cases, jobs=tuple(wire_jobs))
                 requests.append((request, by_key))
@@ -145,8 +169,19 @@ class HttpNode(Generic[J, O]):
             wire_jobs.append(wire_job)
             by_key[job.key] = job
             size += more
-        requests.append((WireRequest(judge=self._judge, cases=cases, jobs=tuple(wire_jobs)), by_key))
+        if wire_jobs:
+            requests.append((WireRequest(judge=self._judge, cases=cases, jobs=tuple(wire_jobs)), by_key))
         return requests
+
+    def _size(self, job: J) -> tuple[FunctionCase | ScriptCase, WireJob, int]:
+        """Return case and job, and their size in a request. Raises UsageError if no request may have it."""
+        case, wire_job = self._encode(job)
+        size = len(wire_job.text.encode()) + 256
+        if wire_job.case not in self._sent:
+            size += len(case.model_dump_json())
+        if size > _MAX_BODY:
+            raise UsageError(f"{case.id} and its answer have {size:,} bytes; a worker takes {_MAX_BODY:,}.")
+        return case, wire_job, size
 
     def _encode(self, job: J) -> tuple[FunctionCase | ScriptCase, WireJob]:
         case, wire_job = self._wire.encode(job)
@@ -156,7 +191,8 @@ class HttpNode(Generic[J, O]):
             self._digests[case.id] = case, digest
         return case, wire_job.model_copy(update={"case": digest, "text": sendable_text(wire_job.text)})
 
-    async def _stream(self, request: WireRequest) -> AsyncIterator[WireLine]:
+    async def _stream(self, request: WireRequest) -> AsyncIterator[tuple[WireHead, str]]:
+        """Yield each line with its head. Raises NodeLost."""
         content = request.model_dump_json(by_alias=True).encode()
         headers = {"Content-Type": "application/json"}
         try:
@@ -165,15 +201,16 @@ class HttpNode(Generic[J, O]):
                     self._check(response.status_code, (await response.aread()).decode(errors="replace"))
                 async for text in response.aiter_lines():
                     if text:
-                        yield WireLine.model_validate_json(text)
-        except (httpx2.TransportError, httpx2.StreamError, ValidationError) as error:
+                        yield WireHead.model_validate_json(text), text
+        except (httpx2.HTTPError, httpx2.StreamError, ValidationError, UsageError) as error:
             raise NodeLost(f"{self.name} is lost: {_text(error)}") from error
 
     def _check(self, status: int, text: str) -> None:
+        """Raise NodeLost, or UsageError, unless the status is 200."""
         if status == 200:
             return
-        if status in _BUSY:
-            raise NodeLost(f"{self.name} can't work now ({status}): {text[:300]}")
+        if status in _BUSY or status >= 500:
+            raise WorkerBusy(f"{self.name} can't work now ({status}): {text[:300]}")
         if status in (401, 403):
             raise UsageError(
                 f"{self.name} refuses this driver's token ({status}). Name one with the scope `run` in the "
@@ -183,7 +220,7 @@ class HttpNode(Generic[J, O]):
             raise UsageError(
                 f"{self.name} is no worker. Start `coder serve` of version {installed_version()} there."
             )
-        raise MachineError(f"{self.name} refuses jobs ({status}): {text[:500]}")
+        raise NodeLost(f"{self.name} refuses jobs ({status}): {text[:500]}")
 
 
 def _text(error: Exception) -> str:

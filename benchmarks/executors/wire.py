@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from benchmarks.executors.executor import J_contra, O_co
 from benchmarks.suite import FunctionCase, HarborCase, RepositoryCase, ScriptCase
@@ -41,6 +41,13 @@ class WireRequest(Value):
     jobs: Annotated[tuple[WireJob, ...], Field(min_length=1, max_length=MAX_JOBS)]
 
 
+class WireHead(BaseModel):
+    """The part of a line that says what it is about; the remainder may be anything."""
+
+    key: str = ""
+    missing: str = ""
+
+
 class WireLine(Value):
     """Line of a worker's answer: an outcome, or a case that it lacks. Empty lines keep the connection."""
 
@@ -61,7 +68,7 @@ class Wire(Protocol[J_contra, O_co]):
         """Return the case, and the job without it. Raises UsageError if a worker can't do the job."""
 
     def decode(self, job: J_contra, line: WireLine) -> O_co:
-        """Return the outcome of a job."""
+        """Return the outcome of a job. Raises ValueError if the line has none."""
 
 
 def digest_of(case: FunctionCase | ScriptCase) -> str:

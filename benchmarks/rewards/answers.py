@@ -3,13 +3,14 @@
 import ast
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field
 
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.samples import Sample
-from benchmarks.verdict import Outcome, Strength
+from benchmarks.verdict import Outcome, Seconds, Strength
 from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import parse_source
 from sandbox.result import Value
@@ -24,12 +25,12 @@ class JudgedAnswer(Value):
     strength: Strength
     number: int = Field(default=0, exclude=True)
     """Number of the answer in its request."""
-    reward: float | None
+    reward: Annotated[float, Field(ge=0, le=1)] | None
     """1.0 for a pass, else 0.0 or the share of passed tests; None if the machine couldn't judge."""
     tests_passed: int | None = None
     tests: int | None = None
     """Number of tests; None if tests weren't counted."""
-    cpu_s: float = 0.0
+    cpu_s: Seconds = 0.0
     detail: str = ""
 
 

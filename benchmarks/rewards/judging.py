@@ -148,7 +148,7 @@ class AnswerWire:
         return require_wire_case(job.case), wire_job
 
     def decode(self, job: ServiceJob, line: WireLine) -> ServiceOutcome:
-        """Return the result of an answer."""
+        """Return the result of an answer. Raises ValueError if the line has none."""
         assert isinstance(job, AnswerJob)
         return JudgedAnswer.model_validate({**(line.answer or {}), "number": job.number})
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.executors.executor import Opening
 from benchmarks.executors.pool import default_workers
+from benchmarks.executors.wire import require_wire_case
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
 from benchmarks.report import Report, Times, differing_digests
@@ -88,6 +89,9 @@ class BenchSession:
             answers: file to which the answers are written.
         """
         began = time.time()
+        if self.spread.addresses:  # before anything is answered
+            for case in self.suite.cases:
+                require_wire_case(case)
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
             record = RunLog(self.run, log, token=token)

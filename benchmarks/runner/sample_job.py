@@ -15,7 +15,7 @@ from benchmarks.judge.verdicts import MAX_DETAIL
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.verdict import Evidence, Verdict
-from coder.base.errors import CoderError
+from coder.base.errors import CoderError, UsageError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import one_line
 from coder.show.failure import MACHINE_ERRORS
@@ -178,7 +178,11 @@ def give_up(
     error = cause_of(failure.error)
     is_lost = isinstance(error, NodeLost)
     # The answer itself, or a bug that it triggers, is no reason to expect the same of other samples.
-    is_own = is_lost or step == "reading the answer" or (step == "judging" and _is_bug(error))
+    is_own = (
+        is_lost
+        or step == "reading the answer"
+        or (step != "answering" and (_is_bug(error) or isinstance(error, UsageError)))
+    )
     return SampleOutcome(
         job.case,
         job.sample,
@@ -221,7 +225,8 @@ class SampleWire:
         return case, WireJob(kind="sample", key=job.key, text=answer.text)
 
     def decode(self, job: SampleJob, line: WireLine) -> SampleOutcome:
-        """Return the outcome of a sample."""
-        assert line.verdict is not None
+        """Return the outcome of a sample. Raises ValueError if the line has no verdict."""
+        if line.verdict is None:
+            raise ValueError("a line without a verdict")
         verdict = line.verdict.model_copy(update={"id": job.case.id, "sample": job.sample})
         return outcome_of(job, job.answer or CaseAttempt(), verdict, line.evidence)
