@@ -130,8 +130,18 @@ class HarborCase(_Case):
     """Answer that stands for the task's own solution, if any; part of `content`."""
 
 
+class UnreadableCase(_Case):
+    """Row or task that can't be read: each verdict on it is `infrastructure`, with the reason."""
+
+    kind: Literal["unreadable"] = "unreadable"
+    prompt: str = ""
+    reason: str = Field(exclude=True)
+    trace: str = Field(default="", exclude=True)
+    """Traceback, if reading it met a bug."""
+
+
 Case = Annotated[
-    FunctionCase | ScriptCase | RepositoryCase | HarborCase,
+    FunctionCase | ScriptCase | RepositoryCase | HarborCase | UnreadableCase,
     Field(discriminator="kind"),
 ]
 

@@ -17,7 +17,7 @@ from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
 from benchmarks.runner.spread import parse_spread
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite, UnreadableCase
 from benchmarks.suites.extract import completion_patch, program_of
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.records import read_json_lines
@@ -149,6 +149,8 @@ def _text(first_start: BenchStarted, name: str) -> str | None:
 
 def answer_case(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
     """Return a sample as an attempt. Raises UsageError if its form doesn't fit the case."""
+    if isinstance(case, UnreadableCase):
+        return CaseAttempt()
     if isinstance(case, RepositoryCase) and case.completes is not None and sample.form != "patch":
         return CaseAttempt(text=completion_patch(case, case.completes, sample))
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):

@@ -15,7 +15,7 @@ from benchmarks.runner.judge_for import judge_for
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.sample_job import Answering, BenchWorker, SampleJob
 from benchmarks.runner.solving import ModelSolver
-from benchmarks.suite import Case, HarborCase
+from benchmarks.suite import Case, HarborCase, UnreadableCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection
@@ -109,6 +109,8 @@ class RunPlan:
         """Return a function that answers samples by a model, and saves steps of tasks in `record`, if any."""
 
         async def answer(case: Case, sample: int) -> CaseAttempt:
+            if isinstance(case, UnreadableCase):
+                return CaseAttempt()  # no verdict is worth a call
             seed = self.selection.seed_of(case.id, sample)
             if isinstance(case, HarborCase):
                 from benchmarks.runner.acting import act_and_judge  # imported late: few suites act

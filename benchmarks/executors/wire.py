@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, Field
 
 from benchmarks.executors.executor import J_contra, O_co
-from benchmarks.suite import FunctionCase, HarborCase, RepositoryCase, ScriptCase
+from benchmarks.suite import FunctionCase, HarborCase, RepositoryCase, ScriptCase, UnreadableCase
 from benchmarks.verdict import Evidence, Verdict
 from coder.base.errors import UsageError
 from sandbox.result import Value
@@ -78,6 +78,8 @@ def digest_of(case: FunctionCase | ScriptCase) -> str:
 
 def require_wire_case(case: object) -> FunctionCase | ScriptCase:
     """Return the case if a worker can judge it. Raises UsageError for other kinds and long time limits."""
+    if isinstance(case, UnreadableCase):
+        raise UsageError(case.reason)
     assert isinstance(case, FunctionCase | ScriptCase | RepositoryCase | HarborCase)
     if isinstance(case, RepositoryCase | HarborCase):
         raise UsageError(

@@ -11,9 +11,10 @@ _TOPOLOGY = r"^\s*[1-9]\d*(x[1-9]\d*)+\s*$"
 _SIZES = {"G": 1024.0, "M": 1.0, "K": 1 / 1024}
 
 Host = Annotated[str, AfterValidator(normalize_host)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Interval = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e8)]
+Interval = Annotated[float, Field(ge=0, le=1e8)]
+Count = Annotated[int, Field(gt=0, le=1 << 32)]
+"""Number or MiB that the engine's 64 bits hold, also in its own units."""
 User = str | int
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from benchmarks.harbor.input_tree import read_task_text
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine, EngineRefused
 from sandbox.errors import BackendMissing
@@ -87,7 +88,13 @@ async def named_image(engine: Engine, name: str) -> str:
 async def built_image(
     engine: Engine, build: ImageBuild, *, timeout_s: float, network_mode: str | None = None
 ) -> str:
-    """Return the id of an image; build it if no image has its digest. Raises TaskImageNotBuilt."""
+    """Return the id of an image; build it if no image has its digest.
+
+    Raises:
+        TaskImageNotBuilt: a step failed or took too long.
+        UsageError: the context's `.dockerignore`, which the engine's client reads, is no text of the task.
+    """
+    _check_ignoring(build.context)
     tag = f"{REPOSITORY}:{build.digest[:_TAG_LENGTH]}"
     if (image := await _find(engine, tag)) is not None:
         return image
@@ -97,12 +104,18 @@ async def built_image(
     return image
 
 
+def _check_ignoring(context: Path) -> None:
+    ignoring = context / ".dockerignore"
+    if os.path.lexists(ignoring):
+        read_task_text(ignoring, context.resolve())
+
+
 def folder_digest(folder: Path) -> str:
     """Return the SHA-256 (hex) of a folder: paths, modes, contents, and targets of symbolic links."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_mode:o}\0".encode())
+        digest.update(os.fsencode(path.relative_to(folder)) + f"\0{stat.st_mode:o}\0".encode())
         if path.is_symlink():
             digest.update(os.fsencode(path.readlink()))
         elif path.is_file():

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.harbor.container import ContainerEnded, HarborContainer
+from benchmarks.harbor.container import HarborContainer
 from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.kept_steps import StepKeeping, restore_step
 from benchmarks.harbor.mode import HarborMode, StepMode
@@ -29,7 +29,7 @@ from benchmarks.harbor.task_agent import TaskPlace
 from benchmarks.harbor.verifier import Judged, put_folder
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
-from sandbox.errors import BackendMissing
+from sandbox.errors import SandboxError
 
 _SOLVE = "/solution/solve.sh"
 _PROBE_S = 30.0
@@ -68,7 +68,7 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
             reason = f"its own solution fails apart ({apart.detail}), and its tests have another network"
             return HarborMode(how="broken", reason=f"{reason} than its agent: they can't run beside it")
         shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
-    except (UsageError, BackendMissing, ContainerEnded) as error:  # other tasks continue
+    except (UsageError, SandboxError) as error:  # other tasks continue
         return HarborMode(how="broken", reason=str(error))
     if shared.outcome == "passed":
         reason = f"its own solution passes only beside its processes; apart: {apart.detail}"

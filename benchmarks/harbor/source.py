@@ -3,7 +3,6 @@
 A repository is fetched by git without its hooks, filters and submodules; each commit is fetched once.
 """
 
-import fnmatch
 import os
 import re
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.harbor.task import TASK_FILE, HarborTask, read_task
+from benchmarks.harbor.task import TASK_FILE
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
@@ -25,22 +24,15 @@ MAX_FOLDERS = 50_000
 _PROTOCOLS = "https:http:ssh:git:file"
 
 
-class HarborTasks(Value):
-    """Tasks of one source, ordered by name."""
+class HarborSource(Value):
+    """Tasks of one source."""
 
     name: str
     """Name of the folder or repository, independent of its location."""
-    tasks: tuple[HarborTask, ...]
+    folders: tuple[Path, ...]
+    """Folders of the tasks, sorted."""
     commit: str | None = None
     """Commit of a git source."""
-
-    def select(self, pattern: str) -> "HarborTasks":
-        """Return the tasks whose names match a glob. Raises UsageError if none does."""
-        tasks = tuple(task for task in self.tasks if fnmatch.fnmatchcase(task.name, pattern))
-        if not tasks:
-            names = ", ".join(task.name for task in self.tasks[:5])
-            raise UsageError(f"No task of {self.name} matches {pattern!r}. Names of tasks: {names}.")
-        return self.model_copy(update={"tasks": tasks})
 
 
 def is_source(text: str) -> bool:
@@ -48,21 +40,21 @@ def is_source(text: str) -> bool:
     return text.startswith((FOLDER, GIT))
 
 
-def open_source(text: str, *, cache: Path | None = None) -> HarborTasks:
-    """Read all tasks of a source. Raises UsageError.
+def open_source(text: str, *, cache: Path | None = None) -> HarborSource:
+    """Find all tasks of a source. Raises UsageError.
 
     Args:
         cache: folder of fetched repositories.
     """
     if text.startswith(FOLDER):
         folder = Path(text.removeprefix(FOLDER)).expanduser()
-        return HarborTasks(name=folder.resolve().name, tasks=read_tasks(folder))
+        return HarborSource(name=folder.resolve().name, folders=find_tasks(folder))
     if not text.startswith(GIT):
         raise UsageError(f"{text!r} is no source of Harbor tasks. Write {FOLDER}FOLDER or {GIT}URL[@REF].")
     url, ref = split_ref(text.removeprefix(GIT))
     folder, commit = fetch(url, ref, cache or cache_folder() / "harbor")
     name = re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
-    return HarborTasks(name=name, tasks=read_tasks(folder), commit=commit)
+    return HarborSource(name=name, folders=find_tasks(folder), commit=commit)
 
 
 def holds_tasks(folder: Path) -> bool:
@@ -70,23 +62,16 @@ def holds_tasks(folder: Path) -> bool:
     return (folder / TASK_FILE).exists() or any(folder.glob(f"*/{TASK_FILE}"))
 
 
-def read_tasks(folder: Path) -> tuple[HarborTask, ...]:
-    """Read the task in a folder, or all tasks below it, ordered by name. Raises UsageError."""
+def find_tasks(folder: Path) -> tuple[Path, ...]:
+    """Return the folder of the task in a folder, or of all tasks below it, sorted. Raises UsageError."""
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
-    tasks: dict[str, HarborTask] = {}
-    for task in map(read_task, _task_folders(folder)):
-        if task.name in tasks:
-            raise UsageError(
-                f"Two tasks have the name {task.name!r}: {tasks[task.name].folder} and {task.folder}.\n"
-                f"Rename one in its {TASK_FILE}, or give a folder that holds one of them."
-            )
-        tasks[task.name] = task
-    if not tasks:
+    folders = tuple(sorted(_task_folders(folder)))
+    if not folders:
         raise UsageError(
             f"{folder} holds no Harbor task: no {TASK_FILE} in it or in its folders, {MAX_DEPTH} levels deep."
         )
-    return tuple(tasks[name] for name in sorted(tasks))
+    return folders
 
 
 def _task_folders(folder: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from benchmarks.judge.judging_sandboxes import JudgingSandboxes, find_image_mode
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode, canonical_module
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.verdicts import MAX_DETAIL
-from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, UnreadableCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength
 from coder.base.text.sanitize import one_line
@@ -56,6 +56,8 @@ class CasePlan:
                 | HarborCase(solution=answer)
             ):
                 return answer
+            case UnreadableCase():
+                return None
 
 
 class CasePlans:
@@ -78,6 +80,8 @@ class CasePlans:
                 return CasePlan(case, await self.harbor_mode(case))
             case ScriptCase():
                 return CasePlan(case)
+            case UnreadableCase():
+                return CasePlan(case, Mode(how="broken", reason=case.reason))
 
     async def mode(self, case: FunctionCase) -> Mode:
         """Find the mode in which a function case is judged."""

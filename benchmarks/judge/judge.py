@@ -24,7 +24,7 @@ from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.script import judge_script
 from benchmarks.judge.tries import Tries
 from benchmarks.judge.verdicts import DraftVerdict, timeout_reason
-from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite, UnreadableCase
 from benchmarks.verdict import Evidence, Verdict
 from sandbox import Policy, PythonCode, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
@@ -76,7 +76,7 @@ class Judge(CasePlans):
 
         if judged is not None:
             draft = draft_of(judged)
-        elif isinstance(case, HarborCase):
+        elif isinstance(case, HarborCase | UnreadableCase):
             draft = await attempt(case)  # the task has limits of its own
         elif retry:
             draft = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)
@@ -128,8 +128,9 @@ class Judge(CasePlans):
 
     async def _judge_by_mode(self, plan: CasePlan, code: str) -> DraftVerdict:
         case, mode = plan.case, plan.mode
-        if plan.strength is None:
-            return DraftVerdict("infrastructure", plan.reason)
+        if plan.strength is None or isinstance(case, UnreadableCase):
+            trace = case.trace if isinstance(case, UnreadableCase) else ""
+            return DraftVerdict("infrastructure", plan.reason, evidence=Evidence(fault=trace))
         if isinstance(case, HarborCase):
             assert isinstance(mode, HarborMode)
             return await judge_in_containers(self.judging_sandboxes, case, code, mode)

@@ -13,7 +13,7 @@ from benchmarks.judge.imported import find_elsewhere, find_python
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.suite import Case, HarborCase, RepositoryCase
+from benchmarks.suite import Case, HarborCase, RepositoryCase, UnreadableCase
 from benchmarks.suites.patch import PatchRefused, touched_paths
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from coder.environment.toolchains import with_toolchains
@@ -133,7 +133,9 @@ class JudgingSandboxes:
 
     async def keeps_apart(self, case: Case) -> bool:
         """Whether a candidate can't reach the sandbox that judges it."""
-        if isinstance(case, HarborCase) or (isinstance(case, RepositoryCase) and case.image is not None):
+        if isinstance(case, HarborCase | UnreadableCase) or (
+            isinstance(case, RepositoryCase) and case.image is not None
+        ):
             return True  # each sandbox is a container
         return keeps_apart((await self.pair()).candidate.capabilities())
 

@@ -25,7 +25,7 @@ from benchmarks.runner.sample_job import Answering, SampleJob
 from benchmarks.runner.spread import Spread
 from benchmarks.runner.spreading import open_executor
 from benchmarks.stats.scoring import make_report
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase, Suite, UnreadableCase
 from benchmarks.verdict import Strength
 from benchmarks.written import replacing
 from coder.base.errors import UsageError, own_command
@@ -91,7 +91,8 @@ class BenchSession:
         began = time.time()
         if self.spread.addresses:  # before anything is answered
             for case in self.suite.cases:
-                require_wire_case(case)
+                if not isinstance(case, UnreadableCase):
+                    require_wire_case(case)
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
             record = RunLog(self.run, log, token=token)

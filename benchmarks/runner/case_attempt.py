@@ -7,7 +7,15 @@ from pydantic import ConfigDict, Field
 
 from benchmarks.harbor.verifier import Judged
 from benchmarks.report import SampleUsage
-from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun
+from benchmarks.suite import (
+    Case,
+    FunctionCase,
+    HarborCase,
+    RepositoryCase,
+    ScriptCase,
+    ScriptRun,
+    UnreadableCase,
+)
 from sandbox.result import Value
 
 
@@ -17,7 +25,7 @@ class VisibleCase(Value):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: str
-    kind: Literal["function", "script", "repository", "harbor"]
+    kind: Literal["function", "script", "repository", "harbor", "unreadable"]
     prompt: str
     entry_point: str | None = None
     visible: tuple[str, ...] = ()
@@ -33,7 +41,7 @@ def visible_part(case: Case) -> VisibleCase:
             return visible_case.model_copy(update={"entry_point": case.entry_point, "visible": case.visible})
         case ScriptCase():
             return visible_case.model_copy(update={"runs": case.visible})
-        case HarborCase():
+        case HarborCase() | UnreadableCase():
             return visible_case
         case RepositoryCase():
             return visible_case.model_copy(update={"files": case.files})

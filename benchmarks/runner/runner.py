@@ -121,7 +121,7 @@ class _Run:
             if self._failures_in_a_row >= MAX_FAILURES:
                 _raise_fault(outcome, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
         else:
-            if not outcome.evidence.fault:
+            if outcome.verdict.verdict != "infrastructure":
                 self.has_answer = True
                 await self.accept_failures()
             await self._record(outcome, outcome.verdict)

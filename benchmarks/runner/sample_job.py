@@ -142,7 +142,7 @@ class BenchWorker:
 
 def outcome_of(job: SampleJob, attempt: CaseAttempt, verdict: Verdict, evidence: Evidence) -> SampleOutcome:
     """Return the outcome of a judged attempt; a failed attempt's reason is its detail."""
-    if attempt.error is not None:
+    if attempt.error is not None and verdict.verdict != "infrastructure":
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return SampleOutcome(job.case, job.sample, attempt, verdict, evidence, job.keeps_text)
 
@@ -188,7 +188,7 @@ def give_up(
         job.sample,
         attempt,
         verdict,
-        Evidence(fault="" if is_lost else Redactor.from_environment().redact(failure.trace)),
+        Evidence(fault=Redactor.from_environment().redact(failure.trace) if _is_bug(error) else ""),
         keeps_text=job.keeps_text,
         fault=None if is_own else error,
     )

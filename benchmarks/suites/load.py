@@ -4,15 +4,19 @@ A custom suite is JSON Lines or a YAML list of cases with the fields of `benchma
 have `archive`, a tar file beside the suite, in place of `files`.
 """
 
-from collections.abc import Callable, Iterator
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.judging import solution_answer
-from benchmarks.harbor.source import holds_tasks, is_source, open_source, read_tasks
-from benchmarks.harbor.task import HarborTask
-from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.harbor.source import find_tasks, holds_tasks, is_source, open_source
+from benchmarks.harbor.task import HarborTask, read_task
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite, UnreadableCase
 from benchmarks.suites import livecodebench, multipl_e, polyglot, public_formats, repotasks, swebench
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
@@ -40,7 +44,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
     """Load a suite by its name (`coder bench list`), or from a file or a folder. Raises UsageError."""
     if is_source(str(name_or_path)):
         source = open_source(str(name_or_path))
-        cases = tuple(map(harbor_case, source.tasks))
+        cases = _distinct(map(_harbor_entry, source.folders), str(name_or_path))
         return Suite(name=source.name, version=source.commit or "1", cases=cases)
     path = Path(name_or_path)
     if path.exists():
@@ -63,33 +67,78 @@ def suite_names() -> dict[str, EntryPoint]:
 
 def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Suite:
     """Read a file or a folder as a suite, by the fields of its records. Raises UsageError."""
+    cases = _distinct(_entries(path), str(path))
+    name = name or path.name.partition(".")[0] or str(path)
+    return Suite(name=name, version=version, cases=cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Row or folder of a suite that is to be read as a case."""
+
+    id: str
+    """Id of the case if it can't be read."""
+    read: Callable[[], Case]
+
+
+def _distinct(entries: Iterable[Entry], where: str) -> tuple[Case, ...]:
+    """Read the cases of a suite. Raises UsageError if two have one id, or if none can be read."""
     cases: dict[str, Case] = {}
-    for case in read_cases(path):
+    for case in map(read_entry, entries):
         if case.id in cases:
-            raise UsageError(f"{path}: two cases have the id {case.id!r}.")
+            raise UsageError(f"{where}: two cases have the id {case.id!r}. Rename one.")
         cases[case.id] = case
     if not cases:
-        raise UsageError(f"{path} holds no cases.")
-    name = name or path.name.partition(".")[0] or str(path)
-    return Suite(name=name, version=version, cases=tuple(cases.values()))
+        raise UsageError(f"{where} holds no cases.")
+    unreadable = [case for case in cases.values() if isinstance(case, UnreadableCase)]
+    if len(unreadable) == len(cases) and not unreadable[0].trace:
+        raise UsageError(unreadable[0].reason)
+    return tuple(cases.values())
+
+
+def read_entry(entry: Entry) -> Case:
+    """Read a case. What goes wrong there is the verdict on this case alone: it doesn't end the suite."""
+    try:
+        return entry.read()
+    except UsageError as error:
+        return UnreadableCase(id=entry.id, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - its traceback is logged with the verdict
+        reason = f"reading the case: a bug in coder: {type(error).__name__}: {error}"
+        return UnreadableCase(id=entry.id, reason=reason, trace=traceback.format_exc())
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """Yield the cases of a file or a folder."""
+    """Yield the cases of a file or a folder. Raises UsageError if the file can't be read."""
+    yield from map(read_entry, _entries(path))
+
+
+def _entries(path: Path) -> Iterator[Entry]:
     if not path.is_dir():
         for where, record in _records(path):
-            yield _case(record, where, path.parent)
+            yield Entry(_id_of(record) or where, partial(_case, record, where, path.parent))
     elif (path / repotasks.TASK).exists():
-        yield repotasks.read_repository_folder(path)
+        yield Entry(path.name, partial(repotasks.read_repository_folder, path))
     elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
-        yield from (repotasks.read_repository_folder(task.parent) for task in tasks)
+        for task in tasks:
+            yield Entry(task.parent.name, partial(repotasks.read_repository_folder, task.parent))
     elif holds_tasks(path):
-        yield from map(harbor_case, read_tasks(path))
-    elif polyglot.is_polyglot(path):
-        yield from polyglot.polyglot_cases(path)
+        yield from map(_harbor_entry, find_tasks(path))
+    elif exercises := [*polyglot.exercises(path)]:
+        for exercise in exercises:
+            yield Entry(exercise.name, partial(polyglot.polyglot_case, exercise))
     else:
         for file in sorted(entry for entry in path.iterdir() if entry.name.endswith(_SUFFIXES)):
-            yield from read_cases(file)
+            yield from _entries(file)
+
+
+def _id_of(record: Record) -> str | None:
+    """Return the id that a record states, in any format."""
+    ids = (record.get(field) for field in ("id", "task_id", "instance_id", "question_id", "name"))
+    return next((str(value) for value in ids if isinstance(value, str | int) and str(value)), None)
+
+
+def _harbor_entry(folder: Path) -> Entry:
+    return Entry(os.fsencode(folder.name).decode(errors="replace"), lambda: harbor_case(read_task(folder)))
 
 
 def harbor_case(task: HarborTask) -> HarborCase:

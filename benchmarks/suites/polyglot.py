@@ -90,19 +90,11 @@ _NAMES = {
 """Languages by the suffix of test files."""
 
 
-def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
-    """Yield the exercises in a clone of the benchmark, in a language's folder, or in a folder of exercises.
-
-    Raises UsageError.
-    """
+def exercises(folder: Path) -> Iterator[Path]:
+    """Yield the exercises in a clone of the benchmark, in a language's folder, or in a folder of them."""
     for practice in _practice_folders(folder):
         for config in sorted(practice.glob(f"*/{CONFIG}")):
-            yield _case(config.parent.parent)
-
-
-def is_polyglot(folder: Path) -> bool:
-    """Whether a folder has the benchmark's layout."""
-    return bool(_practice_folders(folder))
+            yield config.parent.parent
 
 
 def _practice_folders(folder: Path) -> list[Path]:
@@ -112,7 +104,8 @@ def _practice_folders(folder: Path) -> list[Path]:
     return [place for place in places if next(place.glob(f"*/{CONFIG}"), None) is not None]
 
 
-def _case(exercise: Path) -> RepositoryCase:
+def polyglot_case(exercise: Path) -> RepositoryCase:
+    """Read the case in an exercise's folder. Raises UsageError."""
     where = str(exercise / CONFIG)
     roles = read_json_object(path_inside(exercise, str(CONFIG), where)).get("files")
     if not isinstance(roles, dict):

@@ -21,6 +21,9 @@ MAX_LINE = 64 << 20
 MAX_DOCUMENT = 512 << 20
 """Maximum size in bytes of a file that is read as a whole: a JSON document, or YAML."""
 
+MAX_UNPACKED = 4 << 30
+"""Maximum size in bytes that a packed file may have unpacked; an unpacked file may be larger."""
+
 Record = dict[str, object]
 
 
@@ -28,13 +31,19 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Record]]:
     """Yield line number (from 1) and record of each nonempty line of a JSON Lines file. Raises UsageError."""
     number, where = 1, f"{path}, line 1"
     with open_unpacked(path) as file:
-        while line := _read(file.readline, MAX_LINE, where):
-            if len(line) > MAX_LINE:
-                raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
+        while line := read_line(file, where):
             if line.strip():
                 yield number, _record(line, where)
             number += 1
             where = f"{path}, line {number}"
+
+
+def read_line(file: BinaryIO, where: str) -> bytes:
+    """Read one line; empty at the end. Raises UsageError for a line over `MAX_LINE`, and damaged data."""
+    line = _read(file.readline, MAX_LINE, where)
+    if len(line) > MAX_LINE:
+        raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
+    return line
 
 
 def read_document(path: Path) -> bytes:
@@ -77,13 +86,32 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
+            yield cast(BinaryIO, _Unpacked(fileobj=file)) if is_packed else file
     except FileNotFoundError as cause:
         raise UsageError(f"There is no file {path}.") from cause
     except IsADirectoryError as cause:
         raise UsageError(f"{path} is a folder, and a file was expected.") from cause
     except PermissionError as cause:
         raise UsageError(f"{path} can't be read: {cause.strerror}.") from cause
+
+
+class _Unpacked(gzip.GzipFile):
+    """Packed file that ends with an error after `MAX_UNPACKED` bytes."""
+
+    def _bounded(self, content: bytes) -> bytes:
+        if self.tell() > MAX_UNPACKED:
+            raise UsageError(
+                f"{self.name} unpacks to more than {MAX_UNPACKED >> 30} GiB. If it may, unpack it first."
+            )
+        return content
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as GzipFile does. Raises UsageError."""
+        return self._bounded(super().read(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Read a line as GzipFile does. Raises UsageError."""
+        return self._bounded(super().readline(size))
 
 
 def _read(read: Callable[[int], bytes], max_bytes: int, where: str) -> bytes:

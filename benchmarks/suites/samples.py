@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from benchmarks.suite import Suite
 from benchmarks.suites.records import (
@@ -23,6 +23,7 @@ from benchmarks.suites.records import (
     parse_json,
     read_document,
     read_json_lines,
+    read_line,
     strings,
 )
 from coder.base.errors import UsageError
@@ -32,6 +33,8 @@ Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
 _IDS = ("task_id", "instance_id", "question_id", "name")
+_LONGEST_BLANK = 4096
+"""A file that begins with more blanks than this is read as JSON Lines."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -119,13 +122,24 @@ def _read_whole(path: Path) -> list[object] | dict[str, object] | None:
     """Return the content of a file that is one JSON document; None for JSON Lines."""
     with open_unpacked(path) as file:
         try:
-            start = next((line for line in file if line.strip()), b"").strip()
+            start = file.read(_LONGEST_BLANK).lstrip()[:1]
         except (EOFError, OSError, zlib.error):
             return None  # damaged: the reader of lines reports where
+    if start not in (b"[", b"{"):
+        return None
+    with open_unpacked(path) as file:
+        start = start if start == b"[" else _first_line(file, str(path))
     if start[:1] != b"[" and start != b"{" and not _is_object_by_id(start):
         return None
     value = parse_json(read_document(path), str(path))
     return value if isinstance(value, dict | list) else None
+
+
+def _first_line(file: BinaryIO, where: str) -> bytes:
+    while line := read_line(file, where):
+        if line.strip():
+            break
+    return line.strip()
 
 
 def _is_object_by_id(line: bytes) -> bool:

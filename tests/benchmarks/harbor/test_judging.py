@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,46 @@ async def test_what_a_verifier_needs_and_is_not_here_is_refused_by_name(
 
     assert mode.how == "broken"
     assert reason in mode.reason
+
+
+def link_ignoring(task: Path) -> None:
+    (task / "environment/.dockerignore").symlink_to("/dev/zero")
+
+
+def write_ignoring(task: Path) -> None:
+    (task / "environment/.dockerignore").write_bytes(b"caf\xe9\n")
+
+
+@pytest.mark.parametrize(
+    ("toml", "change", "reason"),
+    [
+        ("[agent]\nuser = 'no-such-user'\n", None, "no-such-user"),
+        ("workdir = '/etc/passwd'\n", None, "/etc/passwd"),
+        ("workdir = 'app'\n", None, "absolute path"),
+        ("cpus = 4000000000\n", None, "CPUs"),
+        ("", link_ignoring, ".dockerignore is a link"),
+        ("", write_ignoring, ".dockerignore isn't UTF-8"),
+    ],
+)
+async def test_what_an_image_or_the_engine_refuses_makes_that_task_alone_unjudgeable(
+    engine: Engine, tmp_path: Path, toml: str, change: Callable[[Path], None] | None, reason: str
+) -> None:
+    task = make_task(tmp_path, toml=toml)
+    if change is not None:
+        change(task)
+
+    mode = await find_harbor_mode(engine, task)
+
+    assert mode.how == "broken"
+    assert reason in mode.reason
+
+
+async def test_a_file_name_that_is_not_utf_8_is_judged_as_any_other(engine: Engine, tmp_path: Path) -> None:
+    task = make_task(tmp_path)
+    for folder in ("environment/seed", "tests", "solution"):
+        (task / folder / os.fsdecode(b"caf\xe9.txt")).write_text("menu")
+
+    assert (await find_harbor_mode(engine, task)).how == "apart"
 
 
 async def test_a_task_whose_solution_fails_apart_is_judged_shared_and_weak(

@@ -1,5 +1,6 @@
 """Tasks are found in folders and in git repositories, and a repository starts nothing."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from benchmarks.cli.bench_endings import name_or_path
 from benchmarks.harbor.source import fetch, open_source, split_ref
+from benchmarks.harbor.task import read_task
+from benchmarks.suite import UnreadableCase
 from benchmarks.suites.load import load_suite
 from coder.base.errors import UsageError
 from tests.benchmarks.harbor.conftest import WriteTask
@@ -29,7 +32,7 @@ def repository(tmp_path: Path, write_task: WriteTask) -> GitRepository:
 
 def names_of(source: str) -> list[str]:
     """Return the names of a source's tasks."""
-    return [task.name for task in open_source(source).tasks]
+    return [read_task(folder).name for folder in open_source(source).folders]
 
 
 def test_a_folder_is_one_task_or_holds_tasks_at_any_level(write_task: WriteTask, tmp_path: Path) -> None:
@@ -38,7 +41,7 @@ def test_a_folder_is_one_task_or_holds_tasks_at_any_level(write_task: WriteTask,
     write_task(name="tasks/.hidden/c")
 
     assert names_of(f"harbor:{one}") == ["b"]
-    assert names_of(f"harbor:{tmp_path}") == ["acme/a", "b"]
+    assert names_of(f"harbor:{tmp_path}") == ["b", "acme/a"]
 
 
 def test_files_of_a_task_are_no_tasks(write_task: WriteTask) -> None:
@@ -59,23 +62,13 @@ def test_two_tasks_of_one_name_are_refused(write_task: WriteTask, tmp_path: Path
         write_task("[task]\nname = 'acme/same'", name=name)
 
     with pytest.raises(UsageError, match="acme/same"):
-        open_source(f"harbor:{tmp_path}")
+        load_suite(f"harbor:{tmp_path}")
 
 
 @pytest.mark.parametrize("source", ["harbor:{}", "harbor:{}/none", "{}"])
 def test_a_source_without_tasks_is_refused(tmp_path: Path, source: str) -> None:
     with pytest.raises(UsageError):
         open_source(source.format(tmp_path))
-
-
-def test_tasks_are_selected_by_a_glob_of_their_names(write_task: WriteTask, tmp_path: Path) -> None:
-    for name in ("text-a", "text-b", "web"):
-        write_task(name=name)
-    tasks = open_source(f"harbor:{tmp_path}")
-
-    assert [task.name for task in tasks.select("text-*").tasks] == ["text-a", "text-b"]
-    with pytest.raises(UsageError, match="text-a, text-b, web"):
-        tasks.select("none")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +110,8 @@ def test_a_repository_is_fetched_at_a_branch_a_tag_or_a_commit(
         for ref in ("main", "v1", first)
     }
 
-    assert texts["main"].tasks[0].steps[0].instruction == "Second."
-    assert texts["v1"].tasks[0].steps[0].instruction == texts[first].tasks[0].steps[0].instruction
+    assert read_task(texts["main"].folders[0]).steps[0].instruction == "Second."
+    assert read_task(texts["v1"].folders[0]).steps == read_task(texts[first].folders[0]).steps
     assert texts["v1"].commit == texts[first].commit == first
     assert len(list((tmp_path / "cache").glob("*/*"))) == 2
 
@@ -187,3 +180,43 @@ def test_a_suite_is_the_same_by_prefix_by_path_and_from_another_folder(
 
     assert len(digests) == 1
     assert load_suite(names[0]).cases[0].id == "greet"
+
+
+LARGEST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        f"[environment]\ncpus = {LARGEST + 1}",
+        f"[environment]\ncpus = {10**400}",
+        f"[environment]\nmemory_mb = {LARGEST}",
+        "[environment]\nbuild_timeout_sec = 1e300",
+        "[environment]\nos = 'windows'",
+        "= not TOML",
+    ],
+)
+def test_a_task_that_can_not_be_read_is_one_case_and_the_others_are_read(
+    write_task: WriteTask, tmp_path: Path, toml: str
+) -> None:
+    write_task()
+    write_task(toml, name="odd")
+
+    good, bad = load_suite(f"harbor:{tmp_path}").cases
+
+    assert (good.id, good.kind, bad.id) == ("greet", "harbor", "odd")
+    assert isinstance(bad, UnreadableCase)
+    assert "odd/task.toml" in bad.reason
+
+
+def test_a_task_may_have_a_file_whose_name_is_not_utf_8(write_task: WriteTask, tmp_path: Path) -> None:
+    write_task()
+    odd = write_task(name="odd")
+    (odd / "environment" / os.fsdecode(b"caf\xe9.txt")).write_text("menu")
+
+    before = load_suite(f"harbor:{tmp_path}")
+    (odd / "environment" / os.fsdecode(b"caf\xe9.txt")).rename(odd / "environment" / "menu.txt")
+    after = load_suite(f"harbor:{tmp_path}")
+
+    assert [case.kind for case in before.cases] == ["harbor", "harbor"]
+    assert before.digest != after.digest

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase
-from benchmarks.suites.load import load_suite
+from benchmarks.judge.judge import open_judge
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, UnreadableCase
+from benchmarks.suites.load import Entry, load_suite, read_entry
 from coder.base.errors import UsageError
 
 FUNCTION = {"id": "add", "prompt": "Add.", "entry_point": "add", "test": "def check(candidate): pass"}
@@ -142,3 +143,44 @@ def test_the_example_of_the_reference_is_a_suite(tmp_path: Path) -> None:
     cases = load_suite(tmp_path / "own.yaml").cases
 
     assert [case.kind for case in cases] == ["function", "script", "repository"]
+
+
+BAD_ROWS: dict[str, dict[str, object]] = {
+    "a field missing": {"id": "bad", "prompt": ""},
+    "a field unknown": {**FUNCTION, "id": "bad", "tset": ""},
+    "an unknown kind": {**FUNCTION, "id": "bad", "kind": "poem"},
+    "no archive": {"id": "bad", "prompt": "", "archive": "x.tar", "hidden_tests": {}},
+    "a path that leads out": {"id": "bad", "prompt": "", "files": {"../x": ""}, "hidden_tests": {}},
+}
+
+
+@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
+def test_a_row_that_can_not_be_read_is_one_case_and_the_others_are_read(
+    tmp_path: Path, row: dict[str, object]
+) -> None:
+    first, bad, last = load_suite(written(tmp_path / "s.jsonl", FUNCTION, row, {**FUNCTION, "id": "z"})).cases
+
+    assert (first.id, bad.id, last.id) == ("add", "bad", "z")
+    assert isinstance(bad, UnreadableCase)
+    assert "s.jsonl, line 2" in bad.reason or "x.tar" in bad.reason
+
+
+def test_a_bug_in_reading_one_row_is_one_case_with_its_traceback() -> None:
+    def broken() -> FunctionCase:
+        raise ZeroDivisionError("of ours")
+
+    case = read_entry(Entry("a", broken))
+
+    assert isinstance(case, UnreadableCase)
+    assert case.reason == "reading the case: a bug in coder: ZeroDivisionError: of ours"
+    assert "in broken" in case.trace
+
+
+async def test_a_row_that_can_not_be_read_is_infrastructure_with_its_place(tmp_path: Path) -> None:
+    suite = load_suite(written(tmp_path / "s.jsonl", FUNCTION, {"id": "bad", "prompt": ""}))
+
+    async with open_judge(suite) as judge:
+        verdict = await judge.judge(suite.cases[1], "def f(): pass")
+
+    assert verdict.verdict == "infrastructure"
+    assert "s.jsonl, line 2: field entry_point: Field required" in verdict.detail

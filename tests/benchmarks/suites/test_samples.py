@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite import FunctionCase, Suite
+from benchmarks.suites import records
 from benchmarks.suites.records import MAX_LINE
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from coder.base.errors import UsageError
@@ -129,13 +130,27 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
     spaces = gzip.compress(b" " * (MAX_LINE >> 3))  # what follows itself is one file, too
     bomb = written(tmp_path / "bomb.jsonl", gzip.compress(f"{A}\n".encode()) + spaces * 64)
 
+    first = written(tmp_path / "first.jsonl", spaces * 64)
+    opened = written(tmp_path / "opened.jsonl", gzip.compress(b"{") + spaces * 64)
+
     tracemalloc.start()
-    with pytest.raises(UsageError, match="line 2: longer than"):
-        take_stock(bomb, SUITE)
+    for path, line in ((bomb, 2), (first, 1), (opened, 1)):
+        with pytest.raises(UsageError, match=f"line {line}: longer than|longer than"):
+            take_stock(path, SUITE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
     assert peak < 3 * MAX_LINE
+
+
+def test_a_packed_file_has_a_bound_in_all_whatever_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_UNPACKED", 1 << 20)
+    bomb = written(tmp_path / "bomb.jsonl.gz", gzip.compress(f"{A}\n".encode() + b"\n" * (2 << 20)))
+
+    with pytest.raises(UsageError, match=r"unpacks to more than .*unpack it first"):
+        take_stock(bomb, SUITE)
 
 
 @pytest.mark.slow
