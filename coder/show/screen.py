@@ -115,6 +115,9 @@ class Screen:
                 self._terminal.doing = STATUS_BY_PURPOSE.get(
                     body.what, f"running {one_line(body.what, width=50)}"
                 )
+            case event_types.ConfirmationStarted(tests=tests):
+                count = f"{tests:,} test{'' if tests == 1 else 's'}"
+                self._terminal.doing = f"confirming {count} apart from the code"
             case event_types.Spoken(message=CodeMessage()):
                 self.showed_diff = False
             case event_types.LandingPlanned() | event_types.PatchProposed() if not is_attempt(event.run):

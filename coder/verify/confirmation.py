@@ -1,33 +1,44 @@
 """Confirm a pass of Python tests in another sandbox, where the code under test can't reach them.
 
 If all pass there, the pass has strength `outside`. Many honest tests can't pass there (fixtures that share
-files, patched modules) and stay `inside`. A plain test has no such excuse (coder/source/plain_tests.py):
-if it passes only in the process of the code, the run fails.
+files, patched modules, modules that aren't found) and stay `inside`. A plain test that gets as far as its
+comparison has no such excuse (coder/verify/plain_suspects.py): if that comes out differently, the run fails.
 """
 
-import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from coder.base.text.sanitize import as_text, is_binary
-from coder.run.command_inputs import SETTINGS
-from coder.source.plain_tests import is_plain_program, only_tests, plain_tests, prepares_process
+from coder.run.event_types import ConfirmationStarted
+from coder.run.verdict_words import join_names
+from coder.source.plain_tests import is_plain_program
 from coder.verify.finding import Finding, lines_of
+from coder.verify.plain_suspects import (
+    PlainSuspects,
+    Suspects,
+    only,
+    reduced_files,
+    results_of,
+    tails_of,
+)
 from coder.verify.verification import Verification, modules_of
 from coder.verify.withheld_files import withheld_files
 from coder.workspace.overlay import workspace_files
-from sandbox import CheckReport, TestFile
+from sandbox import CheckReport, CheckResult, TestFile
 
 _EXTRA_S, _MAX_EXTRA_S = 10.0, 30.0
 """Seconds for the second run, added to the time of the first: some tests end in a deadlock there."""
+_OTHERS_S = 2.0
+"""Seconds for the other tests once one has failed: the pass is `inside`, and they can only refute it."""
+_PLAIN_S = 5.0
+"""Seconds for the plain tests alone, added to the time of the first run."""
+_MAX_FAILURES = 3
+"""Tests of a file that fail without a comparison before the rest of the file is left out."""
 _ONLY_BESIDE_NOTE = (
     "A test passed only in the process of your code. Away from it, on the same values, it fails."
     " The code can't read the tests there."
 )
-_PREPARING_SETTINGS = re.compile(r"^[ \t]*(?:usefixtures|env)[ \t]*=", re.MULTILINE)
-"""Settings of pytest that prepare the process for each test."""
 
 
 async def confirm(
@@ -40,11 +51,10 @@ async def confirm(
         script: the file that the command runs, if it runs a file.
 
     Returns:
-        `outside` if all pass. Failed if a plain test fails, or if an object of the code's own class claims
-        to equal the tests' data and no object of the untouched code does (query builders equal everything).
-        Else `run`.
+        `outside` if all pass. Failed if a comparison of a plain test comes out differently, or if an object
+        of the code's own class claims to equal the tests' data and no object of the untouched code does
+        (query builders equal everything). Else `run`.
     """
-    confirmation = _Confirmation(verification, files, run)
     checks = [
         TestFile(path=path, source=files[path].decode(), as_program=path == script)
         for path in verification.target.tests
@@ -52,7 +62,10 @@ async def confirm(
     ]
     if not checks or verification.target.module.partition(".")[0] in sys.stdlib_module_names:
         return run
-    return await confirmation.confirm(checks)
+    baseline = verification.state.progress.baseline
+    names = [line.name for line in run.lines] + (list(baseline.before) if baseline is not None else [])
+    ran = [check for check in checks if check.as_program or any(tails_of(check.path, name) for name in names)]
+    return await _Confirmation(verification, files, run, ran or checks).confirm()
 
 
 async def confirm_programs(
@@ -64,8 +77,8 @@ async def confirm_programs(
     there, they run again on `files`.
 
     Returns:
-        Failed if a program fails, unless the command passed before the work and the program fails on the
-        untouched files, too. Else `run`.
+        Failed if a program fails by what the code gives it, unless the command passed before the work and the
+        program fails on the untouched files, too. Else `run`.
     """
     own_modules = modules_of(files)
     checks = [
@@ -73,17 +86,7 @@ async def confirm_programs(
     ]
     if not checks or verification.target.module.partition(".")[0] in sys.stdlib_module_names:
         return run
-    confirmation = _Confirmation(verification, files, run)
-    report = await confirmation.run_checks(None, checks)
-    if not report.passed:
-        report = await confirmation.run_checks(files, checks)
-    if report.passed or confirmation.is_ambiguous(report):
-        return run
-    if verification.state.progress.baseline is not None and verification.state.progress.baseline.passed:
-        report_before = await confirmation.run_checks(workspace_files(verification.state, {}), checks)
-        if not report_before.passed:
-            return run
-    return replace(run, passed=False, lines=lines_of(report), note=_ONLY_BESIDE_NOTE)
+    return await _Confirmation(verification, files, run, checks).confirm_programs()
 
 
 def _programs(verification: Verification, files: Mapping[str, bytes], run: Finding) -> list[TestFile]:
@@ -109,30 +112,104 @@ class _Confirmation:
     verification: Verification
     files: Mapping[str, bytes]
     run: Finding
+    checks: Sequence[TestFile]
 
-    async def confirm(self, checks: Sequence[TestFile]) -> Finding:
-        """Run these tests apart from the code; return the earlier run with its verdict adjusted."""
+    async def confirm(self) -> Finding:
+        """Run the tests apart from the code; return the earlier run with its verdict adjusted."""
+        await self._announce(len(self.run.lines))
         checker = await self.verification.bench.checker()
         tests = self.verification.target.tests
         await checker.lay({path: self.files[path] for path in tests if path in self.files})
-        report = await self.run_checks(self.files, checks)
+        report = await self._run_all(self.checks)
+        passing_names = _passing_names(report)
+        if unfinished_tests := _unfinished_tests(report):
+            paths = {name.partition("::")[0] for name in unfinished_tests}
+            report = await self._run_all([check for check in self.checks if check.path in paths])
+            passing_names |= _passing_names(report)
         if report.passed:
             return replace(self.run, strength="outside")
-        if report.custom_equality and await self._is_custom_equality_new(checks):
+        if report.custom_equality and await self._is_custom_equality_new():
             note = "A test passed only because an object of your own class claims to equal the test's data."
             return replace(self.run, passed=False, lines=lines_of(report), note=note)
-        failed_report = await self._failed_plain_tests(checks, report)
-        if failed_report is None:
+        plain_tests, test_names = self._plain_tests(), self._names_of_run()
+        suspects = {path: names - passing_names for path, names in plain_tests.named(test_names).items()}
+        refuted_report = None
+        if not self._is_ambiguous(report):
+            refuted_report = await self._find_refuted(suspects, plain_tests.all_named(self._names_before()))
+        if refuted_report is not None:
+            return replace(self.run, passed=False, lines=lines_of(refuted_report), note=_ONLY_BESIDE_NOTE)
+        unfinished_tests = _unfinished_tests(report)
+        if not unfinished_tests:
             return self.run
-        return replace(self.run, passed=False, lines=lines_of(failed_report), note=_ONLY_BESIDE_NOTE)
+        note = f"not confirmed apart from the code, in {self._seconds:.0f} s: {join_names(unfinished_tests)}"
+        return replace(self.run, note="; ".join(filter(None, (self.run.note, note))))
 
-    async def run_checks(self, files: Mapping[str, bytes] | None, checks: Sequence[TestFile]) -> CheckReport:
-        """Lay the files into the candidate's workspace and run checks on them; None: on its current files.
+    async def confirm_programs(self) -> Finding:
+        """Run the programs apart from the code; return the earlier run with its verdict adjusted."""
+        await self._announce(len(self.checks))
+        report = await self._run_checks(None, self.checks)
+        if not report.passed:
+            report = await self._run_checks(self.files, self.checks)
+        if report.passed or self._is_ambiguous(report):
+            return self.run
+        suspects = {check.path: {check.path} for check in self.checks}
+        baseline = self.verification.state.progress.baseline
+        passed_before = suspects.keys() if baseline is not None and baseline.passed else ()
+        refuted_report = await self._find_refuted(suspects, set(passed_before), report)
+        if refuted_report is None:
+            return self.run
+        return replace(self.run, passed=False, lines=lines_of(refuted_report), note=_ONLY_BESIDE_NOTE)
+
+    async def _find_refuted(
+        self, suspects: Suspects, passed_before: set[str], report: CheckReport | None = None
+    ) -> CheckReport | None:
+        """Run plain tests alone, and return the report if one is refuted, else None.
+
+        A comparison that comes out differently refutes, unless the test passed before the work and fails
+        apart from the untouched code. So does the end of the code's process if the untouched code reaches
+        the comparison. Any other failure may be due to the tests being apart from the code.
+
+        Args:
+            passed_before: names of tests that passed before the work.
+            report: the report of the suspects, if they have run.
+        """
+        if not any(suspects.values()):
+            return None
+        if report is None:
+            seconds = _PLAIN_S + self.run.result.wall_s
+            checks = reduced_files(self.checks, suspects)
+            report = await self._run_checks(self.files, checks, seconds=seconds)
+        results = results_of(report, suspects)
+        failing = {name for name, result in results.items() if result.cause in ("assertion", "exit")}
+        exits = {name for name in failing if results[name].cause == "exit"}
+        if passed_before & failing or exits:
+            untouched, failing_suspects = (
+                workspace_files(self.verification.state, {}),
+                only(suspects, failing),
+            )
+            control = await self._run_checks(untouched, reduced_files(self.checks, failing_suspects))
+            before = results_of(control, failing_suspects)
+            compared = {name for name, result in before.items() if result.passed or result.asserted}
+            passing = {name for name, result in before.items() if result.passed}
+            failing = (failing - exits | exits & compared) - (passed_before - passing)
+        return report if failing else None
+
+    async def _run_all(self, checks: Sequence[TestFile]) -> CheckReport:
+        """Run checks on the answer's files; the first failure leaves the others little time."""
+        return await self._run_checks(self.files, checks, decides=_shows_inside)
+
+    async def _run_checks(
+        self,
+        files: Mapping[str, bytes] | None,
+        checks: Sequence[TestFile],
+        *,
+        seconds: float | None = None,
+        decides: Callable[[CheckResult], bool] | None = None,
+    ) -> CheckReport:
+        """Lay the files into the candidate's workspace, and run checks on them; None: on its current files.
 
         The files from `withheld_files` are empty, as the code could read the expected values in them.
         """
-        first_s = self.run.result.wall_s
-        max_s = self.verification.state.settings.test_timeout
         withheld = withheld_files(files or self.files, checks)
         if files is not None:  # drops the changes of an earlier run
             await self.verification.lay({**files, **withheld})
@@ -143,8 +220,22 @@ class _Confirmation:
         return await self.verification.run_checks(
             files or self.files,
             checks,
-            min(max_s, _EXTRA_S + 4 * first_s, _MAX_EXTRA_S + first_s),
+            seconds or self._seconds,
             folders=self._folders,
+            decides=decides,
+            others_s=_OTHERS_S,
+            max_failures=_MAX_FAILURES,
+        )
+
+    async def _announce(self, tests: int) -> None:
+        await self.verification.announce(ConfirmationStarted(tests=tests))
+
+    @property
+    def _seconds(self) -> float:
+        """Time limit of one run."""
+        first_s = self.run.result.wall_s
+        return min(
+            self.verification.state.settings.test_timeout, _EXTRA_S + 4 * first_s, _MAX_EXTRA_S + first_s
         )
 
     @property
@@ -154,121 +245,53 @@ class _Confirmation:
         setup = (baseline.pytest if baseline is not None else None) or self.run.pytest
         return setup.paths if setup is not None else ()
 
-    async def _is_custom_equality_new(self, checks: Sequence[TestFile]) -> bool:
+    async def _is_custom_equality_new(self) -> bool:
         """Return whether the untouched code has no objects with custom equality; True without a baseline."""
         if self.verification.state.progress.baseline is None:
             return True
-        report_before = await self.run_checks(workspace_files(self.verification.state, {}), checks)
+        report_before = await self._run_checks(workspace_files(self.verification.state, {}), self.checks)
         return report_before.complete and not report_before.custom_equality
 
-    async def _failed_plain_tests(
-        self, checks: Sequence[TestFile], report: CheckReport
-    ) -> CheckReport | None:
-        """Rerun plain tests alone; return the report of their failures, or None."""
-        passing_names = {result.name for result in report.results if result.passed}
-        suspects = self._plain_tests(checks, self._names_of_run(checks))
-        suspects = {path: names - passing_names for path, names in suspects.items() if names - passing_names}
-        if not suspects or self.is_ambiguous(report):
-            return None
-        rerun = await self.run_checks(self.files, _reduced_files(checks, suspects))
-        if rerun.passed:
-            return None
-        suspects = await self._without_old_failures(checks, suspects)
-        names_of_suspects = {name for names in suspects.values() for name in names}
-        failing_names = {result.name for result in rerun.results if not result.passed}
-        # A file that can't be loaded has one result, by its path.
-        return (
-            rerun
-            if names_of_suspects & failing_names
-            or failing_names & {path for path, names in suspects.items() if names}
-            else None
+    def _plain_tests(self) -> PlainSuspects:
+        return PlainSuspects(
+            self.files,
+            self.checks,
+            test_paths=self.verification.target.tests,
+            untouched=workspace_files(self.verification.state, {}),
         )
 
-    async def _without_old_failures(
-        self, checks: Sequence[TestFile], suspects: Mapping[str, set[str]]
-    ) -> dict[str, set[str]]:
-        """Return the suspects without tests that also fail when run apart from the untouched code."""
+    def _names_before(self) -> list[str]:
+        """Return tests that passed before the work."""
         baseline = self.verification.state.progress.baseline
-        passed_before = (
-            self._plain_tests(checks, [test.name for test in baseline.tests if test.passed])
-            if baseline
-            else {}
-        )
-        old_suspects = {path: names & passed_before.get(path, set()) for path, names in suspects.items()}
-        if not any(old_suspects.values()):
-            return dict(suspects)
-        report = await self.run_checks(
-            workspace_files(self.verification.state, {}), _reduced_files(checks, old_suspects)
-        )
-        passing_names = {result.name for result in report.results if result.passed}
-        return {path: names - (old_suspects[path] - passing_names) for path, names in suspects.items()}
+        return [test.name for test in baseline.tests if test.passed] if baseline is not None else []
 
-    def _names_of_run(self, checks: Sequence[TestFile]) -> set[str]:
+    def _names_of_run(self) -> set[str]:
         """Return tests that passed beside the code, or that ran before the work and are missing now."""
-        results_by_name = {line.name: line.passed for line in self.run.lines}
-        results_before = (
-            self.verification.state.progress.baseline.before
-            if self.verification.state.progress.baseline is not None
-            else {}
-        )
-        programs = {check.path for check in checks if check.as_program}
-        return (
-            {name for name, passed in results_by_name.items() if passed}
-            | (results_before.keys() - results_by_name)
-            | programs
-        )
+        baseline = self.verification.state.progress.baseline
+        results = {line.name: line.passed for line in self.run.lines}
+        missing_names = (baseline.before.keys() if baseline is not None else set()) - results.keys()
+        programs = {check.path for check in self.checks if check.as_program}
+        return {name for name, passed in results.items() if passed} | missing_names | programs
 
-    def _plain_tests(self, checks: Sequence[TestFile], test_names: Collection[str]) -> dict[str, set[str]]:
-        """Return the checker's names of plain tests, by file."""
-        helper_paths = [
-            path for path in self.verification.target.tests if path.endswith(("conftest.py", "__init__.py"))
-        ]
-        settings = (self._text(path) for path in SETTINGS & self.files.keys())
-        is_prepared = any(prepares_process(self._text(path)) for path in helper_paths)
-        is_prepared = is_prepared or any(map(_PREPARING_SETTINGS.search, settings))
-        own_modules = modules_of(self.files)
-        by_file: dict[str, set[str]] = {}
-        for check in checks:
-            path = check.path
-            if check.as_program:
-                is_plain = any(PurePosixPath(name).as_posix() == path for name in test_names)
-                by_file[path] = {path} if is_plain and is_plain_program(check.source, own_modules) else set()
-            elif not is_prepared:
-                tests = plain_tests(check.source, own_modules)
-                tails = {tail for name in test_names for tail in _tails(path, name)}
-                if all(tests.values()) and not {tail.partition("[")[0] for tail in tails} <= tests.keys():
-                    tails |= tests.keys()  # the report names a test that the file doesn't have
-                by_file[path] = {f"{path}::{tail}" for tail in tails if tests.get(tail.partition("[")[0])}
-        return by_file
-
-    def _text(self, path: str) -> str:
-        return self.files.get(path, b"").decode("utf-8", "replace")
-
-    def is_ambiguous(self, report: CheckReport) -> bool:
+    def _is_ambiguous(self, report: CheckReport) -> bool:
         """Return whether a module of the project is also installed, so the tests would import that copy."""
         untouched = modules_of(workspace_files(self.verification.state, {}))
         return bool(report.ambiguous) and report.ambiguous <= set(untouched)
 
 
-def _reduced_files(checks: Sequence[TestFile], tests: Mapping[str, set[str]]) -> list[TestFile]:
-    """Return the test files reduced to these tests; files without any are left out."""
-    return [
-        check
-        if check.as_program
-        else check.model_copy(update={"source": only_tests(check.source, tests[check.path])})
-        for check in checks
-        if tests.get(check.path)
-    ]
+def _shows_inside(result: CheckResult) -> bool:
+    return not (result.passed or result.is_cut)
 
 
-def _tails(path: str, name: str) -> set[str]:
-    """Return the possible parts of a test's name after this file, as `Class::method`; empty if none."""
-    head, colons, tail = name.partition("::")
-    if colons:
-        return {tail} if path == head or path.endswith(f"/{head}") else set()
-    parts = path.removesuffix(".py").split("/")
-    starts = (".".join(parts[i:]) + "." for i in range(len(parts)))
-    return {name.removeprefix(start).replace(".", "::") for start in starts if name.startswith(start)}
+def _passing_names(report: CheckReport) -> set[str]:
+    return {result.name for result in report.results if result.passed}
+
+
+def _unfinished_tests(report: CheckReport) -> list[str]:
+    """Return the tests that were cut off if no test has failed otherwise; else nothing."""
+    if any(map(_shows_inside, report.results)):
+        return []
+    return [result.name for result in report.results if result.is_cut]
 
 
 def _holds_tests(path: str, files: Mapping[str, bytes]) -> bool:

@@ -164,7 +164,7 @@ def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None
 
 def lines_of(report: CheckReport) -> tuple[CheckLine, ...]:
     """Return the checks of a report in the form of events."""
-    return tuple(CheckLine(**result.model_dump(exclude={"asserted"})) for result in report.results)
+    return tuple(CheckLine(**result.model_dump(exclude={"cause"})) for result in report.results)
 
 
 def shorten(text: str, limit: int) -> str:

@@ -1,6 +1,6 @@
 """Verification: the sandboxes, state and target of one verdict."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from coder.run.target import Target, is_test
 from coder.verify.finding import Finding
 from coder.workspace.consent import is_allowed
 from coder.workspace.overlay import workspace_files
-from sandbox import Check, CheckReport, Limits, check
+from sandbox import Check, CheckReport, CheckResult, Limits, check
 
 if TYPE_CHECKING:
+    from coder.run.event_types import Body
     from coder.verify.test_command import Proof
 
 
@@ -24,6 +25,13 @@ class Verification:
     bench: Workbench
     state: State
     target: Target
+    log: "Callable[[Body], Awaitable[object]] | None" = None
+    """Appends an event to the run's log."""
+
+    async def announce(self, body: "Body") -> None:
+        """Log the start of a step."""
+        if self.log is not None:
+            await self.log(body)
 
     async def lay(self, files: Mapping[str, bytes]) -> None:
         """Replace the files in the candidate's workspace."""
@@ -103,8 +111,14 @@ class Verification:
         seconds: float,
         *,
         folders: Sequence[str] = (),
+        decides: Callable[[CheckResult], bool] | None = None,
+        others_s: float = 0.0,
+        max_failures: int | None = None,
     ) -> CheckReport:
-        """Run checks from the checker's sandbox on these files, which the candidate's workspace holds."""
+        """Run checks from the checker's sandbox on these files, which the candidate's workspace holds.
+
+        The other arguments are those of `sandbox.check`.
+        """
         return await check(
             await self.bench.candidate(),
             await self.bench.checker(),
@@ -113,6 +127,9 @@ class Verification:
             provides=modules_of(files),
             folders=folders,
             limits=self.limits(seconds),
+            decides=decides,
+            others_s=others_s,
+            max_failures=max_failures,
         )
 
 

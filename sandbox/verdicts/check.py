@@ -131,6 +131,8 @@ async def check(
     limits: Limits | None = None,
     crossing: Crossing = ANY_CROSSING,
     decides: Callable[[CheckResult], bool] | None = None,
+    others_s: float = 0.0,
+    max_failures: int | None = None,
     trees: Trees | None = None,
 ) -> CheckReport:
     """Run `checks` in one sandbox against modules in another sandbox's workspace.
@@ -143,6 +145,8 @@ async def check(
         folders: Relative paths in the candidate's workspace to search for these modules, too.
         limits: Limits of each of the two processes; wall time covers the whole check, 10 s by default.
         decides: Whether a result makes all others needless: both processes are ended at the first one.
+        others_s: Seconds that the other tests still get after such a result.
+        max_failures: Failures without a failed assertion after which the rest of a check is left out.
         trees: Files of a fresh workspace for each of the two, in place of the sandboxes' own workspaces.
 
     Raises:
@@ -163,6 +167,7 @@ async def check(
         "folders": list(folders),
         "crossing": crossing_fields,
         "wall_s": wall_s,
+        "max_failures": max_failures,
     }
 
     async def start() -> Running:
@@ -177,7 +182,7 @@ async def check(
 
     own_files = trees.checker if trees is not None else None
     checkers = Checkers(checker, once=process_limits, fresh=trees is not None, files=own_files)
-    report = RunReport(decides=decides)
+    report = RunReport(decides=decides, others_s=others_s)
     job_result = await run_job(start, checkers, json.dumps(job).encode(), wall_s, report)
     return _report(checks, job_result)
 
@@ -191,11 +196,12 @@ def _report(checks: Sequence[Check], job_result: TrialResult) -> CheckReport:
         if outcome.unfinished is not None and outcome.unfinished[0] == number:
             results_of_check = [
                 *results_of_check,
-                CheckResult(name=outcome.unfinished[1], passed=False, message=outcome.note),
+                CheckResult(name=outcome.unfinished[1], passed=False, message=outcome.note, cause="cut"),
             ]
             missing += 1
         elif not results_of_check:
-            results_of_check = [CheckResult(name=item.name, passed=False, message=f"not run: {outcome.note}")]
+            message = f"not run: {outcome.note}"
+            results_of_check = [CheckResult(name=item.name, passed=False, message=message, cause="cut")]
             missing += 1
         results += results_of_check
     return CheckReport(

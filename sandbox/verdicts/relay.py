@@ -165,7 +165,7 @@ class _Relay:
                         return
                 elif self._late:
                     self._report.timed_out = True
-                    self._report.note = f"it did not end within {self._wall_s:g} s"
+                    self._report.note = self._report.note or f"it did not end within {self._wall_s:g} s"
                     return
                 else:
                     self._allow_last_reports()
@@ -203,8 +203,7 @@ class _Relay:
             if kind == REPORT:
                 self._report.take(await decode_frame(content))
                 if self._report.decided:
-                    self._report.note = "an earlier test has decided"
-                    return False
+                    return self._continue_decided()
             elif self._exchange is None:
                 raise CodecError("the process of the tests sent what isn't a report")
             elif is_again:
@@ -230,6 +229,14 @@ class _Relay:
             exchange.candidate.hung_up()
         await exchange.end()
         return exchange.end_notice
+
+    def _continue_decided(self) -> bool:
+        """Limit the time of the other tests after a deciding result; return False if they get none."""
+        if not self._report.note:
+            self._report.note = "an earlier test has decided"
+            now = asyncio.get_running_loop().time()
+            self._deadline = min(self._deadline, now + self._report.others_s)
+        return self._report.others_s > 0
 
     def _allow_last_reports(self) -> None:
         self._late, self._deadline = True, self._deadline + _GRACE_S

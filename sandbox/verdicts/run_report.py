@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sandbox.host.limits import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
@@ -53,6 +53,10 @@ ANY_CROSSING = Crossing(kinds=None, errors=None, write_back=True)
 """Allows everything."""
 
 
+FailureCause = Literal["", "assertion", "exit", "cut"]
+"""A failed assertion; the candidate ended its process; the test was cut off, or not run; or anything else."""
+
+
 class CheckResult(Value):
     """Result of one check. The message holds what a repair needs: source, both sides, the exception."""
 
@@ -61,8 +65,18 @@ class CheckResult(Value):
     message: str = ""
     expected: str | None = None
     actual: str | None = None
-    asserted: bool = False
-    """Whether it failed by an assertion, not by another exception."""
+    cause: FailureCause = ""
+    """What made it fail."""
+
+    @property
+    def asserted(self) -> bool:
+        """Whether it failed by an assertion."""
+        return self.cause == "assertion"
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was cut off or not run at all, so that it tells nothing about the candidate."""
+        return self.cause == "cut"
 
 
 @dataclass(slots=True)
@@ -112,6 +126,8 @@ class RunReport:
     """Why the report is incomplete."""
     decides: Callable[[CheckResult], bool] | None = None
     """Whether a result makes all others needless."""
+    others_s: float = 0.0
+    """Seconds that the other tests still get after such a result."""
     decided: bool = False
     """Whether a result was reported that makes all others needless."""
     _count: int = 0
@@ -186,7 +202,9 @@ _CROSSED = frozenset({"kinds", "errors", "raising", "returning", "changed", "use
 
 
 def _is_result(values: list[Any]) -> bool:
-    types = ((str,), (bool,), (str,), (str, type(None)), (str, type(None)), (bool,))
-    return len(values) == len(types) and all(
-        type(value) in allowed for value, allowed in zip(values, types, strict=True)
+    types = ((str,), (bool,), (str,), (str, type(None)), (str, type(None)), (str,))
+    return (
+        len(values) == len(types)
+        and all(type(value) in allowed for value, allowed in zip(values, types, strict=True))
+        and values[-1] in get_args(FailureCause)
     )

@@ -27,7 +27,7 @@ class Executor:
         state = turn.state
         code = state.codes[-1]
         if code.is_change:
-            verification = Verification(turn.bench, state, state.target)
+            verification = Verification(turn.bench, state, state.target, turn.journal.append)
             async with turn.bench.verify_lock:
                 outcome = await self._verify(turn, verification, code)
         else:

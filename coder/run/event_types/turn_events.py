@@ -212,6 +212,12 @@ class ProgramStarted(Body, type="program.started", durable=False):
     """SHA-256 of each file by path; in a large folder, only of files that changed since they were read."""
 
 
+class ConfirmationStarted(Body, type="confirmation.started", durable=False):
+    """Tests that passed will be run again, apart from the code under test."""
+
+    tests: int
+
+
 class Tried(Value):
     """One run of new tests or of the answer's check."""
 

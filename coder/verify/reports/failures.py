@@ -42,6 +42,9 @@ _PATTERNS = tuple(
         r"(?:\bgot| =) (?P<actual>[^\n=]+?)[,;] want(?:ed)? (?P<expected>[^\n]+)$",
     )
 )
+_STRINGS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
+_JOINS = re.compile(r" (?:and|or|==) ")
+_CLOSING = {")": "(", "]": "[", "}": "{"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,37 @@ class PrintedPlaces:
 def compared_values(text: str) -> tuple[str | None, str | None]:
     """Return the expected and actual value of a failed assertion as printed, or two Nones.
 
-    The actual value is taken to come first unless the format says otherwise.
+    The actual value is taken to come first unless the format says otherwise. An assertion that joins several
+    comparisons has no such values.
     """
     part = text[:_COMPARED_CHARACTERS]
-    matches = [match for pattern in _PATTERNS if (match := pattern.search(part))]
+    first_matches = (pattern.search(part) for pattern in _PATTERNS)
+    matches = [match for match in first_matches if match and all(map(_is_one_value, match.groups()))]
     if not matches:
         return None, None
     first_match = min(matches, key=lambda match: match.start())
     return first_match["expected"].strip()[:_VALUE_CHARACTERS], first_match["actual"].strip()[
         :_VALUE_CHARACTERS
     ]
+
+
+def _is_one_value(text: str) -> bool:
+    """Return whether a printed text may be one value: its brackets match, and no operator joins its parts."""
+    bare = _STRINGS.sub("''", text)
+    if "..." in bare:  # shortened, perhaps within brackets
+        return True
+    if bare.strip()[:1] in ("'", '"') and not bare.strip().startswith("''"):  # a part of a string
+        return False
+    open_brackets: list[str] = []
+    outermost: list[str] = []
+    for character in bare:
+        if character in _CLOSING.values():
+            open_brackets.append(character)
+        elif character in _CLOSING and (not open_brackets or open_brackets.pop() != _CLOSING[character]):
+            return False
+        elif not open_brackets:
+            outermost.append(character)
+    return not open_brackets and not _JOINS.search("".join(outermost))
 
 
 def failed_line(

@@ -106,7 +106,7 @@ class CandidateLink:
             raise NotPlain(f"the test compares what isn't plain data: {show_compared(operation, operands)}")
         with self._lock:
             if self.gone is not None:
-                raise CandidateGone(f"not run: {self.gone}")
+                raise CandidateGone(f"not run: {self.gone}", cause="cut")
             if self._depth >= MAX_DEPTH:
                 raise RecursionError(f"calls and callbacks nested deeper than {MAX_DEPTH}")
             self._requests += 1
@@ -167,7 +167,8 @@ class CandidateLink:
             raise CandidateGone(f"{doing} did not return within {self._wall_s:g} s", timed_out=True)
         if frame[:1] != FROM_CANDIDATE:
             reason = frame[1:].decode("utf-8", "replace")
-            raise CandidateGone(f"{doing}: the candidate's process ended before it answered{reason}")
+            text = f"{doing}: the candidate's process ended before it answered{reason}"
+            raise CandidateGone(text, cause="exit")
         self._now.frame = frame
         message = decode(frame[1:], resolve=self._resolve)
         if type(message) is not tuple or not message:

@@ -21,11 +21,16 @@ _STANDARD_ERRORS = {
 
 
 class CandidateGone(BaseException):
-    """The candidate ended, timed out or broke the protocol. Not an Exception, so no test expects it."""
+    """The candidate ended, timed out or broke the protocol. Not an Exception, so no test expects it.
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    Args:
+        cause: as a report has it: `exit` if its process ended, `cut` if an earlier request ended it.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool = False, cause: str = "") -> None:
         super().__init__(message)
         self.timed_out = timed_out
+        self.cause = "cut" if timed_out else cause
 
 
 class NotPlain(BaseException):

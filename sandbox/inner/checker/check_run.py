@@ -20,7 +20,7 @@ from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.checker.asserts import FAIL, fail, rewrite, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
-from sandbox.inner.checker.reporting import Reports, register_source
+from sandbox.inner.checker.reporting import Reports, describe_failure, register_source
 from sandbox.inner.checker.under_pytest import run_under_pytest
 from sandbox.inner.process.wire import Channel
 
@@ -41,7 +41,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
     sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))
     session = Namespace(module, "__main__")
     for number, check in enumerate(job["checks"]):
-        reports.number = number
+        reports.begin_check(number)
         if check["kind"] == "file":
             _run_file(check, module, reports)
             continue
@@ -66,6 +66,9 @@ def _run_assertion(check: Mapping[str, Any], module: str) -> None:
 def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     path, source = check["path"], check["source"]
     count_before = reports.count
+    base_folder = os.path.abspath(_split_folder(path)[0])
+    if base_folder not in sys.path:
+        sys.path.append(base_folder)  # as pytest does, so that tests find the modules beside them
     try:
         tree = rewrite(source, path)
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -95,7 +98,10 @@ def _run_program(tree: ast.Module, check: Mapping[str, Any], reports: Reports) -
         exec(compile(tree, path, "exec", dont_inherit=True), vars(main))
     except BaseException as error:  # noqa: BLE001 - any exception that ends the program is its result
         if not isinstance(error, SystemExit) or is_proxy(error) or error.code not in (None, 0):
-            reports.failure(path, error)
+            if isinstance(error, SystemExit) and not is_proxy(error):  # the program's own verdict
+                reports.result(path, False, "\n".join(describe_failure(error)), cause="assertion")
+            else:
+                reports.failure(path, error)
             return
     reports.result(path, True)
 
@@ -119,6 +125,18 @@ def _has_conftest(path: str) -> bool:
     return any(os.path.exists(os.path.join(parent, "conftest.py")) for parent in ("", *parents, folder))
 
 
+def _split_folder(path: str) -> tuple[str, str]:
+    """Return the folder that pytest puts on the path for a test file, and the package of the file below it.
+
+    The folder is the nearest one without an `__init__.py`.
+    """
+    folder, packages = os.path.dirname(path), list[str]()
+    while folder and os.path.exists(os.path.join(folder, "__init__.py")):
+        folder, name = os.path.split(folder)
+        packages.insert(0, name)
+    return folder, ".".join(packages)
+
+
 def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, reports: Reports) -> None:
     path, entry_point = check["path"], check["entry_point"]
     reports.begin(path)
@@ -133,6 +151,8 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
         with reports.attempt(f"{path}::check({entry_point})"):
             space["check"](getattr(importlib.import_module(module), entry_point))
     for name, test in _find_tests(space):
+        if reports.leaves_out_rest:
+            return
         with reports.attempt(f"{path}::{name}"):
             _call(test)
     _run_under_unittest(path, space, reports)
@@ -150,6 +170,7 @@ def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict
     names_from = None if check["imports_alone"] else module
     space = Namespace(names_from, module_of_tests.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
+    space["__package__"] = _split_folder(path)[1]
     space.prepare(tree)
     code = compile(tree, path, "exec", dont_inherit=True)
     exec(code, space)
@@ -207,6 +228,8 @@ def _make_result(unittest: Any, path: str, reports: Reports) -> Any:
     class ReportedResult(unittest.TestResult):  # type: ignore[misc]
         def startTest(self, test: Any) -> None:
             super().startTest(test)
+            if reports.leaves_out_rest:
+                self.stop()  # after this test
             reports.begin(name_of(test))
 
         def addSuccess(self, test: Any, *_: Any) -> None:

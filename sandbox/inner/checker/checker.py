@@ -69,7 +69,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
 def _run(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> Reports:
     """Run the checks of a job; return its reports, the last of which aren't sent yet."""
-    reports = Reports(channel)
+    reports = Reports(channel, max_failures=job.get("max_failures"))
     if job["runner"] == "together":
         run_together(job, reports)
     else:

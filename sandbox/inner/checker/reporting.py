@@ -21,13 +21,25 @@ _MAX_SIDE = 1000
 class Reports:
     """Reports on check `number`, kept until the next flush, as each message sent wakes the host."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, max_failures: int | None = None) -> None:
+        """`max_failures`: failures without a failed assertion after which the rest of a check is left out."""
         self.number = 0
         self.count = 0
         """Results so far."""
+        self._failures = 0
+        self._max_failures = max_failures
         self._channel = channel
         self._turns = RLock()  # reentrant: an alarm goes off within a report, and in any thread
         self._unsent: list[bytes] = []
+
+    def begin_check(self, number: int) -> None:
+        """Begin the check of this number."""
+        self.number, self._failures = number, 0
+
+    @property
+    def leaves_out_rest(self) -> bool:
+        """Whether the rest of the check is left out, as too many of its tests failed without an assertion."""
+        return self._max_failures is not None and self._failures >= self._max_failures
 
     def begin(self, name: str) -> None:
         """Report the start of a test, so that the host can name it if it never ends."""
@@ -42,24 +54,24 @@ class Reports:
         *,
         expected: str | None = None,
         actual: str | None = None,
-        asserted: bool = False,
+        cause: str = "",
     ) -> None:
-        """Report the end of a test; `asserted` if an assertion failed."""
+        """Report the end of a test, and what made it fail, as `CheckResult.cause`."""
         self.count += 1
+        self._failures += not (passed or cause == "assertion")
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
-        self.say("result", self.number, name, passed, message[:_MAX_MESSAGE], *sides, asserted)
+        self.say("result", self.number, name, passed, message[:_MAX_MESSAGE], *sides, cause)
 
     def failure(self, name: str, error: BaseException) -> None:
         """Report a test that ended by an exception."""
         expected, actual = (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
-        asserted = isinstance(error, AssertionError)
         self.result(
             name,
             False,
             "\n".join(describe_failure(error)),
             expected=expected,
             actual=actual,
-            asserted=asserted,
+            cause=cause_of(error),
         )
 
     @contextlib.contextmanager
@@ -110,6 +122,15 @@ class Reports:
 def one_line(error: BaseException) -> str:
     """Describe an exception on one line."""
     return "; ".join(line.strip() for line in describe_failure(error))[:_MAX_MESSAGE]
+
+
+def cause_of(error: BaseException) -> str:
+    """Return what made a test fail that ended by an exception."""
+    if isinstance(error, CandidateGone):
+        return error.cause
+    if isinstance(error, SystemExit):
+        return "exit"
+    return "assertion" if isinstance(error, AssertionError) else ""
 
 
 def describe_failure(error: BaseException) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import show, show_error
 from sandbox.inner.checker.asserts import explain_inequality
-from sandbox.inner.checker.reporting import Reports, find_places
+from sandbox.inner.checker.reporting import Reports, cause_of, find_places
 from sandbox.inner.process.execute import recall_preloaded
 
 _PRODUCT_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -37,26 +37,33 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
     sys.dont_write_bytecode = True
     reports.begin(path)
     try:
-        plugin = _Plugin(path, reports)
+        plugin = _Plugin(path, reports, pytest.fail.Exception)
         code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[plugin])
     except BaseException as error:  # noqa: BLE001 - any exception that ends pytest early is the result
-        reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
+        text = f"pytest ended: {type(error).__name__}: {error}"
+        reports.result(path, False, text, cause=cause_of(error))
         return
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+    usual_codes = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if code not in usual_codes and not reports.leaves_out_rest:
         reports.result(path, False, f"pytest ended with code {int(code)}{plugin.failure}")
 
 
 class _Plugin:
     """Hooks of one run. The latest comparison belongs to the failed assertion."""
 
-    def __init__(self, path: str, reports: Reports) -> None:
+    def __init__(self, path: str, reports: Reports, failed: type[BaseException]) -> None:
         self._path = path
+        self._failed = failed
         self._reports = reports
         self._sides: tuple[str | None, str | None] = (None, None)
         self._places: list[str] = []
-        self._asserted = False
+        self._cause = ""
+        self._session: Any = None
         self.failure = ""
         """Why pytest itself failed."""
+
+    def pytest_sessionstart(self, session: Any) -> None:
+        self._session = session
 
     def pytest_internalerror(self, excinfo: Any) -> None:
         error = excinfo.value
@@ -79,8 +86,10 @@ class _Plugin:
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         self._places = [] if call.excinfo is None else find_places(call.excinfo.value)
-        self._asserted = call.excinfo is not None and isinstance(call.excinfo.value, AssertionError)
+        self._cause = ""
         if call.excinfo is not None:
+            error = call.excinfo.value
+            self._cause = "assertion" if isinstance(error, self._failed) else cause_of(error)
             _remove_repeats(call.excinfo)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -90,8 +99,15 @@ class _Plugin:
             expected, actual = self._sides if report.when == "call" else (None, None)
             text = "\n".join([_last_lines(report.longreprtext), *self._places])
             self._reports.result(
-                report.nodeid, False, text, expected=expected, actual=actual, asserted=self._asserted
+                report.nodeid,
+                False,
+                text,
+                expected=expected,
+                actual=actual,
+                cause=self._cause,
             )
+            if self._reports.leaves_out_rest:
+                self._session.shouldstop = "the other tests of the file are left out"
         elif report.skipped and hasattr(report, "wasxfail"):
             self._reports.result(report.nodeid, True, "expected to fail, and did")
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from coder.run.event_types import Body, PatchProposed, Spoken
+from coder.run.event_types import Body, ConfirmationStarted, PatchProposed, Spoken
 from coder.run.events import Event
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.show.screen import Screen
@@ -59,3 +59,11 @@ def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(
 
     output = terminal.getvalue()
     assert (output.count("x = 2"), output.count("x = 3")) == (0, 1)
+
+
+def test_the_status_line_names_a_confirmation_and_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, _ = on_terminal(monkeypatch)
+
+    screen.event(event(ConfirmationStarted(tests=40)))
+
+    assert screen._terminal.doing == "confirming 40 tests apart from the code"

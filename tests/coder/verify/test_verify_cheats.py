@@ -289,7 +289,7 @@ def forge(value):
     value.write(end=0)
     os._exit(0)
 """
-ANY_REASON = {
+FORGED = {
     "leaves after a forged report in a frame": f"""{FORGES}
 def f(x):
     frame = sys._getframe()
@@ -307,23 +307,33 @@ def f(x):
             forge(value)
     os._exit(0)
 """,
-    "raises away from the tests": """
+}
+BESIDE = """
 import sys
+def is_beside():
+    frame = sys._getframe()
+    while frame:
+        if frame.f_code.co_filename.endswith(('test_it.py', 'check.py')):
+            return True
+        frame = frame.f_back
+    return False
+"""
+NOT_COMPARED = {
+    "raises away from the tests": f"""{BESIDE}
 def f(x):
-    if 'reporter' not in str(sys.modules['__main__']):
+    if not is_beside():
         raise RuntimeError
     return x + 1 if x == 1 else 6
 """,
-    "never returns away from the tests": """
-import sys, time
+    "never returns away from the tests": f"""{BESIDE}
+import time
 def f(x):
-    while 'reporter' not in str(sys.modules['__main__']):
+    while not is_beside():
         time.sleep(1)
     return x + 1 if x == 1 else 6
 """,
-    "can't be imported away from the tests": """
-import sys
-if 'reporter' not in str(sys.modules['__main__']):
+    "can't be imported away from the tests": f"""{BESIDE}
+if not is_beside():
     raise ImportError
 def f(x):
     return x + 1 if x == 1 else 6
@@ -349,12 +359,10 @@ WAYS = {
 @pytest.mark.parametrize(
     ("cheat", "way"),
     [
-        *((cheat, way) for cheat in ANY_REASON for way in ("pytest", "a script")),
-        *(("raises away from the tests", way) for way in WAYS if way not in ("pytest", "a script")),
-        *((cheat, "unittest") for cheat in ANY_REASON if cheat.startswith("leaves")),
+        *((cheat, way) for cheat in FORGED for way in ("pytest", "a script", "unittest")),
     ],
 )
-async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_pass(
+async def test_a_plain_test_in_which_the_code_leaves_away_from_it_is_no_pass(
     cheat: str, way: str, tmp_path: Path
 ) -> None:
     command, files = WAYS[way]
@@ -362,11 +370,34 @@ async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_p
         (tmp_path / path).write_text(text)
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
     settings = PYTEST.model_copy(update={"test_timeout": 3.0})
-    answer = Scripted([f"**solution.py**\n```\n{ANY_REASON[cheat]}```\n"])
+    answer = Scripted([f"**solution.py**\n```\n{FORGED[cheat]}```\n"])
 
     run = await solve(task, model=answer, settings=settings, log=MemoryLog())
 
     assert run.status == "unsolved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "way"),
+    [
+        *((code, "pytest") for code in NOT_COMPARED),
+        *(("raises away from the tests", way) for way in WAYS if way != "pytest"),
+    ],
+)
+async def test_a_plain_test_that_reaches_no_comparison_away_from_the_code_stays_inside(
+    code: str, way: str, tmp_path: Path
+) -> None:
+    command, files = WAYS[way]
+    for path, text in {"solution.py": WRONG, **files}.items():
+        (tmp_path / path).write_text(text)
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
+    settings = PYTEST.model_copy(update={"test_timeout": 3.0})
+    answer = Scripted([f"**solution.py**\n```\n{NOT_COMPARED[code]}```\n"])
+
+    run = await solve(task, model=answer, settings=settings, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", "inside")
 
 
 C = "from solution import f; assert f(1) == 2"

@@ -27,6 +27,8 @@ class Pair:
         crossing: Crossing = ANY_CROSSING,
         module: str = "solution",
         decides: Callable[[CheckResult], bool] | None = None,
+        others_s: float = 0.0,
+        max_failures: int | None = None,
     ) -> CheckReport:
         """Check a candidate: the source of solution.py, or several files."""
         for sandbox in (self.candidate, self.checker):
@@ -42,6 +44,8 @@ class Pair:
             limits=Limits(wall_s=wall_s),
             crossing=crossing,
             decides=decides,
+            others_s=others_s,
+            max_failures=max_failures,
         )
 
 

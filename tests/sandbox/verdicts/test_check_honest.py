@@ -360,3 +360,57 @@ async def test_a_check_ends_at_the_first_result_that_decides(pair: Pair) -> None
     assert not ended.passed
     assert whole.timed_out
     assert not whole.decided
+
+
+@pytest.mark.slow
+async def test_after_a_result_that_decides_the_other_checks_have_the_given_time(pair: Pair) -> None:
+    source = "def add(a, b): return a - b\ndef wait():\n    while True: pass"
+    checks = ("assert add(2, 3) == 5", "assert add(0, 0) == 0", "assert wait() == 1", "assert add(1, 0) == 1")
+
+    report = await pair.check(source, *checks, decides=lambda one: not one.passed, others_s=1.0)
+
+    assert [(one.passed, one.cause) for one in report.results[:3]] == [
+        (False, "assertion"),
+        (True, ""),
+        (False, "cut"),
+    ]
+    assert report.candidate.wall_s < 10
+
+
+LEFT_OUT = {
+    "plain functions": "def test_{0}():\n    f()\n",
+    "pytest": "def test_{0}(tmp_path):\n    f()\n",
+    "unittest": "class T{0}(unittest.TestCase):\n    def test(self):\n        f()\n",
+}
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+async def test_the_rest_of_a_file_is_left_out_after_failures_that_compare_nothing(
+    pair: Pair, kind: str
+) -> None:
+    tests = "".join(LEFT_OUT[kind].format(number) for number in range(5))
+    file = TestFile(path="test_it.py", source=f"import unittest\nfrom solution import f\n\n\n{tests}")
+    other_file = TestFile(path="test_other.py", source="from solution import f\n\n\ndef test(): f(1)\n")
+    source = "def f(*values):\n    if not values: raise OSError\n"
+
+    report = await pair.check(source, file, other_file, max_failures=2)
+
+    assert [one.passed for one in report.results] == [False, False, True]
+
+
+CAUSES = {
+    "assertion": ("", "assert f() == 1"),
+    "exit": ("import os\n", "os._exit(0)"),
+    "": ("", "raise OSError"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+async def test_a_failure_has_its_cause(pair: Pair, cause: str) -> None:
+    imports, statement = CAUSES[cause]
+    source = f"{imports}def f():\n    {statement if cause != 'assertion' else 'return 2'}\n"
+
+    report = await pair.check(source, "assert f() == 1", "assert f() is None")
+
+    assert report.results[0].cause == cause
+    assert report.results[1].cause == ("cut" if cause == "exit" else cause)

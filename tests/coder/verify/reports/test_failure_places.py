@@ -51,3 +51,31 @@ def test_of_a_report_with_thousands_of_failures_the_first_are_looked_at() -> Non
 
     assert decisions[0]
     assert not decisions[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assert (2 == 1 and 2 == 2)",
+        "assert (1 == 2 or 3 == 4)",
+        "E       assert 1 == 2 and 3 == 4",
+        "assert not (1 == 2 and [3] == [3])",
+        "assert f(1 == 2)",
+        "assert 'a == b' in ['c']",
+    ],
+)
+def test_an_assertion_that_joins_comparisons_has_no_expected_value(text: str) -> None:
+    assert compared_values(text) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("assert (1, 2) == (1, 3)", ("(1, 3)", "(1, 2)")),
+        ("assert 'a (b and' == 'c)'", ("'c)'", "'a (b and'")),
+        ("assert [0, 1, ...8, 9] == [1, ...9]", ("[1, ...9]", "[0, 1, ...8, 9]")),
+        ("AssertionError: {'a': (1,)} != {}", ("{}", "{'a': (1,)}")),
+    ],
+)
+def test_values_with_brackets_are_read_whole(text: str, values: tuple[str, str]) -> None:
+    assert compared_values(text) == values
