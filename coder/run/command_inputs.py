@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import PurePosixPath
 
+from coder.run.launchers import without_launcher
 from coder.source.shell import line_of
 
 MODULES = "node_modules"
@@ -87,7 +88,7 @@ def more_tests(files: Mapping[str, str | None], argv: Sequence[str], tests: Iter
 
 
 def split_assignments(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the variables that a command sets, and the command without them.
+    """Return the variables that a command sets, and the command without them and without a launcher.
 
     `env` with options, and an assignment without a command, are treated as ordinary commands.
     """
@@ -98,7 +99,7 @@ def split_assignments(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, .
     while words and _ASSIGNMENT.match(words[0]):
         name, _, value = words.pop(0).partition("=")
         variables[name] = value
-    return (variables, tuple(words)) if words else ({}, tuple(argv))
+    return (variables, without_launcher(words)) if words else ({}, tuple(argv))
 
 
 def reporter_arguments(argv: Sequence[str]) -> list[str] | None:

@@ -19,6 +19,7 @@ from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
+from coder.verify.missing_programs import find_missing_programs
 from coder.verify.preflight import require_decisive_command
 from coder.verify.verification import Verification
 
@@ -114,7 +115,8 @@ async def take_baseline(
     runs = [await run(traces=True)]
     first, alone_s = await _finish_interrupted(verification, runs[0])
     missing = () if first.passed else missing_modules(first.text, state.files)
-    require_decisive_command(first, state, missing=missing)
+    programs = await find_missing_programs(await bench.candidate(), first, state)
+    require_decisive_command(first, state, missing=missing, missing_programs=programs)
     runs[0] = first
     runs_twice = state.task.mends or bool(first.passing)
     if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":

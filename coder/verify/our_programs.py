@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from zipfile import ZipFile, ZipInfo
 
+from coder.run.launchers import LAUNCHERS
 from sandbox.supervisor.shipped import bytecode
 
 FOLDER = ".coder"
@@ -25,9 +26,16 @@ def programs() -> Mapping[str, bytes]:
 
 
 def stand_ins() -> Mapping[str, bytes]:
-    """Return contents by path of executable files that replace Python's commands in a script."""
-    content = files(_INSIDE).joinpath("python_in_scripts.sh").read_bytes()
-    return {f"{FOLDER}/bin/{name}": content for name in _REPLACED_COMMANDS}
+    """Return contents by path of executable files that replace Python's commands and launchers in a
+    script.
+    """
+    folder = files(_INSIDE)
+    names_by_file = {"python_in_scripts.sh": _REPLACED_COMMANDS, "launcher_in_scripts.sh": sorted(LAUNCHERS)}
+    return {
+        f"{FOLDER}/bin/{name}": folder.joinpath(file).read_bytes()
+        for file, names in names_by_file.items()
+        for name in names
+    }
 
 
 @cache

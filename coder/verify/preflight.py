@@ -1,7 +1,9 @@
 """Check before the first model call that sandboxes, the tests, and a useful test command exist."""
 
 import ast
+import configparser
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +17,7 @@ from coder.run.task import Task
 from coder.source.manifests import are_declared
 from coder.source.python_names import imported_modules, parse_source
 from coder.source.shell import format_command
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, cause_of
 from sandbox import Command, Sandbox
 
 _USAGE, _NO_TESTS = 4, 5
@@ -28,6 +30,9 @@ _MISSING_TARGET = re.compile(
 )
 _MISSING_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
 """The whole message of an interpreter without the module that `-m` names."""
+
+_POSITIONAL = re.compile(r"\{posargs(?::([^{}]*))?\}")
+"""Placeholder of tox for the arguments after its own, with their default."""
 
 
 async def prepare(
@@ -112,10 +117,25 @@ async def _check_program(sandbox: Sandbox, name: str, files: Mapping[str, Stored
     if "/" in name and name.removeprefix("./") in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
+        tox_commands = _tox_commands(files) if name == "tox" else ""
+        advice = f" Or name what it runs: --test {shlex.quote(tox_commands)}" if tox_commands else ""
         raise UsageError(
             f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
-            "only. Install it below /usr, or into the virtual environment that --python names."
+            f"only. Install it below /usr, or into the virtual environment that --python names.{advice}"
         )
+
+
+def _tox_commands(files: Mapping[str, StoredFile]) -> str:
+    """Return the only command of tox's default environment; empty if it is another number of them."""
+    file = files.get("tox.ini")
+    settings = configparser.ConfigParser(interpolation=None)
+    try:
+        settings.read_string((file.text if file is not None else None) or "")
+    except configparser.Error:
+        return ""
+    lines = settings.get("testenv", "commands", fallback="").strip().splitlines()
+    command = _POSITIONAL.sub(r"\1", lines[0]).strip() if len(lines) == 1 else ""
+    return "" if "{" in command else command
 
 
 async def _require_pytest(bench: Workbench) -> None:
@@ -137,11 +157,14 @@ def advice_for_one_file(task: Task) -> str:
     return f" PATH names the file {path.name} alone, so that nothing beside it is there: name its folder."
 
 
-def require_decisive_command(run: Finding, state: State, *, missing: Sequence[str]) -> None:
+def require_decisive_command(
+    run: Finding, state: State, *, missing: Sequence[str], missing_programs: Sequence[str] = ()
+) -> None:
     """Check that an answer can change the result of the command on the untouched files.
 
     Args:
         missing: modules that the command reports as not installed.
+        missing_programs: programs that the command wants and the sandbox doesn't have.
 
     Raises:
         UsageError: no answer can change the result; the message says what to do.
@@ -162,11 +185,24 @@ def require_decisive_command(run: Finding, state: State, *, missing: Sequence[st
             "Have the tests get it with --install-with 'pip install NAME'. Or run them without the options "
             "of the settings: pytest -o addopts="
         )
+    if missing_programs:
+        raise UsageError(
+            f"{command} wants {', '.join(missing_programs)}, which is not in the sandbox: it has /usr, the "
+            "task's interpreter and the folder's own files. Install it below /usr, or into the virtual "
+            "environment that --python names; have the folder's dependencies installed with --install; or "
+            "name the command that it starts, such as --test 'pytest -q'."
+        )
     if exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
         reason = (stderr.strip().splitlines() or ["it is not there"])[-1]
         raise UsageError(
             f"{command} can't be run in the sandbox: {reason}. It has /usr, the task's interpreter and "
             "the folder's own files."
+        )
+    cause, hosts = cause_of(run, state.files)
+    if cause == "network" and not run.names_tests:
+        raise UsageError(
+            f"{command} can't be run without the network. --network {hosts[0] if hosts else 'HOST'} lets it "
+            "reach it; or name the command that it starts, such as --test 'pytest -q'."
         )
     if module := _MISSING_MODULE.search(stderr.strip()):
         raise UsageError(

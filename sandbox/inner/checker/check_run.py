@@ -67,7 +67,7 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     path, source = check["path"], check["source"]
     count_before = reports.count
     base_folder = os.path.abspath(_split_folder(path)[0])
-    if base_folder not in sys.path:
+    if base_folder not in sys.path and os.path.isdir(base_folder):
         sys.path.append(base_folder)  # as pytest does, so that tests find the modules beside them
     try:
         tree = rewrite(source, path)
@@ -215,7 +215,7 @@ def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> N
     """Run the test cases of a loaded file; it has none if unittest was never imported."""
     unittest: Any = sys.modules.get("unittest")
     for value in list(space.values()) if unittest is not None else ():
-        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+        if isinstance(value, type) and issubclass(value, unittest.TestCase) and not reports.leaves_out_rest:
             unittest.TestLoader().loadTestsFromTestCase(value)(_make_result(unittest, path, reports))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.base.errors import UsageError
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, RunStarted, parse
@@ -144,6 +145,14 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
         ({"Makefile": ""}, ("make", "test"), "No rule to make target 'test'"),
         ({}, ("make",), "no makefile"),
         (
+            {"Makefile": "test:\n\tno-such-runner -q\n"},
+            ("make", "test"),
+            "wants no-such-runner, which is not",
+        ),
+        ({"Makefile": "test:\n\tno-such-runner -q | cat; false\n"}, ("make", "test"), "wants no-such-runner"),
+        ({"t.sh": "set -e\nno-such-runner\n"}, ("bash", "t.sh"), "wants no-such-runner, which is not"),
+        ({"t.sh": "curl -s -S http://nowhere.example/ || exit 3\n"}, ("sh", "t.sh"), "the network"),
+        (
             {"setup.cfg": "[tool:pytest]\naddopts = --cov=calc --no-cov-on-fail\n", "test_calc.py": TESTS},
             ("pytest", "-q"),
             "can't be run: unrecognized arguments: --cov=calc --no-cov-on-fail. A plugin of pytest's isn't",
@@ -162,6 +171,32 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
 
     assert (run.status, run.exit_code, run.calls) == ("error", 2, 0)
     assert said in (run.error or "")
+
+
+async def test_without_tox_the_command_of_its_environment_is_advised(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, {"tox.ini": "[testenv]\ncommands = pytest {posargs:tests}\n"})
+
+    with pytest.raises(UsageError, match="--test 'pytest tests'"):
+        await watched.run("tox")
+
+
+LAUNCHED = {
+    "uv": ("uv", "run", "--frozen", "--group", "dev", *UNITTEST),
+    "uv's module": ("uv", "run", "-m", *UNITTEST[2:]),
+    "poetry": ("poetry", "run", *UNITTEST),
+    "make": ("make", "test"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAUNCHED)
+async def test_what_a_launcher_starts_runs_in_the_environment_of_the_task(tmp_path: Path, name: str) -> None:
+    makefile = f"test:\n\tuv run --frozen {' '.join(UNITTEST)}\n"
+    watched = Watched(tmp_path, {"calc.py": WRONG, "test_calc.py": TESTS, "Makefile": makefile})
+
+    run = await watched.run(*LAUNCHED[name], answers=(answer(RIGHT),))
+
+    assert run.status == "solved", run.error or run.reason
 
 
 @pytest.mark.slow
