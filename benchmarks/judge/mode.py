@@ -14,7 +14,7 @@ from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase, ScriptCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
-from coder.source.python_names import defined_names, parse_source
+from coder.source.python_names import defined_names, parse_source, with_future_first
 from sandbox.result import Value
 from sandbox.verdicts.run_report import Crossing
 
@@ -119,7 +119,8 @@ def canonical_module(case: FunctionCase) -> str | None:
 def with_setup(case: FunctionCase | ScriptCase, module: str) -> str:
     """Return a module with the case's imports and helpers before it."""
     setup = case.setup if isinstance(case, FunctionCase) else ""
-    return "\n\n\n".join([*(text.rstrip() for text in (case.header, setup) if text.strip()), module])
+    parts = [*(text.rstrip() for text in (case.header, setup) if text.strip()), module]
+    return with_future_first("\n\n\n".join(parts))
 
 
 def prelude(case: FunctionCase) -> str:

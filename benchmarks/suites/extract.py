@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.suites.samples import Sample
 from coder.edits.code_blocks import find_blocks, whole_files
-from coder.source.python_names import defined_names, free_names, longest_start, parse_source
+from coder.source.python_names import (
+    defined_names,
+    free_names,
+    longest_start,
+    parse_source,
+    stray_future_imports,
+    with_future_first,
+)
 from coder.workspace.diff import unified_diff
 
 MAX_CODE = 1 << 20
@@ -37,6 +44,8 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
     program = _join_prompt(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _is_answer(program, case.entry_point):
         return program
+    if _is_answer(whole := with_future_first(program), case.entry_point):
+        return whole
     code = extract_code(sample.text, case.entry_point, prompt=case.prompt, last=last)
     return program if code is None else code
 
@@ -52,7 +61,7 @@ def extract_code(answer: str, entry_point: str, *, prompt: str = "", last: bool 
     """Return the module of a chat answer (perhaps with the prompt) that defines `entry_point`, else None."""
     answer = _without_list_indent(answer)
     for code in _modules(answer, entry_point, last=last):
-        return _with_helpers(remove_demonstrations(code, entry_point), prompt, entry_point)
+        return with_future_first(_with_helpers(remove_demonstrations(code, entry_point), prompt, entry_point))
     return next(_bodies(answer, entry_point, prompt, last=last), None)
 
 
@@ -124,6 +133,8 @@ def _is_answer(code: str, entry_point: str) -> bool:
     tree = parse_source(code) if len(code) <= 2 * MAX_CODE else None
     if tree is None or entry_point not in defined_names(code) or _has_stray_return(tree):
         return False
+    if stray_future_imports(tree):
+        return False
     definition = next(
         (node for node in reversed(tree.body) if getattr(node, "name", None) == entry_point), None
     )
@@ -172,7 +183,7 @@ def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
     function = next(
         (node for node in tree.body if getattr(node, "name", None) == entry_point) if tree else iter(()), None
     )
-    if function is None or "from __future__" in code:
+    if function is None:
         return code
     helpers = "\n".join(prompt.splitlines()[: function.lineno - 1]).strip("\n")
     imports = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -3,11 +3,15 @@
 A hunk may have moved: its lines are searched near the stated line, and must match exactly.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from benchmarks.suites.binary_patch import apply_binary
 from coder.edits.lines import split_lines
 from coder.edits.unified import FileDiff, read_diff, unprefixed
+
+_HEADER_WITH_CR = re.compile(r"^(?:---|\+\+\+|@@) .*\r$", re.MULTILINE)
 
 
 class PatchRefused(ValueError):
@@ -15,7 +19,19 @@ class PatchRefused(ValueError):
 
 
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
-    """Return the tree after the patch, without deleted files. Raises PatchRefused."""
+    """Return the tree after the patch, without deleted files. Raises PatchRefused.
+
+    A patch whose line ends were all changed to CRLF is applied without them, as by `patch`.
+    """
+    try:
+        return _apply(files, patch)
+    except PatchRefused:
+        if not _HEADER_WITH_CR.search(patch):
+            raise
+        return _apply(files, patch.replace("\r\n", "\n"))
+
+
+def _apply(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
     tree = dict(files)
     changes = _changes(patch)
     if patch.strip() and not changes:
@@ -26,7 +42,13 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
             raise PatchRefused(f"{change.old} isn't in the tree")
         if change.old is None and change.new in files:
             raise PatchRefused(f"{change.new} is in the tree already")
-        new_content = _apply_hunks(old_content, change)
+        if change.binary is None:
+            new_content = _apply_hunks(old_content, change)
+        else:
+            try:
+                new_content = apply_binary(change.binary, old_content)
+            except ValueError as error:
+                raise PatchRefused(f"{change.new or change.old}: {error}") from error
         if change.old is not None and change.old != change.new and not change.copies:
             tree.pop(change.old, None)
         if change.new is not None:
@@ -42,8 +64,10 @@ def touched_paths(patch: str) -> set[str]:
 def _changes(patch: str) -> list[FileDiff]:
     """Return the changes of a patch, file by file. Raises PatchRefused."""
     changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
+    # A line such as "Binary files a/x and b/x differ" has no content: an agent's build left the file behind.
+    changes = [change for change in changes if change.binary is None or change.binary]
     for change in changes:
-        if change.fault:
+        if change.fault and change.binary is None:
             raise PatchRefused(f"{change.new or change.old}: {change.fault}")
         if change.old == "":
             raise PatchRefused("a hunk without the name of its file")

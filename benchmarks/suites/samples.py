@@ -151,7 +151,8 @@ def _is_object_by_id(line: bytes) -> bool:
     if not isinstance(value, dict) or not value or {*_FIELDS, *_IDS} & value.keys():
         return False
     return all(
-        isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item) for item in value.values()
+        item is None or isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item)
+        for item in value.values()
     )
 
 
@@ -160,15 +161,22 @@ def _parse_samples(record: object, where: str) -> Iterator[RawSample]:
     if not isinstance(record, dict):
         raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
     if record.keys() >= {"question_id", "code_list"}:
-        for code in strings(record, "code_list", where):
+        for code in _texts(record, "code_list", where):
             yield _parse_sample({"task_id": record["question_id"], "solution": code}, where)
     elif record.keys() >= {"name", "language", "completions"}:
-        for text in strings(record, "completions", where):
+        for text in _texts(record, "completions", where):
             yield _parse_sample(
                 {"task_id": f"{record['language']}/{record['name']}", "completion": text}, where
             )
     else:
         yield _parse_sample(record, where)
+
+
+def _texts(record: Record, field: str, where: str) -> tuple[str, ...]:
+    """Return a field's list of texts; null is an empty answer. Raises UsageError."""
+    value = record.get(field)
+    items = ["" if item is None else item for item in value] if isinstance(value, list) else value
+    return strings({field: items}, field, where)
 
 
 def _parse_sample(record: Record, where: str) -> RawSample:
@@ -179,8 +187,8 @@ def _parse_sample(record: Record, where: str) -> RawSample:
         raise UsageError(f"{where}: the sample has no task_id (or instance_id) that names its case.")
     field = next((field for field in _FIELDS if record.get(field) is not None), None)
     if field is None:
-        if "model_patch" in record:  # the format's way to say that a model gave no answer
-            return case, "patch", "", where
+        if (empty := next((field for field in _FIELDS if field in record), None)) is not None:
+            return case, _FIELDS[empty], "", where  # null: the model gave no answer
         raise UsageError(f"{where}: the sample has none of the fields completion, solution, model_patch.")
     text = record[field]
     if not isinstance(text, str):

@@ -36,6 +36,8 @@ class FileDiff:
     """Mode of a new file, or the new mode of an existing one."""
     fault: str = ""
     """Why the diff can't be applied."""
+    binary: Sequence[str] | None = None
+    """Lines of git's binary patch; empty if the diff only says that binary files differ; None for a text."""
 
 
 def read_diff(
@@ -68,8 +70,8 @@ def read_diff(
                 diffs.append(FileDiff(path, path))
             index = _take_hunk(diffs[-1], lines, index, fence=fence, exact=exact)
         elif line.startswith(("GIT binary patch", "Binary files ")) and diffs:
-            diffs[-1].fault = _BINARY
-            index += 1
+            diffs[-1].fault, index = _BINARY, index + 1
+            diffs[-1].binary = () if line.startswith("B") else _until_blank(lines, index)
         elif exact or fence is not None or line.startswith(("index ", "Index: ", "=====")):
             index += 1
         elif (next_index := _next_hunk(lines, index)) is not None:
@@ -77,6 +79,11 @@ def read_diff(
         else:
             break
     return diffs, index
+
+
+def _until_blank(lines: Sequence[str], at: int) -> Sequence[str]:
+    end = next((index for index in range(at, len(lines)) if not lines[index].strip()), len(lines))
+    return [line.rstrip("\r") for line in lines[at:end]]
 
 
 def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:

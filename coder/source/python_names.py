@@ -188,3 +188,27 @@ def is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return True
+
+
+def stray_future_imports(tree: ast.Module) -> list[ast.ImportFrom]:
+    """Return the imports of `__future__` after other statements, which the compiler refuses."""
+    stray, has_begun = list[ast.ImportFrom](), False
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            stray += [node] if has_begun else []
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            has_begun = True
+    return stray
+
+
+def with_future_first(code: str) -> str:
+    """Return a module with its imports of `__future__` at the top, where other code was put before it."""
+    tree = parse_source(code) if "__future__" in code else None
+    if tree is None or not (stray := stray_future_imports(tree)):
+        return code
+    dropped = {line for node in stray for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    others = [node for node in tree.body if node not in stray]
+    if any(node.lineno in dropped or node.end_lineno in dropped for node in others):
+        return code  # a line has another statement, too
+    lines = ["" if at in dropped else line for at, line in enumerate(code.splitlines(), 1)]
+    return "\n".join([*map(ast.unparse, stray), *lines]) + "\n"

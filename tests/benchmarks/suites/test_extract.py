@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.judge.mode import with_setup
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.extract import extract_code, program_of
 from benchmarks.suites.samples import Form, Sample
@@ -123,3 +124,34 @@ def test_hostile_answers_are_looked_through_in_time(text: str) -> None:
 @given(st.text())
 def test_any_text_gives_a_program(text: str) -> None:
     assert isinstance(program_of(CASE, sample(text)), str)
+
+
+TOTAL = FunctionCase(
+    id="total",
+    prompt="from typing import List\n\ndef total(xs: List[int]) -> int:\n    '''The sum of xs.'''\n",
+    entry_point="total",
+    test="",
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "from __future__ import annotations\n\ndef total(xs: list[int]) -> int:\n    return sum(xs)\n",
+        "from __future__ import annotations\n\ndef total(xs: List[int]) -> int:\n    return sum(xs)\n",
+        "```python\nfrom __future__ import annotations\ndef total(xs: List[int]):\n    return sum(xs)\n```",
+    ],
+)
+def test_a_module_may_import_from_the_future_after_any_prompt(answer: str) -> None:
+    program = program_of(TOTAL, Sample("total", 0, "completion", answer, ""))
+
+    compile(program, "answer", "exec")
+    assert "from typing import List" in program or "List" not in answer
+
+
+def test_a_module_may_import_from_the_future_after_the_imports_of_its_case() -> None:
+    case = TOTAL.model_copy(update={"header": "import math", "setup": "LIMIT = 3"})
+
+    module = with_setup(case, "from __future__ import annotations\nprint(LIMIT)\n")
+
+    compile(module, "answer", "exec")

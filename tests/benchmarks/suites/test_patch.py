@@ -129,3 +129,10 @@ def test_what_doesnt_fit_is_refused_in_words(patch: str, said: str) -> None:
 def test_any_text_is_applied_or_refused(patch: str) -> None:
     with suppress(PatchRefused):
         apply_patch(BASE, f"--- a/a.py\n+++ b/a.py\n{patch}")
+
+
+def test_a_patch_whose_line_ends_became_crlf_is_applied_without_them() -> None:
+    patch = "--- a/m.py\n+++ b/m.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n".replace("\n", "\r\n")
+
+    assert apply_patch({"m.py": b"a\nb\n"}, patch) == {"m.py": b"a\nc\n"}
+    assert apply_patch({"m.py": b"a\r\nb\r\n"}, patch) == {"m.py": b"a\r\nc\r\n"}

@@ -76,6 +76,15 @@ def test_predictions_of_swe_bench_are_read_in_all_their_forms(tmp_path: Path, te
     assert samples(path) == [("HumanEval/0", 0, "patch", "diff")]
 
 
+@pytest.mark.parametrize("field", ["solution", "completion"])
+def test_an_answer_of_null_is_an_empty_answer(tmp_path: Path, field: str) -> None:
+    path = written(tmp_path / "s.jsonl", json.dumps({"task_id": "HumanEval/0", field: None}))
+
+    (sample,) = read_samples(path, ["HumanEval/0"])
+
+    assert (sample.form, sample.text) == (field, "")
+
+
 def test_a_prediction_of_null_is_an_empty_patch(tmp_path: Path) -> None:
     path = written(tmp_path / "p.jsonl", '{"instance_id": "HumanEval/0", "model_patch": null}')
 
