@@ -3,10 +3,15 @@
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from itertools import groupby
 
-from coder.edits.edit import Hunk
+from coder.edits.edit import Hunk, Sign
 from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
 from coder.edits.locate import HunkPlace
+
+_MAX_COMPARED = 1_000_000
+"""Maximum product of removed and added lines to compare with each other."""
 
 
 @dataclass(order=True, slots=True)
@@ -66,7 +71,7 @@ class EditedFile:
         spans: list[_Span] = []
         line_number = place.start
         is_open = False
-        for sign, line in hunk.lines:
+        for sign, line in hunk.lines if place.exact else _changed_lines(hunk.lines):
             if sign == " ":
                 line_number, is_open = line_number + 1, False
                 continue
@@ -100,6 +105,28 @@ class EditedFile:
         while index >= 0 and self._spans[index].end >= span.start:
             yield self._spans[index]
             index -= 1
+
+
+def _changed_lines(lines: Sequence[tuple[Sign, str]]) -> Iterator[tuple[Sign, str]]:
+    """Yield a hunk's lines; a line that is both removed and added again is context, so that it stays.
+
+    The file's line may differ from it by blanks, dashes or its end, which the answer doesn't mean to change.
+    """
+    for is_context, group in groupby(lines, lambda line: line[0] == " "):
+        signed_lines = list(group)
+        old = [text for sign, text in signed_lines if sign == "-"]
+        new = [text for sign, text in signed_lines if sign == "+"]
+        if is_context or len(old) * len(new) > _MAX_COMPARED:
+            yield from signed_lines
+            continue
+        for kind, start, end, new_start, new_end in SequenceMatcher(
+            None, old, new, autojunk=False
+        ).get_opcodes():
+            if kind == "equal":
+                yield from ((" ", text) for text in old[start:end])
+                continue
+            yield from (("-", text) for text in old[start:end])
+            yield from (("+", text) for text in new[new_start:new_end])
 
 
 def _overlap(span: _Span, other: _Span) -> bool:
