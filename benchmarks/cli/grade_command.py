@@ -27,6 +27,7 @@ from benchmarks.verdict import STRENGTHS, Verdict
 from benchmarks.written import replacing
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
+from coder.base.text.thoughts import without_thoughts
 from coder.run.option_table import File, Text
 from coder.show.flags import option, takes
 from coder.store import SqliteLog
@@ -157,7 +158,7 @@ def answer_case(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):
         return CaseAttempt(text=program_of(case, sample, exact=exact))
-    return CaseAttempt(text=sample.text)
+    return CaseAttempt(text=sample.text if sample.form == "patch" else without_thoughts(sample.text))
 
 
 def write_results(samples: Path, suite: Suite, report: Report) -> None:

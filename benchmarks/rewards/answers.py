@@ -1,7 +1,6 @@
 """Handle answers of a model in training: extract code, define results, split a case into single tests."""
 
 import ast
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,11 +10,10 @@ from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.samples import Sample
 from benchmarks.verdict import Outcome, Seconds, Strength
+from coder.base.text.thoughts import without_thoughts
 from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import parse_source
 from sandbox.result import Value
-
-_THOUGHTS = re.compile(r"\A(?:\s*<think>.*?(?:</think>|\Z)|.*</think>[ \t]*$)", re.DOTALL | re.MULTILINE)
 
 
 class JudgedAnswer(Value):
@@ -36,7 +34,7 @@ class JudgedAnswer(Value):
 
 def extract_answer_code(case: Case, text: str) -> str:
     """Return the code in an answer: the last fenced block, a completion, or all text except thoughts."""
-    text = _THOUGHTS.sub("", text, count=1)
+    text = without_thoughts(text)
     if isinstance(case, FunctionCase):
         return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True)
     blocks = find_blocks(text)

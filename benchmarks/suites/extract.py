@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.suites.samples import Sample
+from coder.base.text.thoughts import without_thoughts
 from coder.edits.code_blocks import find_blocks, whole_files
 from coder.source.python_names import (
     defined_names,
@@ -41,19 +42,20 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
 
     `last`: if several fenced blocks fit, use the last block, for answers that begin with a draft.
     """
-    program = _join_prompt(case.prompt, sample.text) if sample.form == "completion" else sample.text
-    if exact or len(sample.text) > MAX_CODE or _is_answer(program, case.entry_point):
+    text = sample.text if exact else without_thoughts(sample.text)
+    program = _join_prompt(case.prompt, text) if sample.form == "completion" else text
+    if exact or len(text) > MAX_CODE or _is_answer(program, case.entry_point):
         return program
     if _is_answer(whole := with_future_first(program), case.entry_point):
         return whole
-    code = extract_code(sample.text, case.entry_point, prompt=case.prompt, last=last)
+    code = extract_code(text, case.entry_point, prompt=case.prompt, last=last)
     return program if code is None else code
 
 
 def completion_patch(case: RepositoryCase, path: str, sample: Sample) -> str:
     """Return the patch that continues a file of the case by a completion, or replaces it by a solution."""
-    before = case.files[path]
-    after = sample.text.encode() if sample.form == "solution" else before + sample.text.encode()
+    before, code = case.files[path], without_thoughts(sample.text).encode()
+    after = code if sample.form == "solution" else before + code
     return unified_diff({path: before}, {path: after})
 
 

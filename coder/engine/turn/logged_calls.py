@@ -58,8 +58,14 @@ class LoggedCalls:
         form: Form | None = None,
         *,
         in_dialogue: bool = False,
+        is_part: bool = False,
     ) -> CallAnswered:
         """Make one call and log it, or return the logged answer to this request.
+
+        Thoughts in the answer's text are logged as reasoning.
+
+        Args:
+            is_part: the answer continues another one, in which its thoughts may begin.
 
         Raises:
             BudgetSpent: the call would exceed a limit.
@@ -94,6 +100,8 @@ class LoggedCalls:
                 raise BudgetSpent(exceeded.text)
             await self._journal.append(intent)
         answer = await self._call_model(intent, request)
+        if not is_part:
+            answer = answer.without_thoughts()
         answer = await self._admit(intent, answer.redacted(self._redactor.redact))
         body = CallAnswered(call=intent.call, key=key, **dict(answer))
         await self._journal.append(body)

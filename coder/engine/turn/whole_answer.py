@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from coder.base.errors import ContextTooLong
 from coder.base.prompts import prompt
+from coder.base.text.thoughts import without_thoughts
 from coder.engine.turn.logged_calls import request_key
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import DEFAULT_RESERVATION, EMBEDDED
@@ -52,9 +53,9 @@ async def _whole_answer(turn: Turn, request: list[ChatMessage], sampling: Sampli
             ChatMessage(role="assistant", content=text),
             ChatMessage(role="user", content=prompt("continue").strip()),
         ]
-        answer = await turn.calls.call(messages, sampling)
+        answer = await turn.calls.call(messages, sampling, is_part=True)
         text += answer.text
-    return text
+    return without_thoughts(text)
 
 
 def _can_go_on(turn: Turn, answer: CallAnswered, sampling: Sampling) -> bool:

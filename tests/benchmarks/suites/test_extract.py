@@ -155,3 +155,17 @@ def test_a_module_may_import_from_the_future_after_the_imports_of_its_case() -> 
     module = with_setup(case, "from __future__ import annotations\nprint(LIMIT)\n")
 
     compile(module, "answer", "exec")
+
+
+@pytest.mark.parametrize(
+    "before", ["<think>\n{}\n</think>\n", "Perhaps\n{}\nno.\n</think>\n", "<thinking>{}</thinking>"]
+)
+@pytest.mark.parametrize("form", ["completion", "solution"])
+def test_a_draft_in_thoughts_is_not_the_answer(before: str, form: Form) -> None:
+    draft = "```python\ndef double(values):\n    return []\n```"
+
+    assert works(program_of(CASE, sample(f"{before.format(draft)}\n```python\n{WHOLE}```\n", form)))
+
+
+def test_an_answer_that_ends_within_its_thoughts_holds_no_code() -> None:
+    assert WHOLE not in program_of(CASE, sample(f"<think>\n```python\n{WHOLE}```\nbut let me"))

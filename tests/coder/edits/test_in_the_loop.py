@@ -137,3 +137,9 @@ async def test_edits_of_the_tests_are_left_out_and_the_others_made(tmp_path: Pat
     run, _ = await solved_by(tmp_path, rigged + RIGHT)
 
     assert (run.status, run.landed) == ("solved", ("sums.py",))
+
+
+async def test_a_draft_in_thoughts_without_their_opening_tag_is_never_made(tmp_path: Path) -> None:
+    run, _ = await solved_by(tmp_path, f"Perhaps:\n\n{WRONG}No, that is wrong.\n</think>\n{RIGHT}")
+
+    assert (run.status, run.calls, run.files["sums.py"]) == ("solved", 1, FILLER + ADD.replace("-", "+"))
