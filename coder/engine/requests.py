@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from coder.base.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError, own_command
 from coder.edits.paths import TreeNames, refusal
 from coder.run.attempts import best_code
+from coder.run.conversation import before_rejection
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.events import Event
 from coder.run.journal import Journal
@@ -234,6 +235,8 @@ def _landed(state: State) -> tuple[str, ...]:
 def patch_of(state: State) -> str:
     """Return the patch that a run has written or would write; of a conversation, that of all its messages.
 
+    A change that the user wanted otherwise counts until there is another one.
+
     Raises UsageError if the run has made no files.
     """
     if state.steps:
@@ -248,6 +251,8 @@ def patch_of(state: State) -> str:
     landing = state.landing.planned or state.landing.proposed
     if landing is not None:
         return landing.patch
+    while best_code(state) is None and (earlier := before_rejection(state)) is not state:
+        state = earlier  # the change that the user wanted otherwise, if nothing came after it
     if best_code(state) is None:
         raise UsageError(f"{state.run} has made no files yet. See it with: {own_command()} show {state.run}")
     try:

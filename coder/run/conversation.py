@@ -29,6 +29,12 @@ def before_talk(state: State) -> State:
     return state if messages is state.progress.messages else state.with_messages(messages)
 
 
+def before_rejection(state: State) -> State:
+    """Return the state at the user's last rejection; the same state if there is none."""
+    start = _last_rejection(state.progress.messages)
+    return state if start is None else state.with_messages(state.progress.messages[:start])
+
+
 def _last_rejection(messages: Sequence[Message]) -> int | None:
     """Return the index of the user's last rejection."""
     return next((index for index in reversed(range(len(messages))) if is_rejection(messages[index])), None)

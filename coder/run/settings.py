@@ -149,6 +149,8 @@ class Settings(Value):
     branch: str | None = option("branch")
     asks: bool = True
     """Whether a model's question ends the run as `waiting`; False: the model is told that nobody answers."""
+    is_attended: bool = Field(default=False, exclude_if=not_)
+    """Whether a person at a terminal also decides on a change that doesn't pass."""
     approve: tuple[Approved, ...] = option("approve")
     """What a person must approve; if nobody is at the terminal, the run ends as `waiting`."""
     served: Path | None = None

@@ -81,6 +81,11 @@ class Screen:
         """Whether a person can be asked."""
         return self._terminal.is_seen
 
+    @property
+    def is_attended(self) -> bool:
+        """Whether a person is at the terminal, and no flag answers for them."""
+        return self.asks and not self._yes and not self._detach
+
     def event(self, event: Event) -> None:
         """Print an event of the run."""
         self.pass_on(event)

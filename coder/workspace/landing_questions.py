@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.attempts import best_code, decisive_outcome, shows_done
 from coder.run.conversation import reply_about_change
 from coder.run.journal import Journal
-from coder.run.message import HUMAN
+from coder.run.message import HUMAN, Outcome
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
@@ -36,7 +36,7 @@ async def ask_consent(
     text = f"Change {', '.join(overwritten or paths) or 'the given tests'}?"
     text = _question(state, paths) if is_needed else text
     note = _unshown(state) if state.settings.chat else ""
-    by_flag = is_needed and not is_whole(state, paths)
+    by_flag = is_needed and has_passed and not is_whole(state, paths)
     question = landing_question(state, text, diff=diff, note=note, passed=has_passed, by_flag=by_flag)
     otherwise = NOBODY if is_needed else _YES if has_passed or not state.settings.chat else _NO
     answer = await _ask(
@@ -118,8 +118,17 @@ def _question(state: State, paths: Sequence[str]) -> str:
     contradicts = contradiction(outcome)
     if contradicts is not None:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
+    if not outcome.passed:
+        return f"{_failure(outcome)}. Write {', '.join(paths) or 'the given tests'} all the same?"
     reason = why_unverified(state, outcome)
     return f"{reason[0].upper()}{reason[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
+
+
+def _failure(outcome: Outcome) -> str:
+    """Return in words that a change doesn't pass, with the number of checks that do."""
+    passed_count = sum(line.passed for line in outcome.checks)
+    text = f": {passed_count} of {len(outcome.checks)} passed" if outcome.checks else ""
+    return f"It doesn't pass{text or (f': {outcome.gist}' if outcome.gist else '')}"
 
 
 def _unshown(state: State) -> str:
@@ -135,7 +144,8 @@ def _unshown(state: State) -> str:
 
 
 def needs_word(state: State) -> bool:
-    """Whether a change is unverified and not accepted beforehand."""
+    """Whether a change doesn't pass, or is unverified and not accepted beforehand."""
     settings = state.settings
     is_kept = settings.keep and not is_contradicted(state)
-    return not (settings.chat or is_kept or is_accepted(state) or is_green(state))
+    is_accepted_before = is_accepted(state) and (_has_passed(state) or is_contradicted(state))
+    return not (settings.chat or is_kept or is_accepted_before or is_green(state))

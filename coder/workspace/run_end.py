@@ -21,7 +21,8 @@ def should_land(state: State, reason: Reason) -> bool:
     is_wanted = is_solved or (
         state.settings.keep and not is_contradicted(state)
     )  # without its test edits, the change would break tests
-    is_offered = reason.status == "unverified" and not (is_wanted or state.settings.chat)
+    is_offered = reason.status == "unverified" or _is_offered_failing(state, reason)
+    is_offered = is_offered and not (is_wanted or state.settings.chat)
     if not (_waits_for_word(state) if state.settings.chat else is_wanted or is_offered):
         return False
     landing, planned = state.landing, state.landing.planned
@@ -31,6 +32,12 @@ def should_land(state: State, reason: Reason) -> bool:
     else:
         is_delivered = landing.proposed is not None
     return not is_delivered or (is_solved and state.settings.commits and landing.committed is None)
+
+
+def _is_offered_failing(state: State, reason: Reason) -> bool:
+    """Whether a person at the terminal decides on a change that was tried and doesn't pass."""
+    is_end = reason.status in ("unsolved", "stuck", "limit")
+    return is_end and state.settings.is_attended and state.settings.lands and bool(tried(state))
 
 
 def _waits_for_word(state: State) -> bool:

@@ -254,6 +254,7 @@ def _settings_of(settings: Settings, subagent: Subagent, budget: Budget) -> Sett
             "stop": None,
             "chat": False,
             "asks": False,
+            "is_attended": False,
             "approve": (),
             "apply": False,
             "commit": False,

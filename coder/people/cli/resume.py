@@ -80,6 +80,8 @@ async def with_state(
     screen.watch_model(state.model, has_folder=state.task.workspace is not None)
     screen.watch_settings(state.settings)
     settings, loaded = changed_settings(state, flags, args), load(workspace=state.task.workspace)
+    is_attended = screen.is_attended and not settings.chat and state.flow is None
+    settings = settings.model_copy(update={"is_attended": is_attended})
     for note in loaded.notes:
         screen.note(note)
     opening = partial(

@@ -78,7 +78,8 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
         settings = await with_install(task, settings, args, screen)
     settings = with_roles(settings, options.get("team"))
     asks = screen.asks or args["detach"] or bool(settings.approve)
-    settings = settings.model_copy(update={"asks": settings.asks and asks})
+    people = {"asks": settings.asks and asks, "is_attended": screen.is_attended}
+    settings = settings.model_copy(update=people)
     open_model = open_models(
         loaded.config.models().model_copy(update={"roles": settings.roles}),
         settings,

@@ -184,6 +184,30 @@ def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     assert (folder / "solution.py").read_text() == ADD
 
 
+STILL_WRONG = "def add(a, b):\n    return a * b\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "typed", "text"),
+    [((), "y\n", STILL_WRONG), ((), "n\n", SUBTRACT), (("-y",), "", SUBTRACT)],
+    ids=["yes", "no", "nobody is asked"],
+)
+def test_a_change_that_does_not_pass_is_offered_with_its_verdict(
+    console: Console, folder: Path, flags: tuple[str, ...], typed: str, text: str
+) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    with faulty_endpoint(says(code(STILL_WRONG))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "one-shot")
+        answers = {"all the same? [y]es, [N]o": typed} if typed else None
+        done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, *flags, answers=answers)
+
+    assert (done.code, (folder / "solution.py").read_text()) == (1, text), done.out
+    assert ("It doesn't pass: 0 of 1 passed. Write solution.py all the same?" in done.out) is bool(typed)
+    assert "✗ unsolved" in done.out
+
+
 @pytest.mark.slow
 def test_ctrl_c_at_the_question_saves_the_run_and_changes_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
