@@ -8,6 +8,7 @@ import pytest
 
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.chat.opening import open_session
+from coder.engine.requests import patch_of
 from coder.models.scripted import Scripted
 from coder.run.events import Draft, Event
 from coder.run.questions import Decision
@@ -149,6 +150,15 @@ async def test_a_change_stays_until_a_no_whatever_the_person_says_and_the_model_
     if reply or way is by_tools:
         assert [question.reply for question in person.shown] == ["", reply or DONE, reply or DONE]
     assert wish.words in model.requests[-1].messages[-1].content
+
+
+async def test_a_change_is_exported_after_words_about_it_that_a_limit_left_unanswered(folder: Path) -> None:
+    async with talk(folder, [code(TWO)], Person(ASKS), max_calls=1) as (session, _):
+        run = await session.say("make it 2")
+
+    assert session.state is not None
+    assert (run.status, run.landed) == ("limit", ())
+    assert "+x = 2" in patch_of(session.state)
 
 
 @pytest.mark.slow

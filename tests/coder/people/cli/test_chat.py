@@ -77,6 +77,19 @@ def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
 
 
 @pytest.mark.slow
+def test_export_prints_each_change_that_the_user_was_asked_about(console: Console, project: Path) -> None:
+    other = RIGHT.replace("a + b", "b + a")
+    with faulty_endpoint(says(code(RIGHT)), says(code(other))) as endpoint:
+        chat(console, endpoint, "Mend it.", "The other way round, please.", "n", cwd=project)
+    (run, *_) = console.run("ls").out.split()
+    patches = [console.run("export", run, "--change", number) for number in ("1", "2", "3")]
+
+    assert ["+    return a + b" in patches[0].out, "+    return b + a" in patches[1].out] == [True, True]
+    assert (patches[2].code, patches[2].out) == (2, "")
+    assert "--change 3: the run asked about 2 changes" in patches[2].err
+
+
+@pytest.mark.slow
 def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = chat(console, endpoint, "Mend it.", cwd=project)
