@@ -75,6 +75,26 @@ def test_a_hook_blocks_an_edit_in_the_text_of_an_answer_and_its_reason_is_for_th
 
 
 @pytest.mark.slow
+def test_a_hook_with_a_condition_blocks_the_commands_that_it_is_about_and_no_others(
+    console: Console, folder: Path
+) -> None:
+    deny = {"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "never push"}}
+    guard = script(console, "guard.py", f"print('checking…'); print({json.dumps(deny)!r})")
+    row = {"matcher": "Bash", "hooks": [{"type": "command", "if": "Bash(git push:*)", "command": guard}]}
+    settings = home(console) / ".claude/settings.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({"hooks": {"PreToolUse": [row]}}))
+    listing = calls("bash", command="echo all is well")
+    pushing = calls("bash", command="cd . && git push origin")
+    with faulty_endpoint(listing, pushing, says(IN_TEXT)) as endpoint:
+        done = solve(console, folder, endpoint, "--strategy", "act")
+
+    assert done.code == 0, done.err
+    assert "all is well" in last_words(endpoint, 1)
+    assert "[A hook blocked this call: never push]" in last_words(endpoint, 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["act", "repair"])
 def test_a_formatter_of_the_repository_runs_after_an_edit_in_the_text_of_an_answer(
     console: Console, folder: Path, strategy: str
