@@ -43,7 +43,7 @@ class NodeLost(MachineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class JobFailed:
     """Error of one job, which a node yields in place of its outcome."""
 
     error: Exception
@@ -51,9 +51,9 @@ class Failed:
     """Traceback, which the error loses on its way from another process."""
 
 
-def failed(error: Exception) -> Failed:
+def failed(error: Exception) -> JobFailed:
     """Return the failure of a job by an error that was just caught."""
-    return Failed(error, "".join(traceback.format_exception(error)))
+    return JobFailed(error, "".join(traceback.format_exception(error)))
 
 
 class Worker(Protocol[J_contra, O_co]):
@@ -78,7 +78,7 @@ class Node(Protocol[J_contra, O_co]):
 
     def work(
         self, jobs: Sequence[J_contra], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O_co | Failed]]:
+    ) -> AsyncIterator[tuple[str, O_co | JobFailed]]:
         """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
 
     async def is_back(self) -> bool:

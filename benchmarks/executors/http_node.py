@@ -10,7 +10,7 @@ from typing import Generic
 import httpx2
 from pydantic import ValidationError
 
-from benchmarks.executors.executor import Failed, J, NodeLost, O, failed
+from benchmarks.executors.executor import J, JobFailed, NodeLost, O, failed
 from benchmarks.executors.facts import WorkerFacts, installed_version
 from benchmarks.executors.wire import (
     HEARTBEAT_S,
@@ -99,7 +99,7 @@ class HttpNode(Generic[J, O]):
 
     async def work(
         self, jobs: Sequence[J], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O | Failed]]:
+    ) -> AsyncIterator[tuple[str, O | JobFailed]]:
         """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
         sendable_jobs = list[J]()
         for job in jobs:
@@ -127,7 +127,7 @@ class HttpNode(Generic[J, O]):
             else:
                 raise NodeLost(f"{self.name} doesn't keep the cases that it was sent.")
 
-    def _decode(self, job: J, line: str) -> O | Failed:
+    def _decode(self, job: J, line: str) -> O | JobFailed:
         """Return the outcome in a line, or why it has none: then the job alone is repeated."""
         try:
             return self._wire.decode(job, WireLine.model_validate_json(line))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Generic, Self
 from zlib import crc32
 
-from benchmarks.executors.executor import Failed, J, Node, NodeLost, NodeTally, O, Worker, failed
+from benchmarks.executors.executor import J, JobFailed, Node, NodeLost, NodeTally, O, Worker, failed
 from coder.base.errors import MachineError
 
 _LOOKAHEAD = 4
@@ -27,7 +27,7 @@ class InProcess(Generic[J, O]):
 
     async def work(
         self, jobs: Sequence[J], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O | Failed]]:
+    ) -> AsyncIterator[tuple[str, O | JobFailed]]:
         """Yield key, and outcome or error, of the jobs, one after another."""
         for job in jobs:
             yield job.key, await do_job(self._worker, job, partial(on_slow, job.key))
@@ -40,7 +40,7 @@ class InProcess(Generic[J, O]):
         """Do nothing: whoever opened the worker closes it."""
 
 
-async def do_job(worker: Worker[J, O], job: J, on_slow: Callable[[], None]) -> O | Failed:
+async def do_job(worker: Worker[J, O], job: J, on_slow: Callable[[], None]) -> O | JobFailed:
     """Return the outcome of a job, or what its worker raised."""
     try:
         return await worker.do(job, on_slow)
@@ -54,7 +54,7 @@ class NodePool(Generic[J, O]):
     What goes wrong for one job is the outcome of this job alone; the others continue.
     """
 
-    def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, Failed], O]) -> None:
+    def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, JobFailed], O]) -> None:
         """Take nodes.
 
         Args:
@@ -235,7 +235,7 @@ class _Mapping(Generic[J, O]):
             else:
                 if (job := open_jobs.pop(key, None)) is None:  # counted once, even if a node says it twice
                     continue
-                if isinstance(outcome, Failed):
+                if isinstance(outcome, JobFailed):
                     self._fail(at, job, outcome)
                 else:
                     self._pool.count(at, done=1)
@@ -248,13 +248,13 @@ class _Mapping(Generic[J, O]):
             else:
                 self._fail(at, job, failure)
 
-    def _fail(self, at: int, job: J, failure: Failed) -> None:
+    def _fail(self, at: int, job: J, failure: JobFailed) -> None:
         if isinstance(failure.error, NodeLost):
             self._repeat(at, job, failure)
         else:
             self._settle(job.key, self._pool.give_up(job, failure))
 
-    def _repeat(self, at: int, job: J, failure: Failed) -> None:
+    def _repeat(self, at: int, job: J, failure: JobFailed) -> None:
         self._losses[job.key] += 1
         if self._losses[job.key] >= job.max_tries:
             self._settle(job.key, self._pool.give_up(job, failure))

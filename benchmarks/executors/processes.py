@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic
 
-from benchmarks.executors.executor import Failed, J, NodeLost, O, Opening, Worker, failed
+from benchmarks.executors.executor import J, JobFailed, NodeLost, O, Opening, Worker, failed
 from benchmarks.executors.pool import do_job
 from coder.base.errors import MachineError
 
@@ -35,7 +35,7 @@ class ProcessNode(Generic[J, O]):
 
     async def work(
         self, jobs: Sequence[J], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O | Failed]]:
+    ) -> AsyncIterator[tuple[str, O | JobFailed]]:
         """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
         async with self._starting:
             if self._reading is None or self._reading.done():
@@ -132,14 +132,14 @@ async def answer_job(worker: Worker[J, O], writer: asyncio.StreamWriter, number:
         await _send_bytes(writer, content)
 
 
-def sendable(outcome: O | Failed) -> O | Failed:
+def sendable(outcome: O | JobFailed) -> O | JobFailed:
     """Return the outcome; an error that can't be pickled becomes a MachineError with its text."""
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, JobFailed):
         try:
             pickle.loads(pickle.dumps(outcome))
         except Exception:  # noqa: BLE001 - whatever the error's class makes of it
             cause = outcome.error
-            return Failed(MachineError(f"{type(cause).__name__}: {cause}"), outcome.trace)
+            return JobFailed(MachineError(f"{type(cause).__name__}: {cause}"), outcome.trace)
     return outcome
 
 

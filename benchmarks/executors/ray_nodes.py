@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from typing import Any, Generic
 
-from benchmarks.executors.executor import Failed, J, NodeLost, O, Opening
+from benchmarks.executors.executor import J, JobFailed, NodeLost, O, Opening
 from benchmarks.executors.pool import do_job
 from benchmarks.executors.processes import sendable
 from coder.base.errors import MachineError, MissingExtra, UsageError
@@ -84,7 +84,7 @@ class RayNode(Generic[J, O]):
 
     async def work(
         self, jobs: Sequence[J], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, O | Failed]]:
+    ) -> AsyncIterator[tuple[str, O | JobFailed]]:
         """Yield key, and outcome or error, of each job as it ends. Raises NodeLost."""
         from ray.exceptions import RayError
 

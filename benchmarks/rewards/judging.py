@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.executors.executor import Failed, Node, NodeLost
+from benchmarks.executors.executor import JobFailed, Node, NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts
 from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.processes import ProcessNode
@@ -153,7 +153,7 @@ class AnswerWire:
         return JudgedAnswer.model_validate({**(line.answer or {}), "number": job.number})
 
 
-def _give_up(job: ServiceJob, failure: Failed) -> ServiceOutcome:
+def _give_up(job: ServiceJob, failure: JobFailed) -> ServiceOutcome:
     """Return `infrastructure` for an answer that can't be judged; its traceback goes to the log.
 
     Raises the error of a program or probe, and that no sandbox can be opened here.

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, overload
 
-from benchmarks.executors.executor import Failed, NodeLost
+from benchmarks.executors.executor import JobFailed, NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, installed_version
 from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
@@ -52,7 +52,7 @@ class SampleJob:
 
     @property
     def required_answer(self) -> CaseAttempt | None:
-        """The answer, if there is one. Raises StepFailed if it can't be read."""
+        """The answer, if there is one. Raises SampleStepFailed if it can't be read."""
         if self.fault is not None:
             with step_of_sample("reading the answer"):
                 raise self.fault
@@ -74,7 +74,7 @@ class SampleOutcome:
     """Error that other samples may meet, too: if several in a row do, the run ends."""
 
 
-class StepFailed(Exception):
+class SampleStepFailed(Exception):
     """A step of one sample raised an error, such as its judging."""
 
     def __init__(self, step: Step, error: Exception, attempt: CaseAttempt) -> None:
@@ -85,11 +85,11 @@ class StepFailed(Exception):
 
 @contextmanager
 def step_of_sample(step: Step, attempt: CaseAttempt | None = None) -> Iterator[None]:
-    """Name the step of a sample that fails, and keep its attempt. Raises StepFailed."""
+    """Name the step of a sample that fails, and keep its attempt. Raises SampleStepFailed."""
     try:
         yield
     except Exception as error:
-        raise StepFailed(step, error, attempt or CaseAttempt()) from error
+        raise SampleStepFailed(step, error, attempt or CaseAttempt()) from error
 
 
 Answering = Callable[[Case, int], Awaitable[CaseAttempt]]
@@ -112,7 +112,7 @@ class BenchWorker:
         """Answer and judge a sample, or return facts. A failed attempt is returned without a verdict.
 
         Raises:
-            StepFailed: a step of the sample raised an error.
+            SampleStepFailed: a step of the sample raised an error.
             BackendMissing, SandboxBroken: the sandbox doesn't open, or fails its probe.
         """
         if isinstance(job, ProbeJob):
@@ -157,7 +157,7 @@ async def on_this_machine(
 
 
 def give_up(
-    job: SampleJob, failure: Failed, *, attempts: MutableMapping[str, CaseAttempt] | None = None
+    job: SampleJob, failure: JobFailed, *, attempts: MutableMapping[str, CaseAttempt] | None = None
 ) -> SampleOutcome:
     """Return the outcome of a sample that can't be judged: `infrastructure`, with the step and the error.
 
@@ -166,7 +166,7 @@ def give_up(
     """
     attempt = (attempts or {}).pop(job.key, None) or job.answer or CaseAttempt()
     step = None
-    if isinstance(failure.error, StepFailed):
+    if isinstance(failure.error, SampleStepFailed):
         step, attempt = failure.error.step, failure.error.attempt
     verdict = Verdict(
         id=job.case.id,
@@ -196,14 +196,14 @@ def give_up(
 
 def cause_of(error: Exception) -> Exception:
     """Return the error that a step raised."""
-    return error.error if isinstance(error, StepFailed) else error
+    return error.error if isinstance(error, SampleStepFailed) else error
 
 
 def detail_of(error: Exception) -> str:
     """Return the detail of a verdict for a sample that can't be judged: the step, and the error's text."""
     cause = cause_of(error)
     text = f"a bug in coder: {type(cause).__name__}: {cause}" if _is_bug(cause) else str(cause)
-    text = f"{error.step}: {text}" if isinstance(error, StepFailed) else text
+    text = f"{error.step}: {text}" if isinstance(error, SampleStepFailed) else text
     redact = Redactor.from_environment().redact  # the error may quote its input
     return one_line(redact(text), width=MAX_DETAIL)
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.executors.executor import Failed, J, Node, O, Opening
+from benchmarks.executors.executor import J, JobFailed, Node, O, Opening
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, check_facts
 from benchmarks.executors.http_node import HttpNode
 from benchmarks.executors.pool import NodePool
@@ -38,7 +38,7 @@ async def open_fleet(
     addresses: Sequence[str],
     tokens: Path | None,
     wire: Wire[J, O],
-    give_up: Callable[[J, Failed], O],
+    give_up: Callable[[J, JobFailed], O],
     around: Callable[[HttpNode[J, O]], Node[J, O]] | None = None,
 ) -> NodePool[J, O]:
     """Open a pool of workers, all of this version, this judge and one level of isolation.
@@ -64,7 +64,7 @@ async def open_cluster(
     stack: AsyncExitStack,
     address: str,
     opening: Opening,
-    give_up: Callable[[J, Failed], O],
+    give_up: Callable[[J, JobFailed], O],
     *,
     is_judging: bool = True,
     budget: tuple[str, SharedBudget] | None = None,
@@ -113,7 +113,7 @@ def _start_budget(stack: AsyncExitStack, name: str, budget: SharedBudget) -> Any
 async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
     """Return a node's facts. Raises MachineError if its sandbox fails its probe."""
     async for _, facts in node.work([ProbeJob()], lambda _: None):
-        if isinstance(facts, Failed):
+        if isinstance(facts, JobFailed):
             raise MachineError(f"{node.name} can't judge: {facts.error}") from facts.error
         assert isinstance(facts, WorkerFacts)
         return facts
@@ -138,7 +138,7 @@ class AnsweringHere:
 
     async def work(
         self, jobs: Sequence[SampleJob], on_slow: Callable[[str], None]
-    ) -> AsyncIterator[tuple[str, SampleOutcome | Failed]]:
+    ) -> AsyncIterator[tuple[str, SampleOutcome | JobFailed]]:
         """Yield key, and outcome or error, of samples, one after another. Raises NodeLost."""
         for job in jobs:
             answered_job = job
@@ -152,7 +152,7 @@ class AnsweringHere:
                 self._attempts[job.key] = attempt
                 answered_job = SampleJob(job.case, job.sample, attempt)
             async for key, outcome in self._node.work([answered_job], on_slow):
-                if not isinstance(outcome, Failed):
+                if not isinstance(outcome, JobFailed):
                     self._attempts.pop(key, None)
                 yield key, outcome
 

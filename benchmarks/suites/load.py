@@ -73,7 +73,7 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SuiteEntry:
     """Row or folder of a suite that is to be read as a case."""
 
     id: str
@@ -81,7 +81,7 @@ class Entry:
     read: Callable[[], Case]
 
 
-def _distinct(entries: Iterable[Entry], where: str) -> tuple[Case, ...]:
+def _distinct(entries: Iterable[SuiteEntry], where: str) -> tuple[Case, ...]:
     """Read the cases of a suite. Raises UsageError if two have one id, or if none can be read."""
     cases: dict[str, Case] = {}
     for case in map(read_entry, entries):
@@ -96,7 +96,7 @@ def _distinct(entries: Iterable[Entry], where: str) -> tuple[Case, ...]:
     return tuple(cases.values())
 
 
-def read_entry(entry: Entry) -> Case:
+def read_entry(entry: SuiteEntry) -> Case:
     """Read a case. What goes wrong there is the verdict on this case alone: it doesn't end the suite."""
     try:
         return entry.read()
@@ -112,20 +112,20 @@ def read_cases(path: Path) -> Iterator[Case]:
     yield from map(read_entry, _entries(path))
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _entries(path: Path) -> Iterator[SuiteEntry]:
     if not path.is_dir():
         for where, record in _records(path):
-            yield Entry(_id_of(record) or where, partial(_case, record, where, path.parent))
+            yield SuiteEntry(_id_of(record) or where, partial(_case, record, where, path.parent))
     elif (path / repotasks.TASK).exists():
-        yield Entry(path.name, partial(repotasks.read_repository_folder, path))
+        yield SuiteEntry(path.name, partial(repotasks.read_repository_folder, path))
     elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
         for task in tasks:
-            yield Entry(task.parent.name, partial(repotasks.read_repository_folder, task.parent))
+            yield SuiteEntry(task.parent.name, partial(repotasks.read_repository_folder, task.parent))
     elif holds_tasks(path):
         yield from map(_harbor_entry, find_tasks(path))
     elif exercises := [*polyglot.exercises(path)]:
         for exercise in exercises:
-            yield Entry(exercise.name, partial(polyglot.polyglot_case, exercise))
+            yield SuiteEntry(exercise.name, partial(polyglot.polyglot_case, exercise))
     else:
         for file in sorted(entry for entry in path.iterdir() if entry.name.endswith(_SUFFIXES)):
             yield from _entries(file)
@@ -137,8 +137,9 @@ def _id_of(record: Record) -> str | None:
     return next((str(value) for value in ids if isinstance(value, str | int) and str(value)), None)
 
 
-def _harbor_entry(folder: Path) -> Entry:
-    return Entry(os.fsencode(folder.name).decode(errors="replace"), lambda: harbor_case(read_task(folder)))
+def _harbor_entry(folder: Path) -> SuiteEntry:
+    name = os.fsencode(folder.name).decode(errors="replace")
+    return SuiteEntry(name, lambda: harbor_case(read_task(folder)))
 
 
 def harbor_case(task: HarborTask) -> HarborCase:

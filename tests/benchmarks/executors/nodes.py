@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.executors.executor import Failed, NodeLost
+from benchmarks.executors.executor import JobFailed, NodeLost
 
 AT_ONCE = 100
 """More jobs than a worker has at once."""
@@ -66,7 +66,7 @@ class Doubling:
         self.is_closed = True
 
 
-def give_up(job: Number, failure: Failed) -> int:
+def give_up(job: Number, failure: JobFailed) -> int:
     return -1
 
 

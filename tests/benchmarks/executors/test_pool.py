@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.executors.executor import Failed, NodeLost, failed
+from benchmarks.executors.executor import JobFailed, NodeLost, failed
 from benchmarks.executors.pool import InProcess, NodePool
 from coder.base.errors import MachineError
 from tests.benchmarks.executors.nodes import Doubling, Number, give_up
@@ -160,9 +160,9 @@ class Breaks:
 
 
 async def test_what_a_worker_raises_is_the_outcome_of_that_job_alone() -> None:
-    failures = list[Failed]()
+    failures = list[JobFailed]()
 
-    def note(job: Number, failure: Failed) -> int:
+    def note(job: Number, failure: JobFailed) -> int:
         failures.append(failure)
         return -job.value
 
@@ -175,7 +175,7 @@ async def test_what_a_worker_raises_is_the_outcome_of_that_job_alone() -> None:
 
 
 async def test_an_error_that_concerns_all_jobs_ends_the_map() -> None:
-    def refuse(job: Number, failure: Failed) -> int:
+    def refuse(job: Number, failure: JobFailed) -> int:
         raise failure.error
 
     async with NodePool([InProcess(Breaks(), 3)], refuse) as pool:
@@ -204,7 +204,7 @@ async def test_a_single_outcome_that_can_not_be_read_is_asked_for_again_and_lose
     class Garbles(Doubling):
         async def work(
             self, jobs: Sequence[Number], on_slow: Callable[[str], None]
-        ) -> AsyncIterator[tuple[str, int | Failed]]:
+        ) -> AsyncIterator[tuple[str, int | JobFailed]]:
             for job in jobs:
                 self.calls += job.value == 13
                 garbled = job.value == 13 and self.calls < 3

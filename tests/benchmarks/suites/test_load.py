@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, UnreadableCase
-from benchmarks.suites.load import Entry, load_suite, read_entry
+from benchmarks.suites.load import SuiteEntry, load_suite, read_entry
 from coder.base.errors import UsageError
 
 FUNCTION = {"id": "add", "prompt": "Add.", "entry_point": "add", "test": "def check(candidate): pass"}
@@ -169,7 +169,7 @@ def test_a_bug_in_reading_one_row_is_one_case_with_its_traceback() -> None:
     def broken() -> FunctionCase:
         raise ZeroDivisionError("of ours")
 
-    case = read_entry(Entry("a", broken))
+    case = read_entry(SuiteEntry("a", broken))
 
     assert isinstance(case, UnreadableCase)
     assert case.reason == "reading the case: a bug in coder: ZeroDivisionError: of ours"
