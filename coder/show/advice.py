@@ -72,9 +72,11 @@ def _advice(run: Run) -> str:
     names = " ".join(run.lacks)
     match run.cause:
         case "missing_module":
+            # The name is a module's, and a stranger may own the package of that name.
             return (
-                f"have {names} installed: --install-with 'pip install {names}' for a folder, "
-                "or --python FILE with an interpreter that has it"
+                f"{names} is missing: what the folder declares is installed by --install, any other package "
+                "by --install-with 'pip install NAME'; --show FILE copies your own file that git ignores; "
+                "--python FILE names an interpreter that has it"
             )
         case "network":
             host = run.lacks[0] if run.lacks else "HOST"

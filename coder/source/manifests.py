@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -112,4 +113,17 @@ def are_declared(names: Collection[str], files: Mapping[str, str | None]) -> boo
     manifests = "\n".join(content.decode() for content in find_manifests(contents).values())
     text = manifests.lower().replace("_", "-")
     patterns = [re.escape(name.lower().replace("_", "-")) for name in names]
-    return any(re.search(rf"(?<![\w-]){pattern}(?![\w-])", text) for pattern in patterns)
+    # `name.py` in the settings of a tool is a file of the folder's own.
+    return any(re.search(rf"(?<![\w/-]){pattern}(?![\w-]|\.py\b)", text) for pattern in patterns)
+
+
+def is_ignored_module(name: str, files: Mapping[str, str | None]) -> bool:
+    """Whether the folder's ignore files name a file or folder of this module: it is local, and not copied."""
+    lines = [
+        line.strip().rstrip("/").rpartition("/")[2]
+        for path, text in files.items()
+        if path.rpartition("/")[2] == ".gitignore"
+        for line in (text or "").splitlines()
+    ]
+    patterns = [line for line in lines if line.strip("*?.") and not line.startswith(("#", "!", "*."))]
+    return any(fnmatchcase(own_name, pattern) for pattern in patterns for own_name in (name, f"{name}.py"))

@@ -14,7 +14,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, is_test
 from coder.run.task import Task
-from coder.source.manifests import are_declared
+from coder.source.manifests import are_declared, is_ignored_module
 from coder.source.python_names import imported_modules, parse_source
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, cause_of
@@ -210,8 +210,15 @@ def require_decisive_command(
             "virtual environment that --python names."
         )
     texts = {path: file.text for path, file in state.files.items()}
-    if missing and not run.passing and are_declared(missing, texts):
+    if run.passing:
+        return
+    if ignored := [name for name in missing if is_ignored_module(name, texts)]:
         raise UsageError(
-            f"The tests need {', '.join(missing)}, which isn't installed: nothing runs without. Have it "
+            f"The tests need {', '.join(ignored)}, which the sandbox doesn't have, as git ignores it: "
+            f"nothing runs without. Have it copied there: --show {ignored[0]}.py"
+        )
+    if declared := [name for name in missing if are_declared([name], texts)]:
+        raise UsageError(
+            f"The tests need {', '.join(declared)}, which isn't installed: nothing runs without. Have it "
             "installed for the tests alone with --install, or install it into .venv yourself."
         )

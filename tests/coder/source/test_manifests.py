@@ -7,7 +7,13 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.people.install.indexes import NPM, PYPI, find_indexes
-from coder.source.manifests import are_declared, find_manifests, install_command, missing_modules
+from coder.source.manifests import (
+    are_declared,
+    find_manifests,
+    install_command,
+    is_ignored_module,
+    missing_modules,
+)
 
 EXTRAS = b"""
 [project]
@@ -162,3 +168,23 @@ def test_a_missing_module_is_declared_by_its_name_in_a_manifest() -> None:
 
     assert are_declared(["my_package"], files)
     assert not are_declared(["package", "other"], files)
+
+
+def test_a_file_that_a_tool_leaves_out_is_no_declared_dependency() -> None:
+    assert not are_declared(["settings_local"], {"setup.cfg": "[coverage:run]\nomit = settings_local.py\n"})
+
+
+@pytest.mark.parametrize(
+    ("line", "is_local"),
+    [
+        ("settings_local.py", True),
+        ("/conf/settings_local.py", True),
+        ("settings_*", True),
+        ("settings_local/", True),
+        ("*.py", False),
+        ("# settings_local.py", False),
+        ("local.py", False),
+    ],
+)
+def test_a_module_that_git_ignores_is_local(line: str, is_local: bool) -> None:
+    assert is_ignored_module("settings_local", {".gitignore": f"*.log\n{line}\n"}) is is_local

@@ -145,6 +145,14 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
         ({"Makefile": ""}, ("make", "test"), "No rule to make target 'test'"),
         ({}, ("make",), "no makefile"),
         (
+            {
+                ".gitignore": "settings_local.py\n",
+                "test_calc.py": "import settings_local\n\n\ndef test(): pass\n",
+            },
+            ("pytest", "-q"),
+            "--show settings_local.py",
+        ),
+        (
             {"Makefile": "test:\n\tno-such-runner -q\n"},
             ("make", "test"),
             "wants no-such-runner, which is not",

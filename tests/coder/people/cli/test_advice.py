@@ -13,7 +13,6 @@ from tests.faulty_endpoint import faulty_endpoint, says
 CHECK = ("--check", "assert add(2, 3) == 5")
 NEEDS = "import nosuchpackage\n\n\ndef add(a, b):\n    return a + b\n"
 READS = "import socket\n\nsocket.create_connection(('example.com', 80))\n"
-FETCHES = "import urllib.request\n\nurllib.request.urlopen('http://example.com').read()\n"
 ASKS_IN_FUNCTION = "import socket\n\n\ndef add(a, b):\n    return socket.gethostbyname('example.com')\n"
 SERVES = "import time\n\nwhile True:\n    time.sleep(1)\n"
 LATE = "import time\n\n\ndef add(a, b):\n    time.sleep(60)\n"
@@ -24,12 +23,16 @@ WRONG = "def add(a, b):\n    return a - b\n"
 @pytest.mark.parametrize(
     ("answer", "arguments", "cause", "advice"),
     [
-        (NEEDS, CHECK, "missing_module", "--install-with 'pip install nosuchpackage'"),
-        (NEEDS, (), "missing_module", "--install-with 'pip install nosuchpackage'"),
-        (READS, (), "network", "--network HOST"),
-        (FETCHES, (), "network", "--network HOST"),
+        (NEEDS, CHECK, "missing_module", "nosuchpackage is missing: what the folder declares is installed"),
+        (NEEDS, CHECK, "missing_module", "--install-with 'pip install NAME'"),
+        (READS, CHECK, "network", "--network HOST"),
         (ASKS_IN_FUNCTION, CHECK, "network", "--network HOST"),
-        (SERVES, ("--program-timeout", "1"), "program_timeout", "say what to check: --check or --test"),
+        (
+            SERVES,
+            (*CHECK, "--program-timeout", "1"),
+            "program_timeout",
+            "say what to check: --check or --test",
+        ),
         (LATE, (*CHECK, "--program-timeout", "1"), "program_timeout", "--program-timeout SECONDS"),
         (WRONG, CHECK, None, "try a stronger --model"),
     ],
@@ -45,6 +48,7 @@ def test_the_next_step_fits_why_the_code_failed(
     assert done.code == 1, done.err
     assert (document["status"], document["cause"]) == ("unsolved", cause)
     assert advice in done.next
+    assert "install nosuchpackage" not in done.err  # a stranger may own the package of a module's name
     assert ("stronger" in done.err) == (cause is None)
 
 
