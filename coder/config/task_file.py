@@ -17,7 +17,8 @@ from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.layers import TaskOptions
 from coder.models.answer_parts import Image
-from coder.run.task import MAX_PROMPT, Task, TestSource, require_prompt
+from coder.run.prompt import MAX_PROMPT, require_prompt
+from coder.run.task import Task, TestSource
 from coder.source.shell import command_words
 from sandbox.result import Value
 

@@ -1,37 +1,14 @@
 """Task: a prompt, and the tests and checks that decide whether it is done."""
 
-from collections.abc import Collection
 from operator import not_
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from coder.base.errors import UsageError
-from coder.base.text.usable import require_encodable
 from coder.models.answer_parts import Image
+from coder.run.prompt import MAX_PROMPT, require_prompt
 from sandbox.result import Value
-
-MAX_PROMPT = 256 * 1024
-"""Maximum characters of a prompt; no present model reads more."""
-
-
-def require_prompt(text: str, pictures: Collection[Image] = ()) -> str:
-    """Return the prompt of a task or message; pictures alone are a message, which this names in words.
-
-    Raises UsageError if there is neither text nor a picture, or the text is too long or can't be encoded.
-    """
-    require_encodable(text, "The task")
-    if len(text) > MAX_PROMPT:
-        raise UsageError(
-            f"The task is too long with {len(text):,} characters: at most {MAX_PROMPT:,} are read. "
-            "Name files by PATH."
-        )
-    if text.strip():
-        return text
-    if not pictures:
-        raise UsageError("The task is empty. Say in words what the code must do.")
-    return "See the attachment." if len(pictures) == 1 else f"See the {len(pictures)} attachments."
 
 
 class TestSource(Value):

@@ -43,12 +43,13 @@ from coder.run.event_types import (
 from coder.run.find_target import find_target
 from coder.run.journal import Journal
 from coder.run.message import CodeMessage
+from coder.run.prompt import require_prompt
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
-from coder.run.task import Task, require_prompt
+from coder.run.task import Task
 from coder.store import EventLog
 from coder.workspace.conversation_patch import patch_of_conversation
 from coder.workspace.deliver import require_committable

@@ -12,8 +12,8 @@ from acp.schema import (
 from pydantic import ValidationError
 
 from coder.base.text.sanitize import printable
+from coder.run.prompt import MAX_PROMPT
 from coder.run.questions import Decision, Question, Waits
-from coder.run.task import MAX_PROMPT
 
 _CHOICE, _WORDS = "choice", "answer"
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from coder.run.prompt import MAX_PROMPT
 from coder.run.run import Run
-from coder.run.task import MAX_PROMPT
 from sandbox.result import Value
 
 

@@ -7,9 +7,9 @@ from coder.engine.requests import check_text, state_of
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Live, Serving
+from coder.run.prompt import MAX_PROMPT, require_prompt
 from coder.run.run import Run
 from coder.run.state import State
-from coder.run.task import MAX_PROMPT, require_prompt
 from coder.show.client_runs import Runs
 from sandbox.errors import SandboxError
 

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.config.task_file import read_task
-from coder.run.task import MAX_PROMPT, Task
+from coder.run.prompt import MAX_PROMPT
+from coder.run.task import Task
 from tests.coder.config.test_image_files import PNG
 
 REPOSITORY = Path(__file__).parents[3]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from coder.base.errors import UsageError
 from coder.config.image_files import MAX_BYTES
 from coder.people.acp.prompt_blocks import pictures_of, text_of
-from coder.run.task import MAX_PROMPT
+from coder.run.prompt import MAX_PROMPT
 from tests.coder.config.test_image_files import PDF, PNG
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console

@@ -10,7 +10,7 @@ from coder.base.errors import UsageError
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_messages import send_message
 from coder.run.event_types import FlowStarted
-from coder.run.task import MAX_PROMPT
+from coder.run.prompt import MAX_PROMPT
 from coder.show.client_runs import Runs
 from tests.coder.states import started, state_of
 from tests.memory_log import MemoryLog
