@@ -59,13 +59,6 @@ class Body(Value):
         )
 
 
-def require_readable(event: Event) -> None:
-    """Raise ValidationError if the body of an event of a type known in this process can't be read."""
-    for body_type in Body.__subclasses__():
-        if body_type.type == event.type and event.version <= body_type.version:
-            body_type.model_validate(event.body)
-
-
 @dataclass(frozen=True, slots=True)
 class SentMessage:
     """A person's message to a run."""

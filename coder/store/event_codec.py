@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import EventRefused, LogDamaged, UsageError
 from coder.base.text.usable import require_encodable, require_usable_name
-from coder.run.events import Draft, Event, require_readable
+from coder.run.events import Body, Draft, Event
 from coder.store.blobs import blob_name
 
 BLOB_BYTES = 64 * 1024
@@ -60,7 +60,7 @@ def encode_events(
                 version=draft.version,
                 body=decode(body, blobs, contents.__getitem__),
             )
-            require_readable(event)
+            _require_readable(event)
         except (ValueError, TypeError, RecursionError, UsageError) as error:
             raise EventRefused(
                 f"Event {seq} of {run!r} ({draft.type!r}) couldn't be read back, so it was not stored: "
@@ -68,6 +68,13 @@ def encode_events(
             ) from error
         encoded_events.append(EncodedEvent(event, body, blobs))
     return encoded_events
+
+
+def _require_readable(event: Event) -> None:
+    """Raise ValidationError if the body of an event of a type known in this process can't be read."""
+    for body_type in Body.__subclasses__():
+        if body_type.type == event.type and event.version <= body_type.version:
+            body_type.model_validate(event.body)
 
 
 def _reason(error: Exception) -> str:
