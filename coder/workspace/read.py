@@ -157,10 +157,14 @@ def _identity(file: StoredFile | None) -> tuple[str, int] | None:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether a file is output of this process, or lies in a folder of coder."""
+    """Whether this process has a file open, as its output or log, or the file lies in a folder of coder."""
     if any(path.is_relative_to(folder.expanduser().resolve()) for folder in own_folders()):
         return True
-    for descriptor in (1, 2):
+    try:
+        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:  # not Linux
+        descriptors = [1, 2]
+    for descriptor in descriptors:
         with suppress(OSError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return True
