@@ -36,9 +36,10 @@ OTHER_NAMES = {
 
 
 def is_taken(name: str, *, is_own: bool) -> bool:
-    """Whether a command or skill can't be called by a name, because a command of a chat has it.
+    """Whether a command or skill can't be called by a name, because a command of a chat has it in any case.
 
     Args:
         is_own: whether its file is the user's own, which may take the names in OTHER_NAMES.
     """
-    return name in COMMANDS or (not is_own and name in OTHER_NAMES)
+    word = name.lower()
+    return word in COMMANDS or (not is_own and word in OTHER_NAMES)

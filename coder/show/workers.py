@@ -10,7 +10,7 @@ from coder.base.errors import Busy
 QUEUE_LENGTH = 64
 """Number of calls that may wait."""
 QUEUE_S = 600.0
-"""Longest wait in seconds: that of the longest program. A client that gives up leaves the queue earlier."""
+"""Longest wait in seconds: that of the longest program. A client may cancel its call earlier."""
 
 
 class Workers:

@@ -43,7 +43,7 @@ def test_a_command_of_the_repository_is_filled_with_arguments(folder: Path) -> N
     assert slash_calls(folder)["fix"].description() == "Fixes."
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *OTHER_NAMES])
+@pytest.mark.parametrize("name", [*COMMANDS, *OTHER_NAMES, "Undo", "EXIT"])
 @pytest.mark.parametrize("path", ["commands/{}.md", "commands/sub/{}.md", "skills/{}/SKILL.md"])
 def test_a_repository_never_takes_a_command_of_the_chat(name: str, path: str, folder: Path) -> None:
     file = f".claude/{path.format(name)}"
