@@ -8,15 +8,18 @@ from pydantic import ConfigDict, Field
 
 from sandbox.result import Value
 
+MAX_TIMEOUT_S = 7 * 3600.0
+"""Most CPU seconds of one sample: the judge waits three times as long, and a sandbox at most a day."""
+
 
 class _Case(Value):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: str = Field(min_length=1)
     prompt: str
-    timeout_s: float = Field(default=10.0, gt=0)
+    timeout_s: float = Field(default=10.0, gt=0, le=MAX_TIMEOUT_S)
     """CPU seconds of one sample; the wall limit is larger."""
-    wall_s: float | None = Field(default=None, gt=0, exclude=True)
+    wall_s: float | None = Field(default=None, gt=0, le=86_400, exclude=True)
     """Wall seconds of one sample or of each run of a script; None: `longest_s`. Not part of the digest."""
     behind: bool = Field(default=False, exclude=True)
     """Whether to judge at the lowest CPU priority. Not part of the digest."""
@@ -82,7 +85,7 @@ class RepositoryCase(_Case):
     """Case in which a repository is to be changed; hidden tests decide."""
 
     kind: Literal["repository"] = "repository"
-    timeout_s: float = Field(default=300.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0, le=MAX_TIMEOUT_S)
     """CPU seconds of all tests of the case."""
     files: dict[str, bytes]
     """Base tree: content by relative path."""
@@ -112,7 +115,7 @@ class RepositoryCase(_Case):
     """Path of the base tree in the image, if the tree isn't in `files`."""
     completes: str | None = None
     """File that is continued by answers in the form of completions."""
-    memory_mb: int | None = None
+    memory_mb: int | None = Field(default=None, ge=16, le=1 << 20)
     """Memory of the tests in MiB, if they need more than a Python program, as compilers do."""
     shown: dict[str, Path] = Field(default_factory=dict, exclude=True)
     """Folders of this machine that tests see, read-only, by path in the tree, such as `node_modules`."""

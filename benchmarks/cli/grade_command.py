@@ -101,13 +101,18 @@ class Scoring:
         self._selection_flags = {"filter": filter, "slice": slice}
         self.suite = Selection(filter=filter, slice=parse_slice(slice)).within(self.whole)
         self._samples, self._stock = samples, take_stock(samples, self.whole, graded=self.suite)
+        missing = set(self._stock.missing)
+        self._unanswered = [
+            case for case in self.suite.cases if isinstance(case, UnreadableCase) and case.id in missing
+        ]
+        """Cases that can't be read and have no sample: their verdict says why, as that of the others."""
 
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
-        progress = SampleProgress(self._stock.samples, quiet=quiet)
+        progress = SampleProgress(self._stock.samples + len(self._unanswered), quiet=quiet)
         work = session.work(log, self._started(session), self._jobs(), progress)
         outcome = until_interrupted(work, session)
-        count = len(outcome[0].verdicts)
+        count = len(outcome[0].verdicts) - len(self._unanswered)
         if count != self._stock.samples:  # read twice: it may have changed in between
             raise UsageError(
                 f"{self._samples} held {self._stock.samples} samples at first, and {count} were scored: "
@@ -130,6 +135,8 @@ class Scoring:
         )
 
     def _jobs(self) -> Iterator[SampleJob]:
+        for unreadable in self._unanswered:
+            yield SampleJob(unreadable, 0, CaseAttempt(), keeps_text=False)
         cases = {case.id: case for case in self.suite.cases}
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
             if (case := cases.get(sample.id)) is None:

@@ -19,7 +19,15 @@ from benchmarks.harbor.task import HarborTask, read_task
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite, UnreadableCase
 from benchmarks.suites import livecodebench, multipl_e, polyglot, public_formats, repotasks, swebench
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
-from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
+from benchmarks.suites.records import (
+    Record,
+    make,
+    open_unpacked,
+    parse_json,
+    parse_record,
+    read_document,
+    read_lines,
+)
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.strict_yaml import read_yaml
@@ -98,13 +106,16 @@ def _distinct(entries: Iterable[SuiteEntry], where: str) -> tuple[Case, ...]:
 
 def read_entry(entry: SuiteEntry) -> Case:
     """Read a case. What goes wrong there is the verdict on this case alone: it doesn't end the suite."""
+    trace = ""
     try:
         return entry.read()
     except UsageError as error:
-        return UnreadableCase(id=entry.id, reason=str(error))
+        reason = str(error)
     except Exception as error:  # noqa: BLE001 - its traceback is logged with the verdict
         reason = f"reading the case: a bug in coder: {type(error).__name__}: {error}"
-        return UnreadableCase(id=entry.id, reason=reason, trace=traceback.format_exc())
+        trace = traceback.format_exc()
+    id, reason, trace = (text.encode(errors="replace").decode() for text in (entry.id, reason, trace))
+    return UnreadableCase(id=id, reason=reason, trace=trace)
 
 
 def read_cases(path: Path) -> Iterator[Case]:
@@ -114,8 +125,8 @@ def read_cases(path: Path) -> Iterator[Case]:
 
 def _entries(path: Path) -> Iterator[SuiteEntry]:
     if not path.is_dir():
-        for where, record in _records(path):
-            yield SuiteEntry(_id_of(record) or where, partial(_case, record, where, path.parent))
+        for where, parse in _rows(path):
+            yield _row_entry(where, parse, path.parent)
     elif (path / repotasks.TASK).exists():
         yield SuiteEntry(path.name, partial(repotasks.read_repository_folder, path))
     elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
@@ -129,6 +140,15 @@ def _entries(path: Path) -> Iterator[SuiteEntry]:
     else:
         for file in sorted(entry for entry in path.iterdir() if entry.name.endswith(_SUFFIXES)):
             yield from _entries(file)
+
+
+def _row_entry(where: str, parse: Callable[[], Record], folder: Path) -> SuiteEntry:
+    """Return a row of a file as an entry, which its place names if it states no id."""
+    try:
+        record = parse()
+    except UsageError:
+        return SuiteEntry(where, lambda: _case(parse(), where, folder))
+    return SuiteEntry(_id_of(record) or where, partial(_case, record, where, folder))
 
 
 def _id_of(record: Record) -> str | None:
@@ -191,21 +211,28 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     return make(RepositoryCase, where, **fields)
 
 
-def _records(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield records, each with its place for error messages. Raises UsageError."""
+def _rows(path: Path) -> Iterator[tuple[str, Callable[[], Record]]]:
+    """Yield the place and the parser of each row. Raises UsageError if the file has no rows."""
     if path.name.removesuffix(".gz").endswith((".yaml", ".yml")):
         records = _yaml(path)
     elif _first_byte(path) == b"[":
         records = parse_json(read_document(path), str(path))
     else:
-        yield from ((f"{path}, line {number}", record) for number, record in read_json_lines(path))
+        for number, line in read_lines(path):
+            where = f"{path}, line {number}"
+            yield where, partial(parse_record, line, where)
         return
     if not isinstance(records, list):
         raise UsageError(f"{path} has to hold a list of cases.")
     for number, record in enumerate(records, 1):
-        if not isinstance(record, dict):
-            raise UsageError(f"{path}, case {number}: it has to be an object with fields.")
-        yield f"{path}, case {number}", {str(field): item for field, item in record.items()}
+        where = f"{path}, case {number}"
+        yield where, partial(_fields_of, record, where)
+
+
+def _fields_of(record: object, where: str) -> Record:
+    if not isinstance(record, dict):
+        raise UsageError(f"{where}: it has to be an object with fields.")
+    return {str(field): item for field, item in record.items()}
 
 
 def _yaml(path: Path) -> object:

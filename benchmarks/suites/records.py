@@ -29,13 +29,18 @@ Record = dict[str, object]
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, Record]]:
     """Yield line number (from 1) and record of each nonempty line of a JSON Lines file. Raises UsageError."""
-    number, where = 1, f"{path}, line 1"
+    for number, line in read_lines(path):
+        yield number, parse_record(line, f"{path}, line {number}")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield number (from 1) and content of each nonempty line of a file. Raises UsageError."""
+    number = 1
     with open_unpacked(path) as file:
-        while line := read_line(file, where):
+        while line := read_line(file, f"{path}, line {number}"):
             if line.strip():
-                yield number, _record(line, where)
+                yield number, line
             number += 1
-            where = f"{path}, line {number}"
 
 
 def read_line(file: BinaryIO, where: str) -> bytes:
@@ -124,7 +129,8 @@ def _read(read: Callable[[int], bytes], max_bytes: int, where: str) -> bytes:
         raise UsageError(f"{where}: it can't be unpacked or read: {cause}.") from cause
 
 
-def _record(line: bytes, where: str) -> Record:
+def parse_record(line: bytes, where: str) -> Record:
+    """Parse a line of a JSON Lines file, with its end. Raises UsageError."""
     try:
         value = parse_json(line, where)
     except UsageError as cause:
@@ -144,6 +150,12 @@ Value = TypeVar("Value", bound=BaseModel)
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
     """Make a case from unchecked fields; None means the default. Raises UsageError."""
+    try:
+        json.dumps(fields, ensure_ascii=False, default=lambda other: None).encode()
+    except UnicodeEncodeError as cause:
+        raise UsageError(
+            f"{where}: a text in it has half a surrogate pair, which no file can hold."
+        ) from cause
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from benchmarks.suite import Suite
+from benchmarks.suite import Suite, UnreadableCase
 from benchmarks.suites.records import (
     Record,
     open_unpacked,
@@ -75,6 +75,8 @@ def take_stock(path: Path, suite: Suite, *, graded: Suite | None = None) -> Inve
     for sample in read_samples(path, case_ids):
         if sample.id not in case_ids:
             hint = suggest_nearest(sample.id, case_ids) or "; is it the right suite?"
+            unreadable = [case.reason for case in suite.cases if isinstance(case, UnreadableCase)]
+            hint += f"\nOr is it this one? {unreadable[0]}" if unreadable else ""
             raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
     graded_ids = case_ids if graded is None else dict.fromkeys(case.id for case in graded.cases)

@@ -512,3 +512,19 @@ def test_an_answer_that_can_not_be_read_costs_the_others_nothing_and_the_exit_co
     assert report["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
     assert "1 sample could not be judged:" in done.err
     assert "r, sample 0: reading the answer: samples.jsonl, line 9: a completion can't answer" in done.err
+
+
+@pytest.mark.slow
+def test_a_row_that_can_not_be_read_is_counted_and_named_also_without_an_answer(console: Console) -> None:
+    with (console.home / "suite.jsonl").open("a") as file:
+        file.write('{"id": "bad"\n')
+    home = str(console.home / "data")
+
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q", "-o", "r.json")
+    done = console.run(*words, CODER_HOME=home)
+
+    report = json.loads((console.home / "r.json").read_text())
+    assert done.code == 5
+    assert report["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
+    assert (report["missing"], report["pass_at"]["1"]) == ([], 0.4)
+    assert "suite.jsonl, line 5: not JSON" in done.err

@@ -150,6 +150,8 @@ BAD_ROWS: dict[str, dict[str, object]] = {
     "a field unknown": {**FUNCTION, "id": "bad", "tset": ""},
     "an unknown kind": {**FUNCTION, "id": "bad", "kind": "poem"},
     "no archive": {"id": "bad", "prompt": "", "archive": "x.tar", "hidden_tests": {}},
+    "endless time": {**FUNCTION, "id": "bad", "timeout_s": float("inf")},
+    "half a surrogate pair": {**FUNCTION, "id": "bad", "prompt": "\ud800"},
     "a path that leads out": {"id": "bad", "prompt": "", "files": {"../x": ""}, "hidden_tests": {}},
 }
 
@@ -163,6 +165,40 @@ def test_a_row_that_can_not_be_read_is_one_case_and_the_others_are_read(
     assert (first.id, bad.id, last.id) == ("add", "bad", "z")
     assert isinstance(bad, UnreadableCase)
     assert "s.jsonl, line 2" in bad.reason or "x.tar" in bad.reason
+
+
+BAD_LINES = {
+    "not JSON": b'{"id": ',
+    "not UTF-8": b'{"id": "\xff"}',
+    "no object": b"[1, 2]",
+    "nested too deeply": b'{"id": ' + b"[" * 100_000 + b"}",
+    "too long to be read": b'{"id": ' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
+def test_a_row_without_a_readable_id_is_a_case_named_by_its_place(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "s.jsonl"
+    rows = [json.dumps({**FUNCTION, "id": id}).encode() for id in ("a", "z")]
+    path.write_bytes(b"\n".join([rows[0], line, rows[1]]))
+
+    first, bad, last = load_suite(path).cases
+
+    assert (first.id, bad.id, last.id) == ("a", f"{path}, line 2", "z")
+    assert isinstance(bad, UnreadableCase)
+
+
+def test_an_id_that_no_file_can_hold_is_one_case(tmp_path: Path) -> None:
+    suite = load_suite(written(tmp_path / "s.jsonl", FUNCTION, {**FUNCTION, "id": "\ud800"}))
+
+    assert [case.id for case in suite.cases] == ["add", "?"]
+    assert len(suite.digest) == 64
+
+
+def test_an_entry_of_a_list_that_is_no_object_is_one_case(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(json.dumps([FUNCTION, None]))
+
+    assert [case.kind for case in load_suite(tmp_path / "s.json").cases] == ["function", "unreadable"]
 
 
 def test_a_bug_in_reading_one_row_is_one_case_with_its_traceback() -> None:
