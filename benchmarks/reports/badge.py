@@ -4,6 +4,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from benchmarks.report import Report
 from benchmarks.reports.inert import line, xml_text
+from benchmarks.stats.scores import percent
 from benchmarks.stats.strong_passes import least_of_passes
 
 _COLOURS = ((0.9, "#1a7f37"), (0.6, "#9a6700"), (0.0, "#cf222e"))
@@ -18,7 +19,7 @@ def badge(report: Report) -> str:
     """Return the SVG: the suite's name, the share of solved cases, and the least strength of the passes."""
     name = xml_text(line(report.suite, width=_MAX_NAME)) or "suite"
     score, least = report.pass_at.get("1"), least_of_passes(report)
-    value = "no score" if score is None else f"{100 * score:.0f} % solved"
+    value = "no score" if score is None else f"{percent(score, digits=0)} solved"
     if least is not None:
         value += f", {least}"
     colour = _UNKNOWN if score is None else next(fill for limit, fill in _COLOURS if score >= limit - 1e-9)

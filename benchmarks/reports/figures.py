@@ -6,6 +6,7 @@ from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
+from benchmarks.stats.scores import percent
 from benchmarks.stats.strong_passes import passes_below
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from coder.base.text.sanitize import count_of
@@ -21,7 +22,7 @@ LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
 
 def share(value: float | None) -> str:
     """Format a share as a percentage with one decimal; a dash for None."""
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else percent(value)
 
 
 def interval(bounds: tuple[float, float] | None) -> str:

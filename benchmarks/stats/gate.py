@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, require_one_suite, tallies
-from benchmarks.stats.scores import mean_pass_at_k
+from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent
 from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
@@ -13,8 +13,6 @@ from sandbox.result import Value
 
 MAX_NAMED = 20
 """Name at most this many cases in a condition."""
-ROUNDING = 1e-9
-"""Tolerance for rounding errors of shares, so that 8 of 10 cases are at least 0.8."""
 
 
 class Condition(Value):
@@ -137,7 +135,7 @@ def _check_min_pass(reports: Sequence[Report], min_pass: float, k: int) -> Condi
     return Condition(
         name="min-pass",
         passed=score >= min_pass - ROUNDING,
-        text=f"pass@{k} {_percent(score)} (required: {_percent(min_pass)}{_unjudged(reports)})",
+        text=f"pass@{k} {percent(score)} (required: {percent(min_pass)}{_unjudged(reports)})",
     )
 
 
@@ -153,7 +151,7 @@ def _check_baseline(
     yield Condition(
         name="baseline",
         passed=comparison.difference >= -tolerance - ROUNDING,
-        text=f"pass@1 {_percent(comparison.after)} (baseline {_percent(comparison.before)}, may fall by "
+        text=f"pass@1 {percent(comparison.after)} (baseline {percent(comparison.before)}, may fall by "
         f"{100 * tolerance:.1f} points; p = {comparison.p_value:.2g}, {comparison.method}{unjudged})",
     )
     regressions = comparison.named("regressed")
@@ -181,7 +179,3 @@ def _check_cost(reports: Sequence[Report], max_cost: float) -> Condition:
         passed=cost <= max_cost + ROUNDING,
         text=f"cost ${cost:.4g} (allowed: ${max_cost:.4g})",
     )
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
 from statistics import NormalDist, stdev
 
+ROUNDING = 1e-9
+"""Tolerance for rounding errors of shares, so that 8 of 10 cases are at least 0.8."""
+
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Return the probability that at least one of k samples, drawn without replacement, passes.
@@ -18,6 +21,12 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     if not 0 <= correct <= samples:
         raise ValueError(f"{correct} of {samples} samples can't have passed")
     return 1.0 - comb(samples - correct, k) / comb(samples, k)
+
+
+def percent(share: float, *, digits: int = 1) -> str:
+    """Format a share as a percentage; only a share of all is 100 %, so that no failure is rounded away."""
+    most = 100 - 10**-digits if share < 1 - ROUNDING else 100
+    return f"{min(100 * share, most):.{digits}f} %"
 
 
 def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> tuple[float, float]:

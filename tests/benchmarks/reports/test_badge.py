@@ -47,6 +47,10 @@ def test_a_badge_counts_a_weak_pass_unless_more_is_asked_for() -> None:
     assert ">50 % solved, strong<" in badge(report_of(cases, strengths=weak, min_strength="apart"))
 
 
+def test_a_badge_says_all_only_if_none_failed() -> None:
+    assert ">99 % solved, strong<" in badge(report_of({str(n): "p" if n else "f" for n in range(200)}))
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_the_name_of_a_suite_is_text_in_it_and_nothing_is_loaded(text: str) -> None:
     svg = badge(report_of({"a": "p"}, suite=suite_of("a", name=text or "x")))

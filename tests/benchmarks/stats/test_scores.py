@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.stats.scores import pass_at_k, wilson_interval
+from benchmarks.stats.scores import pass_at_k, percent, wilson_interval
 
 
 @given(st.integers(1, 9), st.data())
@@ -46,3 +46,10 @@ def test_the_interval_holds_the_share(cases: int, data: st.DataObject) -> None:
 def test_impossible_counts_are_refused(passed: int, cases: int) -> None:
     with pytest.raises(ValueError, match="can't have passed"):
         wilson_interval(passed, cases)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "100.0 %"), (0.99975, "99.9 %"), (2 / 3, "66.7 %"), (0, "0.0 %")]
+)
+def test_one_failure_among_thousands_is_never_rounded_to_all(share: float, text: str) -> None:
+    assert percent(share) == text
