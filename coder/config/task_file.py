@@ -20,6 +20,7 @@ from coder.models.answer_parts import Image
 from coder.run.prompt import MAX_PROMPT, require_prompt
 from coder.run.task import Task, TestSource
 from coder.source.shell import command_words
+from sandbox.program import Command
 from sandbox.result import Value
 
 MAX_TEST_BYTES = 4 << 20
@@ -101,12 +102,12 @@ def read_task(
 def mending_task(
     command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
 ) -> Task:
-    """Return the task to make a failing command pass. Raises UsageError if the command is invalid."""
+    """Return the task to make a failing command pass. Raises UsageError if it has no usable command."""
     words = split_command(command) or ()
     prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     if hint:
         prompt += f"\n\n{hint}"
-    return Task(prompt=prompt, workspace=folder, mends=True, test_command=words, read=read)
+    return Task(prompt=require_prompt(prompt), workspace=folder, mends=True, test_command=words, read=read)
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -187,15 +188,20 @@ _TOO_LONG = f"The task is too long: at most {MAX_PROMPT:,} characters are read. 
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Split a test command into words. Raises UsageError if it is empty or has an unclosed quotation."""
+    """Split a test command into words. Raises UsageError if it is empty or can't be run."""
     if text is None:
         return None
     try:
         words = tuple(command_words(text)) if isinstance(text, str) else text
     except ValueError as error:
         raise UsageError(f"The test command {text!r} can't be split into words: {error}.") from error
-    if not words:
+    if not words or not words[0]:
         raise UsageError("The test command is empty. Give one such as: --test 'pytest -q'")
+    try:
+        Command(argv=words)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"The test command can't be run: {reason}. Nothing was stored.") from error
     return words
 
 

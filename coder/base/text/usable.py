@@ -29,5 +29,9 @@ def require_encodable(text: str, noun: str) -> None:
 
 def _require_without(flaws: re.Pattern[str], text: str, noun: str) -> None:
     if (match := flaws.search(text)) is not None:
-        flaw = "a zero byte" if match[0] == "\0" else "half of a surrogate pair"
+        char = match[0]
+        flaw = "a zero byte" if char == "\0" else "half of a surrogate pair"
+        flaw = (
+            "a byte that isn't UTF-8" if "\udc80" <= char <= "\udcff" else flaw
+        )  # as Python reads arguments
         raise UsageError(f"{noun} has {flaw} at character {match.start() + 1}. Nothing was stored. Omit it.")

@@ -11,6 +11,7 @@ import typer
 
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.safe_open import read_named
+from coder.base.text.ascii_json import ascii_json
 from coder.config.layers import load
 from coder.engine.requests import ListedRun, list_run
 from coder.flows.drive import run_flow
@@ -100,7 +101,7 @@ def ls(
     with open_log() as log:
         rows = asyncio.run(_read_flows(log, limit))
     if json:
-        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        typer.echo(f"[{', '.join(map(ascii_json, rows))}]")
         return
     print_blocks([TextTable(_COLUMNS, [(row.run_id, row.status, ago(row), row.task) for row in rows])])
     if not rows:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from coder.base.errors import UsageError, own_command
+from coder.base.text.ascii_json import ascii_json
 from coder.base.text.sanitize import one_line
 from coder.engine.requests import ListedRun, list_run
 from coder.show.flags import Json, option
@@ -49,7 +50,7 @@ def ls(
         _read_rows(limit, waiting=waiting) if search is None else _found_rows(search, limit or None)
     )
     if json:
-        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        typer.echo(f"[{', '.join(map(ascii_json, rows))}]")
         return
     columns = (*_COLUMNS, _MATCH) if search is not None else _COLUMNS
     print_blocks([_waiting_table(rows) if waiting else TextTable(columns, [_cells(row) for row in rows])])

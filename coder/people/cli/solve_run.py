@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from coder.base.errors import CoderError, MachineError, Refused, StoreRefused, UsageError, own_command
+from coder.base.text.ascii_json import ascii_json
 from coder.base.text.sanitize import printable, visible
 from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
@@ -161,7 +162,7 @@ def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, 
         return exit_code
     screen.verdict(run)
     if args["json"]:
-        print(run.model_dump_json(indent=2))
+        print(ascii_json(run, indent=2))
     elif not args["jsonl"]:
         text = _stdout_text(run, screen)
         print(visible(text) if sys.stdout.isatty() else text, end="")

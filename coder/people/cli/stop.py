@@ -3,6 +3,7 @@
 import typer
 
 from coder.base.errors import own_command
+from coder.base.text.ascii_json import ascii_json
 from coder.engine.requests import stop as stop_run
 from coder.people.cli.show_run import RunId
 from coder.run.questions import this_person
@@ -16,7 +17,7 @@ def stop(run: RunId, json: Json = False) -> None:
     """End a run, also one of another process; coder resume continues it from there."""
     result = run_until_interrupted(_stop(run))
     if json:
-        typer.echo(result.model_dump_json(indent=2))
+        typer.echo(ascii_json(result, indent=2))
     else:
         typer.echo(f"Stopped. Go on with: {own_command()} resume {result.run_id}", err=True)
 

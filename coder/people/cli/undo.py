@@ -2,6 +2,7 @@
 
 import typer
 
+from coder.base.text.ascii_json import ascii_json
 from coder.base.text.sanitize import one_line
 from coder.people.cli.show_run import RunHere, resolve_run
 from coder.run.event_types import FileUndone
@@ -24,7 +25,7 @@ def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
     """
     run_id, files, commit = run_until_interrupted(_undo(run))
     if json:
-        typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
+        typer.echo(f"[{', '.join(map(ascii_json, files))}]")
     for file in files:
         typer.echo(progress(file), err=True)
     if commit is not None:

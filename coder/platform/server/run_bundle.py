@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from coder.base.errors import UsageError
+from coder.base.text.ascii_json import ascii_json
 from coder.engine.requests import patch_of
 from coder.run.events import Event
 from coder.run.reducer import fold_all
@@ -21,7 +22,7 @@ def bundle(run: str, events: Sequence[Event], with_attempts: Sequence[Event]) ->
     """
     state = fold_all(events)
     files = {
-        "run.json": summarize(state).model_dump_json(indent=2),
+        "run.json": ascii_json(summarize(state), indent=2),
         "trajectory.json": write_atif(with_attempts),
         "events.jsonl": "".join(f"{event.as_json()}\n" for event in with_attempts),
     }

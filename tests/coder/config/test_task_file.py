@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from coder.base.errors import UsageError
-from coder.config.task_file import read_task
+from coder.config.task_file import mending_task, read_task, split_command
 from coder.run.prompt import MAX_PROMPT
 from coder.run.task import Task
 from tests.coder.config.test_image_files import PNG
@@ -218,8 +218,18 @@ def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"task\.md isn't UTF-8: byte 2"):
         task(None, file=file)
     assert "standard input isn't UTF-8: byte 0" in given_on_stdin(b"\xfe\xfe")
-    with pytest.raises(UsageError, match="half of a surrogate pair at character 3"):
+    with pytest.raises(UsageError, match="a byte that isn't UTF-8 at character 3"):
         task("ab\udcff")
+    with pytest.raises(UsageError, match="a byte that isn't UTF-8"):
+        mending_task("echo \udcff", tmp_path)
+    with pytest.raises(UsageError, match="half of a surrogate pair at character 3"):
+        task("ab\ud800")
+
+
+@pytest.mark.parametrize("word", ["a\ud800", "a\0b"])
+def test_a_test_command_that_no_program_can_get_is_refused_before_anything_is_stored(word: str) -> None:
+    with pytest.raises(UsageError, match=r"The test command can't be run: .* Nothing was stored"):
+        split_command(("echo", word))
 
 
 @pytest.mark.parametrize(

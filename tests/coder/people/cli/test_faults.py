@@ -268,6 +268,7 @@ def test_what_was_left_out_of_the_folder_is_said(console: Console, folder: Path)
         (("/dev/null",), "neither a regular file nor a folder"),
         (("--test", '"pytest'), "can't be split into words"),
         (("--test", ""), "The test command is empty"),
+        (("--test", "'' -q"), "The test command is empty"),
         (("--test", "nosuch --fast"), "'nosuch' is not in the sandbox"),
         (("--test", "/usr/bin/nosuch"), "'/usr/bin/nosuch' is not in the sandbox"),
         (("--test", "python3 gone.py"), "no such file in the task (give the folder as PATH)"),

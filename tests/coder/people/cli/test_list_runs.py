@@ -1,19 +1,21 @@
 """`coder ls --search` lists the runs that contain words."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.console import Console, Finished
 from tests.faulty_endpoint import faulty_endpoint, says
 
 ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 
 
-def solve(console: Console, prompt: str) -> None:
+def solve(console: Console, prompt: str, *more: str, cwd: Path | None = None) -> Finished:
     with faulty_endpoint(says(ADD)) as endpoint:
         check = ("--check", "assert add(2, 3) == 5")
-        console.run("solve", prompt, *check, "--base-url", endpoint.url, "-m", "toy")
+        return console.run("solve", prompt, *check, "--base-url", endpoint.url, "-m", "toy", *more, cwd=cwd)
 
 
 @pytest.mark.slow
@@ -42,3 +44,15 @@ def test_waiting_runs_are_not_searched(console: Console) -> None:
 
     assert done.code == 2
     assert "--waiting and --search exclude each other." in done.err
+
+
+@pytest.mark.slow
+def test_runs_in_a_folder_whose_name_is_not_utf8_are_listed_as_json(console: Console, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+
+    solved = solve(console, "Write add(a, b).", ".", "-y", "--json", cwd=folder)
+    listed = console.run("ls", "--json")
+
+    assert json.loads(solved.out)["run_id"] == json.loads(listed.out)[0]["run_id"], solved.err
+    assert json.loads(listed.out)[0]["folder"] == str(folder)
