@@ -201,8 +201,9 @@ def _read(result: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
     if not _passed(result, case):
         return "error", outcome.note or "its tests were not run to their end"
     if outcome.stateful:
-        share = f"{outcome.differing} of {outcome.replayed} repeated calls gave another answer"
-        return "failed", f"stateful: {share}, and its tests fail on a copy called before: {outcome.stateful}"
+        share = f"{outcome.differing} of {outcome.replayed} repeated calls gave another answer, and "
+        counted = share if outcome.replayed else ""
+        return "failed", f"stateful: {counted}its tests fail on a copy called before: {outcome.stateful}"
     return "passed", ""
 
 

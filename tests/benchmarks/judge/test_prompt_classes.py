@@ -84,3 +84,4 @@ async def test_an_answer_that_counts_its_calls_is_stateful(judge: Judge, structu
     judged = await verdict(judge, one, f"{one.prompt}    pass\n{CHEATS[structure]}")
 
     assert (judged.verdict, judged.stateful) == ("failed", True), judged.detail
+    assert "0 of 0" not in judged.detail
