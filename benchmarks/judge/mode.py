@@ -14,6 +14,7 @@ from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase, ScriptCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
+from coder.base.errors import UsageError
 from coder.source.python_names import defined_names, parse_source, with_future_first
 from sandbox.result import Value
 from sandbox.verdicts.run_report import Crossing
@@ -124,7 +125,10 @@ def with_setup(case: FunctionCase | ScriptCase, module: str) -> str:
 
 
 def prelude(case: FunctionCase) -> str:
-    """Return the definitions of the prompt that a test may use: all but the requested function."""
+    """Return the definitions of the prompt that a test may use: all but the requested function.
+
+    Raises UsageError if the prompt is nested too deeply.
+    """
     helpers = _prompt_helpers(case.prompt, case.entry_point)
     return "\n\n".join(part for part in (case.setup, helpers) if part.strip())
 
@@ -134,7 +138,10 @@ def _prompt_helpers(prompt: str, entry_point: str) -> str:
     for ending in ("\n    pass\n", "\n"):
         if (tree := parse_source(prompt + ending)) is not None:
             tree.body = [node for node in tree.body if getattr(node, "name", None) != entry_point]
-            return ast.unparse(tree)
+            try:
+                return ast.unparse(tree)
+            except RecursionError as error:
+                raise UsageError("The prompt of the case is nested too deeply to be read.") from error
     return ""  # prose defines nothing
 
 

@@ -82,10 +82,7 @@ class _Judging:
         request = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
         with self._room("answers", len(request), service.usual_s / service.slots):
-            try:
-                return await service.judge(request, **how)
-            except RecursionError as error:
-                raise UsageError("The case is nested too deeply to be read.") from error
+            return await service.judge(request, **how)
 
     async def run(self, program: Program, limits: Limits, stdin: bytes, files: Mapping[str, bytes]) -> Result:
         """Run a program. Raises Problem if too many programs wait."""

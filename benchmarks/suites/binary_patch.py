@@ -29,7 +29,7 @@ def apply_binary(lines: Sequence[str], old: bytes) -> bytes:
         content = unpacker.decompress(b"".join(map(_decode, lines[1:])), int(size) + 1)
     except (ValueError, zlib.error) as error:
         raise ValueError("its binary patch is damaged") from error
-    if len(content) != int(size):
+    if len(content) != int(size) or not unpacker.eof:
         raise ValueError("its binary patch has another length than it states")
     return content if kind == "literal" else _apply_delta(content, old)
 

@@ -58,10 +58,6 @@ async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> 
         {"case": ECHO.model_dump() | {"runs": []}, "answers": ["x"]},
         {"case": {"kind": "repository"}, "answers": ["x"]},
         {"case": ECHO.model_dump() | {"prompt": "\ud800"}, "answers": ["x"]},
-        {
-            "case": DOUBLE.model_dump() | {"prompt": f"x = {'+'.join('1' * 500)}\n{DOUBLE.prompt}"},
-            "answers": [RIGHT],
-        },
         {"case": ECHO.model_dump() | {"runs": [{"arguments": ["a\0b"], "stdout": ""}]}, "answers": ["x"]},
     ],
 )
@@ -71,6 +67,16 @@ async def test_what_cannot_be_judged_is_refused(http: httpx2.AsyncClient, asked:
 
     assert refused.status_code == 422
     assert refused.json().keys() >= {"what", "why", "next"}
+
+
+async def test_a_case_that_is_nested_too_deeply_has_no_reward_and_says_why(http: httpx2.AsyncClient) -> None:
+    case = DOUBLE.model_dump() | {"prompt": f"x = {'+'.join('1' * 500)}\n{DOUBLE.prompt}"}
+
+    (judged,) = (await http.post("/judge", json={"case": case, "answers": [RIGHT]})).raise_for_status().json()
+
+    assert (judged["verdict"], judged["reward"]) == ("infrastructure", None)
+    assert "nested too deeply" in judged["detail"]
+    assert "bug" not in judged["detail"]
 
 
 @pytest.mark.parametrize(

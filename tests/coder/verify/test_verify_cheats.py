@@ -308,7 +308,7 @@ def f(x):
     os._exit(0)
 """,
 }
-BESIDE = """
+SHARES_PROCESS = """
 import sys
 def is_beside():
     frame = sys._getframe()
@@ -319,20 +319,20 @@ def is_beside():
     return False
 """
 NOT_COMPARED = {
-    "raises away from the tests": f"""{BESIDE}
+    "raises away from the tests": f"""{SHARES_PROCESS}
 def f(x):
     if not is_beside():
         raise RuntimeError
     return x + 1 if x == 1 else 6
 """,
-    "never returns away from the tests": f"""{BESIDE}
+    "never returns away from the tests": f"""{SHARES_PROCESS}
 import time
 def f(x):
     while not is_beside():
         time.sleep(1)
     return x + 1 if x == 1 else 6
 """,
-    "can't be imported away from the tests": f"""{BESIDE}
+    "can't be imported away from the tests": f"""{SHARES_PROCESS}
 if not is_beside():
     raise ImportError
 def f(x):
@@ -557,7 +557,8 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     (tmp_path / "tests").mkdir()
     test = f"from {package} import encode\n\ndef test(): assert encode('ab') == {gives.encode()!r}\n"
     (tmp_path / "tests/test_encode.py").write_text(test)
-    command = ("PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "-q")  # our own interpreter has a dozen
+    # Our own interpreter has a dozen plugins.
+    command = ("PYTHONPATH=src", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "-q")
     task = Task(prompt="Mend it.", workspace=tmp_path, test_command=command, mends=True)
     answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
 
