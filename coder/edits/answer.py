@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.code_blocks import ELIDED_LINE, MAX_ANSWER, Whole, is_elision, whole_files
-from coder.edits.edit import Answered, Edit, Slip
+from coder.edits.code_blocks import ELIDED_LINE, MAX_ANSWER, Whole, file_blocks, is_elision, whole_files
+from coder.edits.edit import Answered, Edit, FileBlocks, Slip
 from coder.edits.lines import like
 from coder.edits.paths import name_in_comment
 from coder.edits.read_answer import Edits, read_edits
@@ -18,6 +18,16 @@ from coder.edits.syntax import find_broken
 
 _MAX_NAMED = 3
 """Maximum file names in a message about ignored files."""
+_MAX_DROPPED = 20
+"""Maximum names in a message about a whole file that drops them."""
+_DROPS = (
+    "Nothing was written: as a whole file, your block for `{path}` removes {names}. If it is an excerpt, "
+    "answer with edits, or in words without the path above the block. If these are to go, give the same "
+    "answer again."
+)
+NO_FILE = (
+    "Your answer changes no file. Answer with each file whole, its path alone on the line above its block."
+)
 Files = Mapping[str, str | None]
 
 
@@ -29,6 +39,8 @@ def read_answer(
     expected: Sequence[str] = (),
     ignored: Callable[[str], bool] = lambda path: False,
     in_part: bool = False,
+    blocks: FileBlocks = "all",
+    doubted: Mapping[str, str] | None = None,
 ) -> Answered:
     """Return the files that an answer changes, and its problems.
 
@@ -38,22 +50,30 @@ def read_answer(
         expected: names that the default file must define.
         ignored: whether an answer may not write a path.
         in_part: make the edits that fit even if others don't, provided that the whole answer is readable.
+        blocks: which fenced blocks are whole files; the others are part of the words.
+        doubted: whole files of the previous answer that were doubted, as they drop most names of a file;
+            they are written if this answer repeats them. None: no file is doubted.
     """
     answer_text = text[:MAX_ANSWER]
-    answer = read_edits(answer_text, default=default, files=files)
+    answer = read_edits(answer_text, default="" if blocks == "none" else default, files=files)
+    answer.blocks = file_blocks(answer.blocks, blocks)
     whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
-    reader = _Answer(files, whole_blocks, ignored)
+    reader = _Answer(files, whole_blocks, ignored, doubted)
     if answer.edits or answer.slips:
         return reader.edited(answer, default, in_part=in_part)
-    result = reader.written(*whole_files(answer_text, answer.blocks, default=default, expected=expected))
-    return replace(result, only_shows=not any(block.name for block in answer.blocks))
+    if blocks != "all" and not answer.blocks:
+        return Answered(problem=NO_FILE, empty=True)
+    return reader.written(*whole_files(answer_text, answer.blocks, default=default, expected=expected))
 
 
 class _Answer:
     """An answer, with the files that it may change."""
 
-    def __init__(self, files: Files, whole: Whole, ignored: Callable[[str], bool]) -> None:
+    def __init__(
+        self, files: Files, whole: Whole, ignored: Callable[[str], bool], doubted: Mapping[str, str] | None
+    ) -> None:
         self._files = files
+        self._doubted = doubted
         self._names = paths.TreeNames(files)
         self._whole = whole
         self._ignored = ignored
@@ -77,6 +97,9 @@ class _Answer:
             is_whole = edit.action == "write" and not edit.new and not slips
             if is_whole and (reason := self._refusal(path, edit.text)) is not None:
                 return Answered(problem=reason, fits=False, missed=(path,))
+        wholes = {edit.path: edit.text for edit in allowed_edits if edit.action == "write" and not edit.new}
+        if not slips and (doubt := self._doubt(wholes)) is not None:
+            return doubt
         result = apply(allowed_edits, self._files, slips=slips, in_part=in_part)
         if result.problem is not None:
             return result
@@ -99,6 +122,9 @@ class _Answer:
             if (reason := self._refusal(path, code)) is not None:
                 return Answered(problem=reason, fits=False, missed=(path,))
             changed_files[path] = text
+        written_files = {name: code for name, code in files.items() if not self._is_left_out(name)}
+        if (doubt := self._doubt(written_files)) is not None:
+            return doubt
         left_out, apart = self._changed_names(ignored_edits), self._apart(ignored_edits)
         if files and not changed_files:
             return Answered(problem=_only_left_out(files), left_out=left_out, apart=apart)
@@ -116,6 +142,33 @@ class _Answer:
 
     def _refusal(self, path: str, code: str) -> str | None:
         return self._whole.refusal(path, code, self._files.get(path))
+
+    def _doubt(self, files: Mapping[str, str]) -> Answered | None:
+        """Return the answer without whole files that drop more than half of an existing file's names.
+
+        None if there are none, or if the previous answer had them, too.
+        """
+        if self._doubted is None or not any(map(self._old_text, files)):
+            return None
+        from coder.edits.top_level import top_level_names  # imported late: few answers replace whole files
+
+        doubted_files: dict[str, str] = {}
+        problems: list[str] = []
+        for name, code in files.items():
+            path = self._find(name) or paths.plain(name)
+            names_before = top_level_names(path, self._old_text(path) or "")
+            names_after = set(top_level_names(path, code))
+            dropped_names = [name for name in names_before if name not in names_after]
+            if 2 * len(dropped_names) <= len(names_before):
+                continue
+            doubted_files[path] = code
+            if self._doubted.get(path) != code:
+                shown_names = ", ".join(f"`{name}`" for name in dropped_names[:_MAX_DROPPED])
+                further = (
+                    f" and {len(dropped_names) - _MAX_DROPPED} more" if dropped_names[_MAX_DROPPED:] else ""
+                )
+                problems.append(_DROPS.format(path=path, names=shown_names + further))
+        return Answered(problem="\n".join(problems), fits=False, doubted=doubted_files) if problems else None
 
     def _is_left_out(self, name: str) -> bool:
         """Whether an answer may not write a path, ignoring case."""

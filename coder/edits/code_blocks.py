@@ -9,8 +9,9 @@ import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from coder.edits.edit import FileBlocks
 from coder.edits.nesting import Fences, Language, opening_fence
-from coder.edits.paths import name_in_comment, name_in_sentence, name_of_block
+from coder.edits.paths import file_name_in, name_in_comment, name_in_sentence, name_of_block
 from coder.source.python_names import defined_names, longest_start, parse_source
 
 MAX_ANSWER = 2 << 20
@@ -60,6 +61,8 @@ class Block:
     text: str = ""
     is_closed: bool = True
     """False: the answer ended inside the block."""
+    path_above: str | None = None
+    """The path that stands alone on the line above the block, or None."""
 
     @property
     def is_python(self) -> bool:
@@ -110,12 +113,24 @@ def line_above(lines: Sequence[str], at: int) -> str:
 def _head(info: str, above: str, first: str, files: Collection[str]) -> Block:
     """Return a block without text, from its fence, the line above and its first line."""
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
-    name = name_of_block(info, above, files) or name_in_comment(first)
+    path_above = file_name_in(above, files)
+    name = name_of_block(info, files) or path_above or name_in_comment(first)
     if name is None and language not in _NO_SOURCE:
-        name = name_in_sentence(above)
+        name = name_in_sentence(above, files)
     if name is not None and name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
-    return Block(language, name)
+    return Block(language, name, path_above=path_above)
+
+
+def file_blocks(blocks: Sequence[Block], which: FileBlocks) -> list[Block]:
+    """Return the blocks that are whole files, each named by the path that makes it one."""
+    match which:
+        case "all":
+            return [*blocks]
+        case "below_path":
+            return [replace(block, name=block.path_above) for block in blocks if block.path_above is not None]
+        case "none":
+            return []
 
 
 def whole_files(

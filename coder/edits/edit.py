@@ -5,6 +5,8 @@ from typing import Literal
 
 Sign = Literal[" ", "-", "+"]
 """Sign of a hunk's line: context, removed, added."""
+FileBlocks = Literal["all", "below_path", "none"]
+"""Which fenced blocks are whole files: all, those with their path alone on the line above, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,11 @@ class Answered:
     """Whether the answer contains neither an edit nor a file."""
     gist: str = ""
     """The problem in one sentence, if `problem` has several."""
-    only_shows: bool = False
-    """Whether the answer contains neither an edit nor a block with a file name."""
     missed: tuple[str, ...] = ()
     """Files with edits that don't fit and of which `problem` quotes no lines."""
     left_out: tuple[str, ...] = ()
     """Files that the answer changes but may not write."""
     apart: dict[str, str | None] = field(default_factory=dict)
     """New texts of the files in `left_out` whose edits fit."""
+    doubted: dict[str, str] = field(default_factory=dict)
+    """Whole files that aren't written unless the next answer repeats them, as they drop most names."""

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from coder.base.fs.git_names import is_git_name
 from coder.base.text.sanitize import suggest_nearest
+from coder.source.named_sources import is_source
 
 _MAX_LENGTH = 1000
 """Maximum characters of a path, and of a line that may be one."""
@@ -22,6 +23,14 @@ _NAME_OR_ABSOLUTE = re.compile(rf"/?{NAME.pattern}")
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
 """A NAME, or any word with a slash."""
 WORD = re.compile(r"\S+")
+_OTHER_SUFFIXES = re.compile(
+    r"(?:adoc|asm|astro|bat|cfg|clj|cmake|cmd|conf|cr|css|csv|dart|diff|ejs|elm?|env|erl|exs?|f90|gql|gradle|"
+    r"graphql|groovy|hbs|hs|html?|ini|ipynb|j2|jinja2?|jl|json[5lc]?|kts?|less|lock|log|lua|markdown|mdx?|mk|ml|"
+    r"mm?|nim|nix|org|patch|p[lmo]|properties|proto|ps1|r|rst|sass|scala|scss|sol|sql|styl|sv|svelte|svg|swift|"
+    r"tex|tf|thrift|tmpl|toml|tpl|tsv|txt|v|vhdl?|vim|vue|xml|ya?ml|zig)",
+    re.IGNORECASE,
+)
+"""Suffixes of text files and of languages that `coder.source.languages` doesn't have."""
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _FILE_LABEL = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
 _DECORATION = " \t\r*`#:\"'<>"
@@ -128,12 +137,25 @@ def name_in(line: str, files: Collection[str], shape: re.Pattern[str] = NAME) ->
 
 
 def name_of_block(
-    info: str, above: str, files: Collection[str], shape: re.Pattern[str] = _NAME_OR_ABSOLUTE
+    info: str, files: Collection[str], shape: re.Pattern[str] = _NAME_OR_ABSOLUTE
 ) -> str | None:
-    """Return the file that a block's fence line or the line above names, or None."""
+    """Return the file that a block's fence line names, or None."""
     words = re.split(r"[\s:=]+", info[:_MAX_LENGTH].strip())
     fence_name = name_in(words[-1], files if len(words) > 1 else (), shape)
-    return name_in(info.partition(" ")[2], files, shape) or fence_name or name_in(above, files, shape)
+    return name_in(info.partition(" ")[2], files, shape) or fence_name
+
+
+def file_name_in(line: str, files: Collection[str]) -> str | None:
+    """Return the path of which a line consists: a known file, or a path that can be a new file's.
+
+    `Store.add` is a method, not a file, unless a file has this name or its suffix.
+    """
+    name = name_in(line, files, _NAME_OR_ABSOLUTE)
+    if name is None or name in files or "/" in name or "." not in name:
+        return name
+    suffix = PurePosixPath(name).suffix
+    is_known = is_source(name) or _OTHER_SUFFIXES.fullmatch(suffix[1:]) or name.startswith(".")
+    return name if is_known or any(path.endswith(suffix) for path in files) else None
 
 
 def name_in_comment(line: str) -> str | None:
@@ -141,7 +163,9 @@ def name_in_comment(line: str) -> str | None:
     return name_in(line, ()) if line.lstrip().startswith(("#", "//")) else None
 
 
-def name_in_sentence(line: str) -> str | None:
+def name_in_sentence(line: str, files: Collection[str]) -> str | None:
     """Return the only file quoted in a sentence that introduces a block: "The corrected `a.py`:"."""
     match = _SENTENCE.match(line.strip()[:_MAX_LENGTH])
-    return match[1] if match is not None and _OTHER_PURPOSE.search(line) is None else None
+    if match is None or _OTHER_PURPOSE.search(line) is not None:
+        return None
+    return file_name_in(match[1], files)

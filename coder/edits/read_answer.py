@@ -32,7 +32,10 @@ class Edits:
 
 
 def read_edits(text: str, *, default: str = "", files: Collection[str] = ()) -> Edits:
-    """Return the edits in an answer; those without a file name belong to the default file."""
+    """Return the edits in an answer; those without a file name belong to the default file.
+
+    Without a default file, a block of a diff that names no file is only shown.
+    """
     reader = _Reader(_lines(text), default, files)
     reader.read()
     return reader.answer
@@ -81,14 +84,17 @@ class _Reader:
         mark, info = opening["mark"], opening["info"].strip()
         is_diff = info.lower().partition(" ")[0] in _DIFF_LANGUAGES
         previous_line = line_above(self._lines, at)
-        name = name_of_block(info, previous_line, self._files, PATH) or self._name
-        if self._begins_edits(at + 1, mark, is_diff=is_diff):
+        name = (
+            name_of_block(info, self._files, PATH) or name_in(previous_line, self._files, PATH) or self._name
+        )
+        is_shown = is_diff and not name and not self._names_file(at + 1, mark)
+        if not is_shown and self._begins_edits(at + 1, mark, is_diff=is_diff):
             self._fence = line[: opening.end("mark")]
             self._name = name
             return at + 1
         block, end = block_at(self._lines, at, self._fences, files=self._files)
         body = self._lines[at + 1 : end]
-        if is_diff and _is_hunk(body) and not name.endswith(_DIFF_SUFFIXES):
+        if is_diff and not is_shown and _is_hunk(body) and not name.endswith(_DIFF_SUFFIXES):
             self._name = name
             self._take_diff(["@@", *body], 0)
         else:
@@ -159,6 +165,18 @@ class _Reader:
         if last_edit is None or not last_edit.action == edit.action == "change":
             return False
         return (last_edit.path, last_edit.to) == (edit.path, edit.to)
+
+    def _names_file(self, start: int, mark: str) -> bool:
+        """Whether a block that begins after a fence holds an edit with the name of a file."""
+        for index in range(start, len(self._lines)):
+            line = self._lines[index]
+            if closes(line, mark):
+                return False
+            if begins_names(self._lines, index) or begins_diff(self._lines, index) or _begins_patch(line):
+                return True
+            if searchreplace.opens(line):
+                return True
+        return False
 
     def _begins_edits(self, start: int, mark: str, *, is_diff: bool) -> bool:
         """Whether a block contains edits: anywhere in a diff, else at the block's beginning."""

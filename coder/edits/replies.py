@@ -12,18 +12,9 @@ _CLOSING_CHARACTERS = " \t\r*_`\"')"
 """Characters that may follow a question mark."""
 
 
-def is_reply(request: str, edits: Answered, text: str) -> bool:
-    """Return whether no part of an answer to this message was meant to change a file."""
-    if not text.strip() or not edits.fits:
-        return False
-    if "```" not in text:
-        return not edits.files
-    return is_question(request) and edits.only_shows
-
-
-def may_be_answered_in_words(request: str, *, is_chat: bool, is_tested: bool) -> bool:
-    """Return whether words alone can answer a request: in a chat, or a question that nothing tests."""
-    return is_chat or (not is_tested and is_question(request))
+def is_words(edits: Answered, text: str) -> bool:
+    """Return whether an answer holds only words: neither an edit nor a file."""
+    return bool(text.strip()) and edits.empty and edits.fits
 
 
 def asks(text: str) -> bool:

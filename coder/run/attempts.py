@@ -26,7 +26,12 @@ def code_to_repair(state: State) -> CodeMessage | None:
 
 def most_repeated(*states: State) -> int:
     """Return how often the most frequent answer was given in these runs."""
-    counts = Counter(_identity(message) for state in states for message in state.codes)
+    answers = (message for state in states for message in state.progress.messages)
+    counts = Counter(
+        _identity(message) if isinstance(message, CodeMessage) else _code_identity({}, message.text)
+        for message in answers
+        if isinstance(message, CodeMessage | ReplyMessage)
+    )
     return max(counts.values(), default=0)
 
 

@@ -18,6 +18,7 @@ from coder.run.stored_file import LeftOut
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,
     "finished": 0,
+    "answered": 0,
     "unsolved": 1,
     "limit": 3,
     "stuck": 6,
@@ -26,7 +27,7 @@ EXIT_CODES: dict[Status, int] = {
     "waiting": 9,
     "interrupted": 130,
 }
-"""Exit codes by status; that of `error` depends on the error."""
+"""Exit codes by status; that of `error` depends on the error. `answered` is 8 if tests or checks decide."""
 
 
 class Tokens(BaseModel, frozen=True):
@@ -118,7 +119,7 @@ class Run(BaseModel, frozen=True):
     answer: JsonValue = None
     """The value that fits the task's `answer_schema`, or the output of a flow; null without one."""
     words: str = ""
-    """The answer in words to a question, if the run ended with one; untrusted."""
+    """The model's words, whole, if the status is `answered`; untrusted."""
     answer_problem: str | None = None
     """Why there is no answer; empty if there is one; null if the task has no `answer_schema`."""
     flow: str | None = None

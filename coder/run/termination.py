@@ -73,7 +73,7 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
     if isinstance(state.last, ReplyMessage):
         if find_answer_of(state)[1] == "":
             return Reason("solved", "the answer fits its schema")
-        return Reason("unverified", "it was answered in words")
+        return Reason("answered", "the model answered in words and changed no file")
     reason = nothing_to_mend(state) or handed_in(state) or stop(state) or budget_reached(state)
     if reason is None and state.landing.offered and not state.awaits_execution:
         return Reason("unsolved", "the change does not pass")

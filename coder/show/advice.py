@@ -48,6 +48,8 @@ def next_steps(run: Run) -> str:
             steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
         case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:
             steps.append(f"{own_command()} resume {run.run_id} --accept-unverified{_allow_flags(run)}")
+        case "answered" if run.exit_code:
+            steps.append("nothing was tested, as no file has changed: say what to change")
         case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
     if run.landed and (flags := _allow_held_flags(run)):

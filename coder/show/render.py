@@ -17,6 +17,7 @@ from coder.workspace.diff import diff_stat
 SIGNS: dict[str, str] = {
     "solved": "✓",
     "finished": "✓",
+    "answered": "✓",
     "unverified": "?",
     "waiting": "?",
     "interrupted": "!",

@@ -4,6 +4,7 @@ from coder.base.errors import Refused, UsageError
 from coder.run.attempts import best_code, decisive_outcome, tried
 from coder.run.conversation import before_talk, is_rejection
 from coder.run.event_types import CommitRefused, RunStopped, Status
+from coder.run.examples import find_examples
 from coder.run.message import ReplyMessage, Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
@@ -82,8 +83,17 @@ def ended(state: State, reason: Reason) -> RunStopped:
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )
-    code = 0 if _is_accepted(state, reason) else EXIT_CODES[reason.status]
+    is_owed = reason.status == "answered" and _awaits_change(state)
+    status = "unverified" if is_owed else reason.status
+    code = 0 if _is_accepted(state, reason) else EXIT_CODES[status]
     return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)
+
+
+def _awaits_change(state: State) -> bool:
+    """Whether tests, checks or the prompt's examples were to decide, so that words are less than the task."""
+    if state.settings.chat:
+        return False
+    return state.task.is_tested or (state.task.workspace is None and bool(find_examples(state.task.prompt)))
 
 
 def _is_accepted(state: State, reason: Reason) -> bool:

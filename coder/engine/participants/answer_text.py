@@ -7,14 +7,15 @@ from functools import partial
 from coder.base.prompts import prompt
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.edits.replies import asks, is_reply, may_be_answered_in_words
+from coder.edits.replies import asks, is_words
 from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.ends_in_words import EndsInWords
 from coder.engine.participants.role import Role
-from coder.engine.participants.submission import code_message, has_new_tree
+from coder.engine.participants.submission import code_message
 from coder.engine.participants.workplace import Workplace
-from coder.engine.prompting.task_parts import current_target
+from coder.engine.prompting.task_parts import current_target, file_blocks
 from coder.engine.turn.turn import Turn
-from coder.run.conversation import is_asked_about_change, request_to_answer
+from coder.run.conversation import is_asked_about_change
 from coder.run.message import Message, QuestionMessage, ReplyMessage
 from coder.workspace.consent import is_protected
 from coder.workspace.overlay import to_ends
@@ -31,13 +32,12 @@ class AnswerText:
     role: Role
     dialogue: DialogueTurn
     workplace: Workplace
+    ends: EndsInWords
 
     async def read(self) -> Message | str | None:
         """Make the edits; return the turn's message or a follow-up request. None: the text was a call."""
         turn, text = self.turn, self.dialogue.words or ""
         edits = await self.make_edits(text)
-        if edits is None:
-            return ReplyMessage(author=self.role.name, text=text)
         if edits.problem is not None and not edits.empty:
             return edits.problem  # it quotes the nearest lines; the model can read more
         code = code_message(turn.state, current_target(turn.state), text, author=self.role.name)
@@ -46,14 +46,21 @@ class AnswerText:
         if self.dialogue.speaks_text():
             await self.dialogue.to_text()
             return None if self.dialogue.open_calls() else prompt("act-text")
-        if code.changes.texts and (_DONE_LINE.search(text) or not code.repeats):
+        if code.changes.texts and not code.repeats:
+            return code
+        may_talk = turn.state.settings.chat or self.role.is_member or is_asked_about_change(turn.state)
+        if may_talk and is_words(edits, text):
+            return ReplyMessage(author=self.role.name, text=text)
+        if code.changes.texts and _DONE_LINE.search(text):
             return code
         if asks(text) and turn.state.settings.asks:
             return QuestionMessage(author=self.role.name, text=text)
-        return prompt("stands" if code.changes.texts else "nudge")
+        if code.changes.texts:
+            return prompt("stands")
+        return self.ends.end(code) if text.strip() else prompt("nudge")
 
-    async def make_edits(self, text: str) -> Answered | None:
-        """Make the fitting edits of a text; return None for plain words in a chat or a team."""
+    async def make_edits(self, text: str) -> Answered:
+        """Make the fitting edits of a text."""
         state, target = self.turn.state, current_target(self.turn.state)
         edits = read_answer(
             text,
@@ -62,15 +69,10 @@ class AnswerText:
             expected=target.names,
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
+            blocks=file_blocks(state, acts=True),
+            doubted=self.ends.doubted,
         )
-        request = request_to_answer(state)
-        is_talk = (
-            self.role.is_member
-            or is_asked_about_change(state)
-            or may_be_answered_in_words(request, is_chat=state.settings.chat, is_tested=state.task.is_tested)
-        )
-        if is_talk and is_reply(request, edits, text) and not has_new_tree(state):
-            return None
+        self.ends.doubted = edits.doubted
         if edits.files or (edits.fits and edits.apart):
             new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
             if notes := await self.workplace.write_edits(new_texts):  # the next answer is about them

@@ -23,8 +23,9 @@ class AnswerWork(SessionWork):
             problem = find_problem(self._schema, value)
         except ValueError as error:
             value, rest, problem = None, text, f"it holds no JSON ({error})"
-        edits = await AnswerText(self._turn, self._role, self.talk, self._place).make_edits(rest)
-        if edits is not None and edits.problem is not None and not edits.empty:
+        answer = AnswerText(self._turn, self._role, self.talk, self._place, self._ends)
+        edits = await answer.make_edits(rest)
+        if edits.problem is not None and not edits.empty:
             return edits.problem
         if self.talk.speaks_text():
             await self.talk.to_text()
@@ -35,7 +36,7 @@ class AnswerWork(SessionWork):
             return QuestionMessage(author=self._role.name, text=text)
         return prompt("answer-nudge").format(problem=problem)
 
-    def _done(self, call: ToolCall) -> Message:
+    def _done(self, call: ToolCall) -> Message | str:
         arguments = call.parsed()
         if "answer" not in arguments:
             raise ValueError("`done` needs the argument `answer`.")

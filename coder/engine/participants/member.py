@@ -121,6 +121,7 @@ class MemberWork:
         self.talk = talk
         self._speaker, self._turn = speaker, turn
         self._reasks = MAX_REASKS
+        self._doubted: dict[str, str] = {}
 
     async def carry_out_calls(self) -> Message | None:
         """Return None: without tools, no call ends a turn."""
@@ -134,7 +135,8 @@ class MemberWork:
         """Return the member's words or change, or a request to repeat edits that don't fit."""
         speaker, state, text = self._speaker, self._turn.state, self.talk.words or ""
         target, repaired_code = current_target(state), code_to_repair(state)
-        edits = read_edits(text, state, target, repaired_code)
+        edits = read_edits(text, state, target, repaired_code, doubted=self._doubted)
+        self._doubted = edits.doubted
         if speaker.is_in_words:
             return speaker.member.message_of(text, speaker.hands_to)
         if not edits.fits and self._reasks:

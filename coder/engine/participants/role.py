@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from coder.edits.replies import is_question
 from coder.models.model import ToolSpec
 from coder.run.message import EXPERT
 from coder.run.state import State
@@ -37,6 +38,20 @@ class Role:
     def dialogue(self) -> str:
         """The name of the dialogue that the role continues: the stronger model continues the Coder's."""
         return CODER if self.name == EXPERT else self.name
+
+
+def takes_words(state: State, author: str) -> bool:
+    """Return whether the words of this participant can end the run.
+
+    They can't where the work is judged elsewhere, and where a second model takes over from this one.
+    """
+    is_followed = state.settings.strategy == "escalate" and state.task.is_tested and author != EXPERT
+    return not (state.settings.judged_elsewhere or is_followed)
+
+
+def wants_files(state: State) -> bool:
+    """Return whether words without a change get a follow-up: unless the user talks or asks a question."""
+    return not (state.settings.chat or is_question(state.task.prompt))
 
 
 def awaits_plan(state: State) -> bool:

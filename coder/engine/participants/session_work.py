@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.ends_in_words import EndsInWords
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.submission import code_message
@@ -40,6 +41,7 @@ class SessionWork:
         self._delegating: Delegating | None = None
         self._nudges = 0
         """Answers in a row without a call or a change."""
+        self._ends = EndsInWords(turn, role, dialogue)
         self._end_hooks: EndHooks | None = None
 
     @classmethod
@@ -107,7 +109,7 @@ class SessionWork:
     async def _reply(self) -> Message | str | None:
         from coder.engine.participants.answer_text import AnswerText  # imported late: most answers are calls
 
-        return await AnswerText(self._turn, self._role, self.talk, self._place).read()
+        return await AnswerText(self._turn, self._role, self.talk, self._place, self._ends).read()
 
     async def _end(self, call: ToolCall) -> Message | str | None:
         """Return the message of a call that ends the turn, or a text on its error; None for other calls."""
@@ -118,7 +120,8 @@ class SessionWork:
                 words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
                 return HandoffMessage(author=self._role.name, text=words, to=receiver)
             if call.name == DONE.name:
-                return await self._ended(self._done(call))
+                message = self._done(call)
+                return message if isinstance(message, str) else await self._ended(message)
             if call.name == ASK.name:
                 ask = read_arguments(call.parsed(), Ask, name=call.name)
                 return QuestionMessage(author=self._role.name, text=ask.question, options=ask.options)
@@ -135,10 +138,13 @@ class SessionWork:
         self._end_hooks = self._end_hooks or EndHooks(self._turn)
         return await self._end_hooks.checked(message, self._code)
 
-    def _done(self, call: ToolCall) -> Message:
-        """Return the message of a call of `done`. Raises ValueError if its arguments don't fit."""
+    def _done(self, call: ToolCall) -> Message | str:
+        """Return the message of a call of `done`, or a follow-up request if no file has changed.
+
+        Raises ValueError if its arguments don't fit.
+        """
         arguments = read_arguments(call.parsed(), Done, name=call.name)
-        return self._code(arguments.summary, check=arguments.check)
+        return self._ends.end(self._code(arguments.summary, check=arguments.check))
 
     def _code(self, text: str, *, check: str = "") -> CodeMessage:
         return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)

@@ -6,18 +6,18 @@ from typing import Self
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.edits.replies import asks, is_reply
+from coder.edits.replies import asks, is_words
 from coder.engine.participants.plain_dialogue import PlainDialogue
-from coder.engine.participants.role import Role
+from coder.engine.participants.role import Role, takes_words, wants_files
 from coder.engine.prompting.files_shown import survey_of, texts_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import again_words, misfit, repair_request
-from coder.engine.prompting.task_parts import current_target
+from coder.engine.prompting.task_parts import current_target, file_blocks, takes_code
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import code_to_repair, is_repeat
-from coder.run.conversation import is_asked_about_change, request_to_answer
+from coder.run.conversation import is_asked_about_change
 from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
@@ -55,6 +55,10 @@ class TextWork:
         self._requests = 0
         self._previous = ""
         """The previous answer of this turn."""
+        self._doubted: dict[str, str] = {}
+        """Whole files of the previous answer that are written only if the next one repeats them."""
+        self._words: list[str] = []
+        """This turn's answers in words alone."""
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
@@ -86,20 +90,18 @@ class TextWork:
     async def read(self) -> Message | str:
         """Return the turn's message, or a request for another answer if this one can't be verified."""
         text, state, target = self.talk.words or "", self._state, self._target
-        edits = read_edits(text, state, target, self._repaired)
-        if self._is_reply(edits, text) or self._is_final(edits, text) or _is_question(state, edits, text):
-            message = self._message(edits, text)
-            return await self._hooked(message) if isinstance(message, CodeMessage) else message
+        edits = read_edits(text, state, target, self._repaired, doubted=self._doubted)
+        self._doubted = edits.doubted
+        if (message := self._spoken(edits, text)) is not None:
+            return message
+        if self._is_final(edits, text):
+            code = answer_message(edits, state, target, self._repaired, author=self._author, text=text)
+            return await self._hooked(code)
         self._reasks["form" if edits.fits else "misfit"] -= 1
         self._previous = text
         if edits.fits:
-            return again_words(edits, text, form=self._form, is_python=target.is_python)
+            return again_words(edits, text, form=self._form, is_code=takes_code(state, target))
         return misfit_words(self._turn, edits, self._repaired)
-
-    def _is_reply(self, edits: Answered, text: str) -> bool:
-        """Return whether an answer is words to a chat's message, or to a person's words about a change."""
-        may_talk = self._state.settings.chat or is_asked_about_change(self._state)
-        return may_talk and is_reply(request_to_answer(self._state), edits, text)
 
     async def _hooked(self, message: CodeMessage) -> Message | str:
         """Return an answer that has passed the hooks, or the hooks' refusals and remarks."""
@@ -122,21 +124,49 @@ class TextWork:
         is_last = not self._reasks["form" if edits.fits else "misfit"]
         return is_repeated or is_last or self._turn.state.progress.empty_answers >= EMPTY_ANSWERS
 
-    def _message(self, edits: Answered, text: str) -> Message:
-        state, repaired = self._state, self._repaired
-        is_question = _is_question(state, edits, text)
-        if self._is_reply(edits, text) or (state.settings.chat and is_question):
-            return ReplyMessage(author=self._author, text=text)
-        if is_question:
+    def _spoken(self, edits: Answered, text: str) -> Message | None:
+        """Return the message of an answer in words: a question to the user, or the end of the turn.
+
+        None if there are edits, or if the model gets a follow-up, which is at most one.
+        """
+        state = self._state
+        if not is_words(edits, text):
+            return None
+        may_talk = state.settings.chat or is_asked_about_change(state)
+        if not may_talk and state.settings.asks and asks(text):
             return QuestionMessage(author=self._author, text=text)
-        return answer_message(edits, state, self._target, repaired, author=self._author, text=text)
+        if may_talk:
+            return ReplyMessage(author=self._author, text=text)
+        if self._repaired is not None or not takes_words(state, self._author):
+            return None
+        self._words.append(text.strip())
+        if wants_files(state) and len(self._words) == 1:
+            return None
+        return ReplyMessage(author=self._author, text="\n\n".join(dict.fromkeys(self._words)))
 
 
-def read_edits(text: str, state: State, target: Target, repaired_code: CodeMessage | None) -> Answered:
-    """Read the edits in an answer, and separate edits of given tests."""
-    is_protected_path = partial(is_protected, state=state, target=target)
-    files = _current_files(state, repaired_code)
-    return read_answer(text, files, default=target.path, expected=target.names, ignored=is_protected_path)
+def read_edits(
+    text: str,
+    state: State,
+    target: Target,
+    repaired_code: CodeMessage | None,
+    *,
+    doubted: Mapping[str, str] | None = None,
+) -> Answered:
+    """Read the edits in an answer, and separate edits of given tests.
+
+    Args:
+        doubted: whole files of the previous answer that were doubted.
+    """
+    return read_answer(
+        text,
+        _current_files(state, repaired_code),
+        default=target.path,
+        expected=target.names,
+        ignored=partial(is_protected, state=state, target=target),
+        blocks=file_blocks(state, acts=False),
+        doubted=doubted,
+    )
 
 
 def misfit_words(turn: Turn, edits: Answered, repaired_code: CodeMessage | None) -> str:
@@ -170,11 +200,6 @@ def answer_message(
     )
     repeats = is_repeat(state, changes.texts, text)
     return CodeMessage(author=author, text=text, changes=changes, repeats=repeats)
-
-
-def _is_question(state: State, edits: Answered, text: str) -> bool:
-    """Return whether an answer only asks the user, and the settings allow questions."""
-    return state.settings.asks and edits.empty and edits.fits and asks(text)
 
 
 def _edits_tests_alone(edits: Answered, repaired_code: CodeMessage | None) -> bool:

@@ -21,6 +21,7 @@ from coder.engine.prompting.task_parts import (
     plan_words,
     readable_note,
     repair_limits_note,
+    takes_code,
     team_words,
     what_to_pass,
     with_names,
@@ -103,7 +104,7 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
     if form != "tools" and form != "text":
         if plans:
             return prompt("planner")
-        whole_prompt = "coder" if current_target(state).is_python else "files"
+        whole_prompt = "coder" if takes_code(state, current_target(state)) else "files"
         text = prompt(whole_prompt if form == "whole" else f"edit-{form}")
         return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
     if state.settings.subagent is not None:

@@ -7,7 +7,7 @@ from coder.context.quoting import fenced, shortened, shown_path, whole_files
 from coder.edits.edit import Answered
 from coder.edits.replies import asks
 from coder.engine.prompting.files_shown import latest_plan
-from coder.engine.prompting.task_parts import asked_words, plan_words, what_to_pass
+from coder.engine.prompting.task_parts import asked_words, plan_words, takes_code, what_to_pass
 from coder.models.model import ChatMessage
 from coder.run.conversation import answer_in_words, is_rejection
 from coder.run.message import HUMAN, CodeMessage, OutcomeMessage, outcomes_in
@@ -80,8 +80,11 @@ def repair_request(
     feedback = outcome.feedback
     prompt_name = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
     if form == "whole":
-        is_single_file = target.is_python and repaired.changes.files.keys() <= {target.path}
-        quote = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
+        is_single_file = takes_code(state, target) and repaired.changes.files.keys() <= {target.path}
+        quote = "\n".join(
+            _fenced(path, text, is_code=takes_code(state, target) and path == target.path)
+            for path, text in repaired.changes.files.items()
+        )
         request = prompt(prompt_name if is_single_file else f"{prompt_name}-files").format(feedback=feedback)
     else:
         quote = quoted(repaired.text)
@@ -94,17 +97,21 @@ def quoted(text: str) -> str:
     return shortened(text, _QUOTED_CHARACTERS) or "(empty answer)"
 
 
-def again_words(edits: Answered, text: str, *, form: EditFormat, is_python: bool) -> str:
-    """Return the request to answer again in the format that was asked for first."""
-    instruction = "Answer with each file whole, in a fenced block, its path above it."
+def again_words(edits: Answered, text: str, *, form: EditFormat, is_code: bool) -> str:
+    """Return the request to answer again in the format that was asked for first.
+
+    Args:
+        is_code: whether one block of Python is the answer.
+    """
+    instruction = "Answer with each file whole, in a fenced block, its path alone on the line above it."
     if form == "search-replace":
         instruction = "Answer with search/replace blocks."
-    elif is_python:
+    elif is_code:
         instruction = "Answer with the complete code in one ```python block."
     if edits.empty and asks(text):
         return f"No user is there to answer a question: decide by yourself. {instruction}"
     if edits.empty:
-        return f"Your answer {'holds no code' if form == 'whole' else 'changes no file'}. {instruction}"
+        return f"Your answer {'holds no code' if is_code else 'changes no file'}. {instruction}"
     return edits.problem or ""
 
 
@@ -199,8 +206,8 @@ def _changes(state: State, repaired: CodeMessage) -> str:
     return fenced(shortened(unified_diff(contents_before, contents_after), _CHANGES_CHARACTERS), "diff")
 
 
-def _fenced(path: str, text: str | None, target: Target) -> str:
+def _fenced(path: str, text: str | None, *, is_code: bool) -> str:
     if text is None:
         return f"`{path}` is deleted."
     fenced = f"\n{text.rstrip()}\n```"
-    return f"```python{fenced}" if path == target.path and target.is_python else f"`{path}`\n```{fenced}"
+    return f"```python{fenced}" if is_code else f"`{path}`\n```{fenced}"

@@ -6,6 +6,7 @@ from itertools import pairwise
 from coder.base.prompts import prompt
 from coder.base.text.sanitize import count_of
 from coder.context.quoting import fenced, shown_path
+from coder.edits.edit import FileBlocks
 from coder.engine.prompting.files_shown import failing_now
 from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import AnswerMessage, PlanMessage
@@ -152,6 +153,24 @@ def denied_note(state: State) -> str:
     return (
         f"Rules of permission deny changes of these files, so none of them lands: {globs}." if globs else ""
     )
+
+
+def file_blocks(state: State, *, acts: bool) -> FileBlocks:
+    """Return which fenced blocks of an answer are whole files.
+
+    In a folder, a block may be an excerpt that an explanation quotes.
+
+    Args:
+        acts: whether the model works by tools.
+    """
+    if state.task.workspace is None or state.settings.edit_format == "whole":
+        return "all"
+    return "none" if acts else "below_path"
+
+
+def takes_code(state: State, target: Target) -> bool:
+    """Return whether one block of Python, without a path, is the answer of a model without tools."""
+    return target.is_python and file_blocks(state, acts=False) == "all"
 
 
 def file_request(target: Target) -> str:

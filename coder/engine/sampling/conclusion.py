@@ -9,7 +9,7 @@ from coder.run.attempts import most_repeated
 from coder.run.conversation import before_talk, is_asked_about_change
 from coder.run.event_types import AttemptChosen, AttemptEnded, QuestionAsked, RunStopped, Spoken
 from coder.run.journal import Journal
-from coder.run.message import Message, OutcomeMessage
+from coder.run.message import Message, OutcomeMessage, ReplyMessage
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
@@ -45,7 +45,8 @@ async def conclude(
     reason = _reason(journal.state, candidate, stuck_reason)
     if candidate is None:
         await journal.append(AttemptChosen(attempt=0, text=text, status=reason.status, reason=reason.text))
-        return None
+        replies = (state.last for state in states.values() if isinstance(state.last, ReplyMessage))
+        return next(replies, None) if reason.status == "answered" else None
     choice = AttemptChosen(
         attempt=candidate.attempt,
         text=text,
@@ -105,6 +106,7 @@ def _reason(state: State, candidate: RankedCandidate | None, stuck_reason: Reaso
     if stuck_reason is not None:
         return stuck_reason
     ended_attempts = [attempt for attempt in state.progress.attempts if isinstance(attempt, AttemptEnded)]
-    if len(ended_attempts) == 1 or all(attempt.status == "stuck" for attempt in ended_attempts):
+    statuses = {attempt.status for attempt in ended_attempts}
+    if len(ended_attempts) == 1 or statuses in ({"stuck"}, {"answered"}):
         return Reason(ended_attempts[-1].status, ended_attempts[-1].reason)
     return Reason("unsolved", f"none of {len(ended_attempts)} attempts passed")

@@ -128,6 +128,8 @@ class Series:
         final_statuses = (
             _OPEN_STATUSES if state.settings.may_act else (*_OPEN_STATUSES, "stuck")
         )  # a stuck model with tools may take another path
+        if not state.task.is_tested:
+            final_statuses = (*final_statuses, "answered")
         if not statuses.isdisjoint(final_statuses):
             return False
         if self._compares and self._count >= ENOUGH and len(self._states) < ENOUGH:

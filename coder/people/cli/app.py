@@ -15,8 +15,8 @@ from coder.show.flags import group
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (
-    "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, "
-    "7 refused, 8 unverified, 9 waiting, 10 blob store refused, 130 interrupted."
+    "Exit codes: 0 solved or answered, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, "
+    "6 stuck, 7 refused, 8 unverified, 9 waiting, 10 blob store refused, 130 interrupted."
 )
 
 app = group(name="coder", cls=Commands, add_completion=True, no_args_is_help=True, help=HELP, epilog=EPILOG)

@@ -155,7 +155,7 @@ class Repl:
         elif self._session.can_apply and run.status in _UNWRITTEN_STATUSES:
             self._screen.note("the change was not written: /apply asks about it again")
         message_run = run_of_message(state_before, run)
-        if run.status == "refused" or (self._exit_code == 0 and run.status == "unverified"):
+        if run.status == "refused" or (self._exit_code == 0 and run.status in ("unverified", "answered")):
             self._screen.note(render.spent(message_run))
         else:
             for line in [render.verdict(message_run), *render.details(message_run)]:

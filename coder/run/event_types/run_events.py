@@ -22,6 +22,7 @@ Status = Literal[
     "solved",
     "unsolved",
     "unverified",
+    "answered",
     "limit",
     "stuck",
     "refused",
@@ -30,7 +31,8 @@ Status = Literal[
     "interrupted",
     "finished",
 ]
-"""`finished`: the function of a flow has returned; `waiting`: `reason` is the open question."""
+"""`answered`: the model ended in words without a changed file; `finished`: the function of a flow has
+returned; `waiting`: `reason` is the open question."""
 
 
 class Draw(Value):

@@ -61,7 +61,7 @@ async def test_neither_a_prompt_nor_a_programs_output_tells_a_model_the_key(tmp_
     (tmp_path / ".env").write_text(f"API_KEY={KEY}\n")
     (tmp_path / "main.py").write_text("x = 1\n")
     peek = "```python\nraise ValueError(open('.env').read())\n```"
-    model = Scripted([peek, "```python\nx = 2\n```"])
+    model = Scripted([peek, "`main.py`\n```python\nx = 2\n```"])
 
     await solve(
         Task(prompt="Make it 2.", workspace=tmp_path), model=model, settings=Settings(), log=MemoryLog()
@@ -78,7 +78,7 @@ async def test_a_link_to_a_file_of_keys_is_kept_from_a_model_too(tmp_path: Path)
     make_repository(tmp_path, **{"main__py": "x = 1\n"})
     (tmp_path / ".env").write_text(f"GREETING={KEY}\n")
     (tmp_path / "notes.txt").symlink_to(".env")
-    model = Scripted(["```python\nx = 2\n```"])
+    model = Scripted(["`main.py`\n```python\nx = 2\n```"])
 
     await solve(
         Task(prompt="Make it 2.", workspace=tmp_path), model=model, settings=Settings(), log=MemoryLog()

@@ -50,7 +50,7 @@ async def test_a_large_file_is_changed_by_a_search_replace_block(tmp_path: Path)
 async def test_small_files_are_asked_for_whole(tmp_path: Path) -> None:
     _, model = await solved_by(tmp_path, RIGHT, filler="")
 
-    assert "whole file" in model.requests[0].messages[0].content
+    assert "each file that you change or make, whole" in model.requests[0].messages[0].content
 
 
 @pytest.mark.parametrize(("form", "words"), [("whole", "whole file"), ("search-replace", "<<<<<<< SEARCH")])

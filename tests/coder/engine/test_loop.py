@@ -39,7 +39,7 @@ PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 
 def fenced(code: str) -> str:
     """An answer with this code."""
-    return f"Here it is.\n```python\n{code}```\n"
+    return f"Here it is.\n\n`solution.py`\n```python\n{code}```\n"
 
 
 async def solved_by(

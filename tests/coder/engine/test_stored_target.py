@@ -36,7 +36,7 @@ UNNAMED = Settings(strategy="repair", plan=False, apply=False)
 
 def fenced(code: str) -> str:
     """An answer with this code, and no file's name."""
-    return f"```python\n{code}```\n"
+    return f"`main.py`\n```python\n{code}```\n"
 
 
 @contextmanager

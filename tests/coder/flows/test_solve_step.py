@@ -15,7 +15,7 @@ from coder.run.reducer import fold_all
 from coder.store import SqliteLog
 
 ADD = "def add(a, b):\n    return a + b\n"
-RIGHT = f"```python\n{ADD}```"
+RIGHT = f"`solution.py`\n```python\n{ADD}```"
 TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
 REPAIR = Settings(strategy="repair")
 

@@ -51,7 +51,7 @@ class Person(Unwatched):
 
 
 def code(text: str) -> str:
-    return f"```python\n{text}```"
+    return f"`main.py`\n```python\n{text}```"
 
 
 def deploy_call(place: str = "here") -> list[ToolCall]:

@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.run.reducer import fold_all
-from tests.memory_log import MemoryLog
-
 from .test_acting import DONE, EDIT, RIGHT, bash, call, project, told, worked
 
 __all__ = ["project"]
@@ -112,12 +109,8 @@ async def test_calls_that_do_not_fit_are_answered_and_those_behind_done_wait(pro
 
 
 @pytest.mark.slow
-async def test_done_without_a_change_is_called_so(project: Path) -> None:
-    log = MemoryLog()
+async def test_done_without_a_change_gets_one_follow_up_and_is_then_an_answer(project: Path) -> None:
+    run, model = await worked(project, DONE, DONE)
 
-    run, _ = await worked(project, DONE, DONE, log=log)
-
-    outcome = fold_all(await log.read(run.run_id)).progress.messages[1].outcome
-    assert outcome is not None
-    assert outcome.feedback == "No file was changed."
-    assert run.status == "unsolved"
+    assert told(model, 2).startswith("No file has changed yet.")
+    assert (run.status, run.exit_code, run.words) == ("answered", 8, "It adds now.")

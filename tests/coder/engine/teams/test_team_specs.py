@@ -38,8 +38,8 @@ pytestmark = KEPT
 
 CHECKS = ("assert add(2, 3) == 5",)
 TASK = Task(prompt="Write add(a, b).", checks=CHECKS)
-WRONG = "```python\ndef add(a, b):\n    return a - b\n```"
-RIGHT = "```python\ndef add(a, b):\n    return a + b\n```"
+WRONG = "`solution.py`\n```python\ndef add(a, b):\n    return a - b\n```"
+RIGHT = "`solution.py`\n```python\ndef add(a, b):\n    return a + b\n```"
 FAST, SAFE = Member("fast", "Argue for speed.", acts=False), Member("safe", "Argue for care.", acts=False)
 CODER = Member("coder", acts=False)
 

@@ -29,7 +29,7 @@ YES, NO = Decision(decision="yes"), Decision(decision="no")
 
 
 def code(text: str) -> str:
-    return f"```python\n{text}```"
+    return f"`main.py`\n```python\n{text}```"
 
 
 class Person:

@@ -79,7 +79,9 @@ def test_a_model_calls_a_function_that_the_user_names(console: Console, folder: 
     (folder / "prices.py").write_text(
         'def price_of(item: str) -> str:\n    """Its price."""\n    return "3"\n'
     )
-    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    right = (
+        "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+    )
     with faulty_endpoint(calls("price_of", item="tea"), says(right)) as endpoint:
         flags = ("--tool", "prices:price_of", "--base-url", endpoint.url, "-m", "toy")
         check = ("--check", "from total import total; assert total() == 3")
@@ -162,7 +164,9 @@ def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
 @pytest.mark.slow
 def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, folder: Path) -> None:
     steps = [{"text": "look\x1b[2J", "status": "done"}, {"text": "write total.py", "status": "doing"}]
-    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    right = (
+        "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+    )
     with faulty_endpoint(calls("plan", steps=steps), says(right)) as endpoint:
         check = ("--check", "from total import total; assert total() == 3", "--strategy", "act", "--detach")
         done = console.run(
@@ -205,7 +209,9 @@ def test_a_model_calls_a_tool_of_an_mcp_server_that_the_user_names(console: Cons
     config = console.home / ".config/coder/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(f'[mcp.filed]\ncommand = "{server}"\n[mcp.broken]\ncommand = "{server} exit"\n')
-    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    right = (
+        "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+    )
     steps = (calls("shop_say", text="three"), calls("filed_say", text="four"), says(right))
     with faulty_endpoint(*steps) as endpoint:
         flags = ("--mcp", f"shop={server}", "--base-url", endpoint.url, "-m", "toy")
@@ -265,7 +271,9 @@ def test_a_call_with_an_effect_is_made_again_after_a_kill_only_where_a_person_sa
     config.parent.mkdir(parents=True)
     server = f'command = "{sys.executable} {ROUGH}"\nenv = ["CALLED_LOG"]\nallow = ["pay"]'
     config.write_text(f"[mcp.shop]\n{server}\n")
-    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    right = (
+        "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+    )
     with faulty_endpoint(calls("shop_pay", text="3"), says(right)) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy")
         check = ("--check", "from total import total; assert total() == 3")
@@ -292,7 +300,9 @@ def test_a_terminal_shows_all_of_a_call_above_the_place_where_a_person_allows_it
     config.parent.mkdir(parents=True)
     config.write_text(f'[mcp.shop]\ncommand = "{sys.executable} {ROUGH}"\n')
     text = f"SELECT 1;{' ' * 400}\nDROP TABLE users;"
-    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    right = (
+        "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+    )
     with faulty_endpoint(calls("shop_pay", text=text), says(right)) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
         done = console.on_terminal(

@@ -43,7 +43,7 @@ def test_what_a_chat_has_written_is_committed_in_the_models_words_and_nothing_el
     assert "$ git commit --file=MESSAGE -- calc.py" in done.err
     prompt = endpoint.requests[1].body["messages"][-1]["content"]
     assert "+    return a + b" in prompt
-    assert "User: Mend it.\n\nModel: ```python" in prompt
+    assert "User: Mend it.\n\nModel: `calc.py`\n```python" in prompt
     assert "committer" in done.out
     assert f"✓ commit {project.git('rev-parse', 'HEAD')[:12]} on main" in done.err
 

@@ -12,6 +12,7 @@ from tests.git_repository import ENVIRONMENT, make_repository
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
+TIMES = "def add(a, b):\n    return a * b\n"
 TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 SUITE = """import unittest
 from calc import add
@@ -26,8 +27,13 @@ UNITTEST = ("python3", "-m", "unittest", "-q")
 """Starts in half the time that pytest takes, for tests of everything around it."""
 
 
-def code(text: str) -> str:
-    return f"```python\n{text}```\n"
+def code(text: str, old: str = WRONG) -> str:
+    """An answer that replaces the whole of calc.py, for models with tools and without."""
+    return replaced("calc.py", text, old)
+
+
+def replaced(path: str, text: str, old: str = "") -> str:
+    return f"`{path}`\n```python\n<<<<<<< SEARCH\n{old}=======\n{text}>>>>>>> REPLACE\n```\n"
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def test_a_command_line_in_one_word_is_run_by_bash(console: Console, project: Pa
 
 @pytest.mark.slow
 def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Console, project: Path) -> None:
-    cheat = f"```python\n# test_calc.py\ndef test_add():\n    pass\n```\n{code(WRONG)}"
+    cheat = replaced("test_calc.py", "def test_add():\n    pass\n", SUITE)
     with faulty_endpoint(says(cheat)) as endpoint:
         done = fix(console, endpoint, "--max-calls", "1", cwd=project)
 
@@ -85,7 +91,7 @@ def test_who_answers_with_other_tests_alone_is_told_that_the_code_is_what_may_ch
     console: Console, project: Path
 ) -> None:
     with faulty_endpoint(
-        says(code("# test_calc.py\ndef test_add():\n    pass\n")), says(code(RIGHT))
+        says(replaced("test_calc.py", "def test_add():\n    pass\n", SUITE)), says(code(RIGHT))
     ) as endpoint:
         done = fix(console, endpoint, cwd=project)
         feedback = endpoint.requests[1].body["messages"][-1]["content"]
@@ -277,7 +283,9 @@ def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
     console: Console, project: Path
 ) -> None:
     with faulty_endpoint(
-        says(code(WRONG.replace("-", "*"))), says(code(WRONG.replace("-", "/"))), says(code(RIGHT))
+        says(code(TIMES)),
+        says(code(WRONG.replace("-", "/"), TIMES)),
+        says(code(RIGHT, WRONG.replace("-", "/"))),
     ) as endpoint:
         done = fix(console, endpoint, "--strong-model", f"great@{endpoint.url}", cwd=project)
 
@@ -287,7 +295,11 @@ def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_a_strong_model_that_is_named_only_then(console: Console, project: Path) -> None:
-    answers = (says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT)))
+    answers = (
+        says(code(TIMES)),
+        says(code(WRONG.replace("-", "/"), TIMES)),
+        says(code(RIGHT, WRONG.replace("-", "/"))),
+    )
     with faulty_endpoint(*answers) as endpoint:
         first = fix(console, endpoint, "--strategy", "repair", "--max-calls", "2", cwd=project)
         done = console.run("resume", "run_", "--strong-model", f"great@{endpoint.url}", "--max-calls", "4")
@@ -349,7 +361,7 @@ def test_a_repository_of_five_thousand_files_is_mended_and_given_back(
             (place / f"file{i}.py").write_text(f"def value_{folder}_{i}(n):\n    return n + {i}\n")
     repository.commit()
 
-    with faulty_endpoint(says(f"`calc.py`\n{code(RIGHT)}")) as endpoint:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy", "--price", "0,0")
         words = ("fix", *flags, "--", *UNITTEST, "test_calc")
         done = console.run(*words, cwd=repository.top)
@@ -396,7 +408,7 @@ def test_a_new_test_that_failed_before_is_enough_unless_a_given_one_is_required(
 ) -> None:
     (project / "test_calc.py").write_text(SUITE.replace("add(2, 3), 5", "add(0, 0), 0"))
     new = SUITE.replace("test_add", "test_sum")
-    answer = f"`calc.py`\n{code(RIGHT)}\n`test_sum.py`\n{code(new)}"
+    answer = f"{code(RIGHT)}\n{replaced('test_sum.py', new)}"
     with faulty_endpoint(says(answer)) as endpoint:
         arguments = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", " ".join(UNITTEST), *flags)
         done = console.run("solve", "Mend add.", ".", *arguments, cwd=project)
@@ -411,7 +423,7 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
     test = SUITE.replace(", 5)", ", -1)")
-    answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
+    answer = f"{code(WRONG, RIGHT)}\n{replaced('test_calc.py', test, SUITE)}"
     with faulty_endpoint(says(answer)) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy")
         words = ("solve", "Let add subtract.", ".", "--test", " ".join(UNITTEST), *flags)

@@ -13,8 +13,8 @@ from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
 
 RIGHT = "def total():\n    return 3\n"
-IN_TEXT = f"`total.py`\n```python\n{RIGHT}```\n"
-BOTH = f"`settings.lock`\n```\nx\n```\n\n{IN_TEXT}"
+IN_TEXT = f"`total.py`\n```python\n<<<<<<< SEARCH\n=======\n{RIGHT}>>>>>>> REPLACE\n```\n"
+BOTH = f"`settings.lock`\n```\n<<<<<<< SEARCH\n=======\nx\n>>>>>>> REPLACE\n```\n\n{IN_TEXT}"
 GUARD = """import json, sys
 data = json.load(sys.stdin)
 with open(sys.argv[1], "a") as log:
@@ -102,7 +102,7 @@ def test_a_formatter_of_the_repository_runs_after_an_edit_in_the_text_of_an_answ
     (folder / ".claude").mkdir()
     (folder / ".claude/format.py").write_text(FORMAT)
     hooks(folder, "PostToolUse", "python3 $CLAUDE_PROJECT_DIR/.claude/format.py", "Edit|Write")
-    with faulty_endpoint(says(f"`total.py`\n```python\nNAME = 'x'\n{RIGHT}```\n")) as endpoint:
+    with faulty_endpoint(says(IN_TEXT.replace(RIGHT, f"NAME = 'x'\n{RIGHT}"))) as endpoint:
         done = solve(console, folder, endpoint, "--strategy", strategy)
 
     assert done.code == 0, done.err
@@ -144,7 +144,7 @@ def test_the_input_that_a_hook_has_updated_is_what_is_done_and_logged(console: C
 @pytest.mark.slow
 def test_the_input_of_an_edit_in_text_is_updated_likewise(console: Console, folder: Path) -> None:
     answer_hook(console, "Write", permissionDecision="allow", updatedInput={"content": RIGHT})
-    with faulty_endpoint(says("`total.py`\n```python\nwrong = 1\n```\n"), says("DONE")) as endpoint:
+    with faulty_endpoint(says(IN_TEXT.replace(RIGHT, "wrong = 1\n")), says("DONE")) as endpoint:
         done = solve(console, folder, endpoint, "--strategy", "act")
 
     assert done.code == 0, done.err

@@ -128,7 +128,12 @@ def test_a_notification_of_the_user_runs_at_the_end_on_this_machine_and_one_of_t
     home(console).mkdir(parents=True, exist_ok=True)
     hooks(home(console), "Stop", f"cat > {home(console)}/notified.json")
     hooks(folder, "Stop", f"touch {home(console)}/theirs")
-    with faulty_endpoint(says("`total.py`\n```python\ndef total():\n    return 3\n```\n")) as endpoint:
+    with faulty_endpoint(
+        says(
+            "`total.py`\n```python\n<<<<<<< SEARCH\n=======\n"
+            "def total():\n    return 3\n>>>>>>> REPLACE\n```\n"
+        )
+    ) as endpoint:
         flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
         done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
 

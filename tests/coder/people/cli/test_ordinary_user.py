@@ -46,7 +46,7 @@ check = "from calc import add; assert add(2, 3) == 5"
 repository = make_repository(
     Path.home() / "project", calc__py="def add(a, b):\\n    return a - b\\n", check__py=check
 )
-answer = "```python\\ndef add(a, b):\\n    return a + b\\n```"
+answer = "calc.py\\n```python\\ndef add(a, b):\\n    return a + b\\n```"
 with faulty_endpoint(says(answer)) as endpoint:
     flags = ["--base-url", endpoint.url, "-m", "toy", "--commit", "--path", str(repository.top)]
     code = main(["fix", *flags, "--", "python", "check.py"])

@@ -12,7 +12,7 @@ from tests.coder.people.cli.console import Console
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
-RIGHT = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+RIGHT = "`total.py`\n```python\n<<<<<<< SEARCH\n=======\ndef total():\n    return 3\n>>>>>>> REPLACE\n```\n"
 CHECK = ("--check", "from total import total; assert total() == 3")
 
 

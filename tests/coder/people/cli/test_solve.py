@@ -23,7 +23,7 @@ TASK = "Write a Python function add(a, b)."
 
 
 def code(text: str) -> str:
-    return f"```python\n{text}```\n"
+    return f"`solution.py`\n```python\n{text}```\n"
 
 
 def solve(console: Console, endpoint: FaultyEndpoint, *arguments: str, **more: str) -> Finished:

@@ -13,7 +13,7 @@ from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
 
-ANSWER = "```python\ndef add(a, b):\n    return a + b\n```\n"
+ANSWER = "`solution.py`\n```python\ndef add(a, b):\n    return a + b\n```\n"
 
 
 def solve(console: Console, reply: Reply, *arguments: str, **more: str) -> Finished:
