@@ -1,6 +1,7 @@
 """The text of a task or message: which ones can be stored and sent to a model."""
 
 from collections.abc import Collection
+from typing import Any
 
 from coder.base.errors import UsageError
 from coder.base.text.usable import require_encodable
@@ -26,3 +27,10 @@ def require_prompt(text: str, pictures: Collection[Image] = ()) -> str:
     if not pictures:
         raise UsageError("The task is empty. Say in words what the code must do.")
     return "See the attachment." if len(pictures) == 1 else f"See the {len(pictures)} attachments."
+
+
+def name_pictures(fields: Any) -> Any:  # noqa: ANN401 - as pydantic gives a task's fields
+    """Return the fields of a task, with words for pictures that have no prompt beside them."""
+    if isinstance(fields, dict) and fields.get("prompt", "") == "" and (images := fields.get("pictures")):
+        return {**fields, "prompt": require_prompt("", images)}
+    return fields

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from coder.models.answer_parts import Image
-from coder.run.prompt import MAX_PROMPT, require_prompt
+from coder.run.prompt import MAX_PROMPT, name_pictures, require_prompt
 from sandbox.result import Value
 
 
@@ -48,13 +48,7 @@ class Task(Value):
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
     """JSON Schema of the value that the run returns; None: the run returns only changed files."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _name_pictures(cls, fields: Any) -> Any:  # noqa: ANN401 - as pydantic gives it
-        """Replace the empty prompt of a task that has pictures."""
-        if isinstance(fields, dict) and fields.get("prompt", "") == "" and (images := fields.get("pictures")):
-            return {**fields, "prompt": require_prompt("", images)}
-        return fields
+    _name_pictures = model_validator(mode="before")(name_pictures)
 
     def with_prompt(self, text: str, pictures: tuple[Image, ...] | None = None) -> "Task":
         """Return a copy with another prompt, and perhaps other pictures. Raises UsageError."""

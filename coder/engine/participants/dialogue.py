@@ -53,11 +53,9 @@ class DialogueTurn:
         return latest.content if latest.role == "assistant" else None
 
     @property
-    def of_turn(self) -> list[ChatMessage]:
-        """The messages from this turn's first answer on."""
-        answers = len(self._turn.state.progress.pending)
-        indices = [index for index, message in enumerate(self._messages) if message.role == "assistant"]
-        return self._messages[indices[max(0, len(indices) - answers)] :] if indices and answers else []
+    def messages(self) -> list[ChatMessage]:
+        """The messages so far."""
+        return self._messages
 
     def ends_with(self, words: str) -> bool:
         """Return whether the last message isn't the model's and contains `words`, as after a restart."""

@@ -36,7 +36,7 @@ class EndsInWords:
 
     def _words(self, nudge: str) -> tuple[str, bool]:
         """Return the words of the latest answer and of those before a follow-up, and whether one was sent."""
-        messages = self._dialogue.of_turn
+        messages = self._messages_of_turn()
         nudges = [
             index
             for index, message in enumerate(messages)
@@ -47,6 +47,12 @@ class EndsInWords:
             _answer_before(messages, len(messages)),
         ]
         return "\n\n".join(dict.fromkeys(filter(None, ends))), bool(nudges)
+
+    def _messages_of_turn(self) -> list[ChatMessage]:
+        """Return the messages from this turn's first answer on."""
+        messages, answers = self._dialogue.messages, len(self._turn.state.progress.pending)
+        indices = [index for index, message in enumerate(messages) if message.role == "assistant"]
+        return messages[indices[max(0, len(indices) - answers)] :] if indices and answers else []
 
 
 def _answer_before(messages: list[ChatMessage], end: int) -> str:
