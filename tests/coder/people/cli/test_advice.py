@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import code, solve
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -56,7 +57,7 @@ def test_the_next_step_fits_why_the_code_failed(
 def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path) -> None:
     (tmp_path / "add.py").write_text(WRONG)
     (tmp_path / "test_add.py").write_text("import add\n\n\ndef test_add():\n    assert add.add(2, 3) == 5\n")
-    with faulty_endpoint(says(code(LATE))) as endpoint:
+    with faulty_endpoint(says(replaced("add.py", LATE, WRONG))) as endpoint:
         flags = ("--test", "pytest -q", "--test-timeout", "3", "--max-calls", "1")
         done = solve(console, endpoint, str(tmp_path), *flags)
 
@@ -66,7 +67,7 @@ def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path
 @pytest.mark.slow
 def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console, tmp_path: Path) -> None:
     files = {"add.py": "def add(a, b):\n    return a + b\n", "test_add.py": "def test_add():\n    pass\n"}
-    answer = "".join(f"{path}\n{code(text)}\n" for path, text in files.items())
+    answer = "".join(replaced(path, text) for path, text in files.items())
     folder = tmp_path / "project"
     folder.mkdir()
     with faulty_endpoint(says(answer)) as endpoint:

@@ -7,7 +7,7 @@ import pytest
 
 from coder.run.events import Event
 from tests.coder.people.cli.console import Console, Finished
-from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code
+from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code, replaced
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, hangs, says
 from tests.git_repository import ENVIRONMENT, make_repository
 
@@ -79,7 +79,7 @@ def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
 @pytest.mark.slow
 def test_export_prints_each_change_that_the_user_was_asked_about(console: Console, project: Path) -> None:
     other = RIGHT.replace("a + b", "b + a")
-    with faulty_endpoint(says(code(RIGHT)), says(code(other))) as endpoint:
+    with faulty_endpoint(says(code(RIGHT)), says(code(other, RIGHT))) as endpoint:
         chat(console, endpoint, "Mend it.", "The other way round, please.", "n", cwd=project)
     (run, *_) = console.run("ls").out.split()
     patches = [console.run("export", run, "--change", number) for number in ("1", "2", "3")]
@@ -271,8 +271,8 @@ def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Con
 def test_undo_says_which_message_it_took_back_what_it_left_and_what_comes_next(
     console: Console, project: Path
 ) -> None:
-    both = f"`calc.py`\n{code(RIGHT)}\n`more.py`\n{code('MORE = 1')}\n"
-    with faulty_endpoint(says(both), says(f"`notes.py`\n{code('NOTES = 1')}")) as endpoint:
+    both = code(RIGHT) + replaced("more.py", "MORE = 1\n")
+    with faulty_endpoint(says(both), says(replaced("notes.py", "NOTES = 1\n"))) as endpoint:
         lines = ("Mend it.", "y", "Note it.", "y", "/undo", "/undo", "/undo")
         done = chat(console, endpoint, *lines, cwd=project)
 
@@ -285,7 +285,7 @@ def test_undo_says_which_message_it_took_back_what_it_left_and_what_comes_next(
 
 @pytest.mark.slow
 def test_undo_names_a_file_that_it_could_not_put_back(console: Console, project: Path) -> None:
-    both = f"`calc.py`\n{code(RIGHT)}\n`more.py`\n{code('MORE = 1')}\n"
+    both = code(RIGHT) + replaced("more.py", "MORE = 1\n")
     with faulty_endpoint(says(both)) as endpoint:
         first = chat(console, endpoint, "Mend it.", "y", cwd=project)
     (run, *_) = console.run("ls").out.split()
@@ -313,7 +313,7 @@ def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversatio
 def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console, project: Path) -> None:
     (project / "calc.py").write_text(RIGHT)
     more = RIGHT + "\n\ndef double(a):\n    return a + a\n"
-    with faulty_endpoint(says(code(more))) as endpoint:
+    with faulty_endpoint(says(code(more, RIGHT))) as endpoint:
         flags = ("--test", TESTED)
         done = chat(console, endpoint, "Add double to calc.py.", "y", cwd=project, flags=flags)
 
@@ -328,7 +328,7 @@ def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
     test = SUITE.replace(", 5)", ", -1)")
-    answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
+    answer = code(WRONG, RIGHT) + replaced("test_calc.py", test, SUITE)
     with faulty_endpoint(says(answer)) as endpoint:
         flags = ("--test", TESTED, "-y")
         done = chat(console, endpoint, "Let add subtract.", "y", cwd=project, flags=flags)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console, Finished
-from tests.coder.people.cli.test_fix import RIGHT, TEST, WRONG, code
+from tests.coder.people.cli.test_fix import RIGHT, TEST, WRONG, code, replaced
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, says
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
@@ -84,9 +84,10 @@ def test_a_message_is_edited_or_asked_for_again_with_the_users_words(
 @pytest.mark.slow
 def test_a_secret_in_the_change_is_not_told_to_the_model(console: Console, project: GitRepository) -> None:
     secret = f"ghp_{'a1B2' * 9}"
-    project.write(calc__py=f'{WRONG}TOKEN = "{secret}"\n')
+    old = f'{WRONG}TOKEN = "{secret}"\n'
+    project.write(calc__py=old)
     project.commit()
-    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+    with faulty_endpoint(says(code(RIGHT, old)), WORDS) as endpoint:
         chat(console, endpoint, *MEND, "/commit", "n", cwd=project.top)
 
     prompt = endpoint.requests[1].body["messages"][-1]["content"]
@@ -111,8 +112,7 @@ def test_hooks_run_as_the_users_git_has_them_and_one_that_fails_leaves_all_as_it
     hook = project.top / ".git" / "hooks" / "commit-msg"
     hook.write_text("#!/bin/sh\necho no ticket\nexit 1\n")
     hook.chmod(0o755)
-    new = "`more.py`:\n```python\nx = 1\n```\n"
-    with faulty_endpoint(says(new), WORDS) as endpoint:
+    with faulty_endpoint(says(replaced("more.py", "x = 1\n")), WORDS) as endpoint:
         done = chat(console, endpoint, "Make more.py.", "y", "/commit", "y", cwd=project.top)
 
     assert "runs outside of the sandbox: commit-msg" in done.err
@@ -126,7 +126,7 @@ def test_a_new_file_is_committed_too_and_a_file_with_edits_of_the_users_is_named
     console: Console, project: GitRepository
 ) -> None:
     project.write(calc__py=f"# mine\n{WRONG}")
-    both = "`more.py`:\n```python\nx = 1\n```\n\n`calc.py`:\n```python\n# mine\n" + RIGHT + "```\n"
+    both = replaced("more.py", "x = 1\n") + code(RIGHT)
     with faulty_endpoint(says(both), WORDS) as endpoint:
         done = chat(console, endpoint, "Make more.py, mend calc.py.", "y", "/commit", "y", cwd=project.top)
 
@@ -191,7 +191,7 @@ def test_hooks_that_the_conversation_has_written_keep_git_from_running(
     (hooks / "pre-commit").chmod(0o755)
     project.git("config", "core.hooksPath", "hooks")
     project.commit("Hooks")
-    written = "`hooks/lib.sh`:\n```sh\ntouch pwned\n```\n"
+    written = replaced("hooks/lib.sh", "touch pwned\n")
     with faulty_endpoint(says(written), WORDS) as endpoint:
         done = chat(console, endpoint, "Make hooks/lib.sh.", "y", "y", "/commit", "y", cwd=project.top)
 

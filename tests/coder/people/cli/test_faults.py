@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import CODER, LONGEST_S, Console
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
 from tests.coder.people.cli.test_undo import TWO
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
@@ -49,7 +50,7 @@ def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_wri
     file.write_text(SUBTRACT)
     file.chmod(0o444)
 
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("add.py", ADD, SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
         content = file.read_text()
         file.chmod(0o644)
@@ -72,7 +73,7 @@ def test_a_run_that_can_not_write_a_file_ends_with_a_verdict_and_the_log_says_wh
     file.write_text(SUBTRACT)
     file.chmod(0o444)
 
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("add.py", ADD, SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
     (listed,) = json.loads(console.run("ls", "--json").out)
 
@@ -124,7 +125,7 @@ def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
         f'{CODER} resume "$({CODER} ls | cut -d " " -f 1)" -q && cat {folder}/add.py'
     )
 
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("add.py", ADD, SUBTRACT))) as endpoint:
         arguments = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
         done = console.run_behind((*small_disk(folder, 8192), "sh", "-c", script, "sh"), *arguments)
 
@@ -189,7 +190,7 @@ def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_
     console: Console, folder: Path
 ) -> None:
     missing = folder / "shpo"
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         refused = solve(console, endpoint, str(missing), *CHECK)
         request_count = len(endpoint.requests)
         completed = solve(console, endpoint, str(missing), *CHECK, "-y")
@@ -205,7 +206,7 @@ def test_a_folder_that_is_not_there_is_asked_about_on_a_terminal(
     console: Console, folder: Path, answer: str, code_expected: int
 ) -> None:
     missing = folder / "new"
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
         done = console.on_terminal(
             "solve", TASK, str(missing), *CHECK, *model, answers={"Make it?": f"{answer}\n"}, columns=200
@@ -250,7 +251,7 @@ def test_what_was_left_out_of_the_folder_is_said(console: Console, folder: Path)
     for number in range(5):
         (folder / f"link{number}").symlink_to("/etc/passwd")
 
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
 
     assert done.code == 0, done.err

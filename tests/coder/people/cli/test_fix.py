@@ -317,7 +317,9 @@ def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path)
     check = "if (require('./sum')(2, 3) !== require('expects').five()) process.exit(1)\n"
     (folder / "sum.test.js").write_text(check)
     before = sorted(folder.iterdir())
-    answer = says("**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n")
+    answer = says(
+        replaced("sum.js", "module.exports = (a, b) => a + b\n", "module.exports = (a, b) => a - b\n")
+    )
 
     def fixed(*flags: str) -> Finished:
         arguments = ("--base-url", endpoint.url, "-m", "toy", "--install-with", MODULE, "--no-apply", *flags)
@@ -383,7 +385,7 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
     more = f"{RIGHT}\n\ndef double(a):\n    return a + a\n"
-    with faulty_endpoint(says(code(more))) as endpoint:
+    with faulty_endpoint(says(code(more, RIGHT))) as endpoint:
         flags = ("--test", " ".join(UNITTEST), "--base-url", endpoint.url, "-m", "toy", "-y")
         done = console.run("solve", "Add double to calc.py.", ".", *flags, cwd=project)
         content = (project / "calc.py").read_text()

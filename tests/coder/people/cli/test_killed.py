@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import CODER, Console
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
@@ -48,10 +49,12 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
 ) -> None:
     temporary = console.home / "temporary"
     temporary.mkdir()
-    (folder / "add.py").write_text(SUBTRACT.replace("-", "*"))
-    answers = [says(code(SUBTRACT))] * (calls - 1)
+    times = SUBTRACT.replace("-", "*")
+    (folder / "add.py").write_text(times)
+    answers = [says(replaced("add.py", SUBTRACT, times))] * (calls - 1)
+    right = says(replaced("add.py", ADD, SUBTRACT if answers else times))
 
-    with faulty_endpoint(*answers, hangs(), says(code(ADD))) as endpoint:
+    with faulty_endpoint(*answers, hangs(), right) as endpoint:
         code_and_left, errors = _ended_at(console, endpoint, calls, number, folder, temporary)
         run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
         resumed = console.run("resume", run, "--json")
@@ -168,7 +171,10 @@ def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     (folder / "add.py").write_text(SUBTRACT)
     other = ADD.replace("a + b", "b + a")
 
-    with faulty_endpoint(hangs()) as endpoint, faulty_endpoint(says(code(other))) as quick:
+    with (
+        faulty_endpoint(hangs()) as endpoint,
+        faulty_endpoint(says(replaced("add.py", other, SUBTRACT))) as quick,
+    ):
         arguments = ("solve", TASK, str(folder), *CHECK, "-m", "toy", "--base-url")
         slow = console.start(*arguments, endpoint.url)
         assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
@@ -176,7 +182,7 @@ def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
         slow.terminate()
         slow.communicate(timeout=60)
         run = next(row["run_id"] for row in json.loads(console.run("ls", "--json").out)[1:])
-    with faulty_endpoint(says(code(ADD))) as again:
+    with faulty_endpoint(says(replaced("add.py", ADD, SUBTRACT))) as again:
         second = console.run("resume", run, "--base-url", again.url, "-m", "toy")
 
     assert first.code == 0, first.err

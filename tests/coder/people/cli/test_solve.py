@@ -12,6 +12,7 @@ import pytest
 
 from coder.run.run import Run
 from tests.coder.people.cli.console import Console, Finished
+from tests.coder.people.cli.test_fix import replaced
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
 from tests.system_python import SYSTEM_PYTHON
 
@@ -79,7 +80,7 @@ def test_quiet_leaves_nothing_but_the_result(console: Console) -> None:
 
 @pytest.mark.slow
 def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Console, folder: Path) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
 
     assert done.code == 0, done.err
@@ -90,7 +91,7 @@ def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Con
 
 @pytest.mark.slow
 def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Console, folder: Path) -> None:
-    with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK, "--samples", "1", "--repairs", "0")
 
     assert done.code == 1
@@ -251,7 +252,7 @@ def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, f
         f'[tool.coder]\nbase_url = "http://127.0.0.1:{port}"\nmax_calls = 100\nsandbox = "container"\n'
     )
 
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK)
 
     assert done.code == 0, done.err
@@ -363,7 +364,7 @@ def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
 
 @pytest.mark.slow
 def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
 
     listed = console.run("ls")
@@ -383,7 +384,7 @@ def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> Non
 
 @pytest.mark.slow
 def test_a_run_that_was_undone_is_not_said_to_have_changed_anything(console: Console, folder: Path) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
     console.run("undo", run)
 
@@ -396,7 +397,7 @@ def test_a_run_that_was_undone_is_not_said_to_have_changed_anything(console: Con
 
 @pytest.mark.slow
 def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console, folder: Path) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
     (folder / "solution.py").write_text("mine = 1\n")
 
@@ -410,7 +411,7 @@ def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console,
 @pytest.mark.slow
 def test_a_task_comes_from_standard_input_and_from_a_file(console: Console, folder: Path) -> None:
     (console.home / "task.yaml").write_text(f"prompt: {TASK}\nchecks:\n  - assert add(2, 3) == 5\n")
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(code(ADD)), says(replaced("solution.py", ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "-q")
         piped = console.run("solve", "-", *CHECK, *model, stdin=TASK.encode())
         filed = console.run("solve", "--file", "task.yaml", str(folder), *model)
@@ -579,7 +580,7 @@ def test_of_a_folder_the_verdict_is_the_first_line_of_stdout_and_the_last_of_std
     project = tmp_path / "project"
     project.mkdir()
     (project / "solution.py").write_text(SUBTRACT)
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD, SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(project), *CHECK, "--no-apply")
     applied = subprocess.run(["git", "apply"], input=done.out, text=True, cwd=project)
 

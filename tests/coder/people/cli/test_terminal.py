@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console, Finished
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
 
@@ -93,7 +94,7 @@ def test_a_diff_has_colours_and_keeps_its_text(console: Console, folder: Path) -
     (folder / "solution.py").write_text(SUBTRACT)
     marked = f"{ADD}# [red]not markup[/red] :smile:\n"
 
-    done = solve(console, says(code(marked)), str(folder), "-y", NO_COLOR="")
+    done = solve(console, says(replaced("solution.py", marked, SUBTRACT)), str(folder), "-y", NO_COLOR="")
 
     assert "\x1b[91m-    return a - b\x1b[0m" in done.out
     assert "\x1b[92m+    return a + b\x1b[0m" in done.out
@@ -165,7 +166,7 @@ def test_a_yes_typed_before_the_change_is_shown_writes_nothing(console: Console,
     (folder / "solution.py").write_text(SUBTRACT)
     typed = {"toy answers": "y\ny\n", "[y]es, [N]o": "n\n"}
 
-    with faulty_endpoint(Reply(says(code(ADD)).pieces, pause_s=0.5)) as endpoint:
+    with faulty_endpoint(Reply(says(replaced("solution.py", ADD, SUBTRACT)).pieces, pause_s=0.5)) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
         done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, answers=typed)
 
@@ -177,7 +178,7 @@ def test_a_yes_typed_before_the_change_is_shown_writes_nothing(console: Console,
 def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
-    done = solve(console, says(code(ADD)), str(folder), "-y")
+    done = solve(console, says(replaced("solution.py", ADD, SUBTRACT)), str(folder), "-y")
 
     assert done.code == 0, done.out
     assert "[y]es" not in done.out
@@ -198,7 +199,7 @@ def test_a_change_that_does_not_pass_is_offered_with_its_verdict(
 ) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
-    with faulty_endpoint(says(code(STILL_WRONG))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", STILL_WRONG, SUBTRACT))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "one-shot")
         answers = {"all the same? [y]es, [N]o": typed} if typed else None
         done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, *flags, answers=answers)
@@ -235,7 +236,7 @@ def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
 
 
 def console_answers(console: Console, folder: Path, typed: str, **environment: str) -> Finished:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD, SUBTRACT))) as endpoint:
         return console.on_terminal(
             *("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy"),
             answers={"[y]es, [N]o": typed},
@@ -270,7 +271,7 @@ MORE = f"{ADD}\n\ndef double(a):\n    return a + a\n"
 def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = "") -> Finished:
     (folder / "solution.py").write_text(ADD)
     (folder / "test_add.py").write_text(GREEN)
-    with faulty_endpoint(says(code(MORE))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", MORE, ADD))) as endpoint:
         words = (
             "solve",
             "Add double to solution.py.",

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console
-from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, code, solve
+from tests.coder.people.cli.test_fix import replaced
+from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, solve
 from tests.faulty_endpoint import faulty_endpoint, says
 
-TWO = "Here it is.\n\nsolution.py:\n" + code(ADD) + "\nnotes.py:\n" + code("NOTES = 1\n")
+NOTES = replaced("notes.py", "NOTES = 1\n")
+TWO = f"Here it is.\n\n{replaced('solution.py', ADD)}\n{NOTES}"
+MENDED = replaced("solution.py", ADD, SUBTRACT)
 
 
 @pytest.fixture
 def run(console: Console, folder: Path) -> str:
     """A run that has written over `solution.py`."""
     (folder / "solution.py").write_text(SUBTRACT)
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(MENDED)) as endpoint:
         run: str = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
     assert (folder / "solution.py").read_text() == ADD
     return run
@@ -68,7 +71,7 @@ def test_what_stands_again_after_an_undo_can_be_undone_again(
 @pytest.mark.slow
 def test_only_the_file_that_was_left_is_gone_over_again(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
-    with faulty_endpoint(says(TWO)) as endpoint:
+    with faulty_endpoint(says(MENDED + NOTES)) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
     (folder / "notes.py").write_text("mine = 1\n")
 
@@ -95,7 +98,7 @@ def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_re
     console: Console, folder: Path
 ) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(MENDED)) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), "--accept-unverified", "--json").out)["run_id"]
     console.run("undo", run)
 
@@ -109,7 +112,7 @@ def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_re
 def test_a_command_without_a_run_takes_the_latest_one_of_this_folder(
     console: Console, folder: Path, run: str
 ) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:  # a later one, elsewhere
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:  # a later one, elsewhere
         (console.home / "elsewhere").mkdir()
         solve(console, endpoint, str(console.home / "elsewhere"), *CHECK)
 
