@@ -71,14 +71,14 @@ async def solved(folder: Path, test: str, answer: str) -> Run:
 @pytest.mark.slow
 @pytest.mark.parametrize("test", ["python3 check.py | cat", "cat check.py >copy && python3 check.py 2>&1"])
 async def test_a_pipe_decides_by_what_failed_in_it(tmp_path: Path, test: str) -> None:
-    run = await solved(tmp_path, test, f"```python\n{RIGHT}```\n")
+    run = await solved(tmp_path, test, f"`add.py`\n```python\n{RIGHT}```\n")
 
     assert (run.status, run.strength, run.landed) == ("solved", "inside", ("add.py",))
 
 
 @pytest.mark.slow
 async def test_a_pipe_fails_where_its_first_command_does(tmp_path: Path) -> None:
-    run = await solved(tmp_path, "python3 check.py | cat", f"```python\n# again\n{WRONG}```\n")
+    run = await solved(tmp_path, "python3 check.py | cat", f"`add.py`\n```python\n# again\n{WRONG}```\n")
 
     assert (run.status, run.tests[0].name) == ("limit", "python3 check.py | cat")
     assert "AssertionError: sum" in run.tests[0].message

@@ -73,7 +73,9 @@ async def test_checks_decide_beside_a_command_that_tells_of_no_test(tmp_path: Pa
     (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
     task = Task(prompt="f gives 2.", workspace=tmp_path, test_command=("true",), checks=("assert f() == 2",))
 
-    ended = await solve(task, model=Scripted(["```python\ndef f():\n    return 2\n```\n"]), log=MemoryLog())
+    ended = await solve(
+        task, model=Scripted(["**solution.py**\n```python\ndef f():\n    return 2\n```\n"]), log=MemoryLog()
+    )
 
     assert (ended.status, ended.verified, ended.strength) == ("solved", "checks", "outside")
 
@@ -85,7 +87,7 @@ async def test_a_check_that_is_a_condition_without_assert_is_refused_before_a_mo
     (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
     task = Task(prompt="f gives 2.", workspace=tmp_path, checks=(check,))
 
-    model = Scripted(["```python\ndef f():\n    return 3\n```\n"])
+    model = Scripted(["**solution.py**\n```python\ndef f():\n    return 3\n```\n"])
     with pytest.raises(UsageError, match="Write: assert "):
         await solve(task, model=model, log=MemoryLog())
 

@@ -58,8 +58,8 @@ async def test_a_folder_of_several_sources_is_asked_for_changes_of_its_files(tmp
 
 
 @pytest.mark.slow
-async def test_code_without_a_name_is_the_only_source_that_there_is(tmp_path: Path) -> None:
-    run, prompts = await fixed(tmp_path, JAVASCRIPT, "```js\nmodule.exports = (a, b) => a + b\n```\n")
+async def test_a_folder_of_one_source_is_asked_for_this_file(tmp_path: Path) -> None:
+    run, prompts = await fixed(tmp_path, JAVASCRIPT, "sum.js\n```js\nmodule.exports = (a, b) => a + b\n```\n")
 
     assert (run.status, run.landed) == ("solved", ("sum.js",))
     assert "Write the file `sum.js`." in prompts

@@ -196,7 +196,9 @@ async def test_a_given_test_file_decides_also_where_the_command_leaves_it_out(
     test_files = (TestSource(path="given.py", text=FUNCTION),)
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command, test_files=test_files)
 
-    run = await solve(task, model=Scripted([f"```python\n{code}```\n"]), settings=PYTEST, log=MemoryLog())
+    run = await solve(
+        task, model=Scripted([f"**solution.py**\n```python\n{code}```\n"]), settings=PYTEST, log=MemoryLog()
+    )
 
     assert run.status == status
 
@@ -267,7 +269,7 @@ async def test_a_plain_comparison_that_is_false_away_from_the_code_is_no_pass(
 ) -> None:
     (tmp_path / "test_it.py").write_text(PLAIN[tests])
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=("pytest", "-q"))
-    code = f"```python\n{INSIDE[cheat]}```\n"
+    code = f"**solution.py**\n```python\n{INSIDE[cheat]}```\n"
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 
@@ -521,7 +523,7 @@ async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -
     test = "import solution\n\ndef test_f(monkeypatch):\n    monkeypatch.setenv('NAME', 'x')\n"
     (tmp_path / "test_it.py").write_text(f"{test}    assert solution.f() == 'x'\n")
     task = Task(prompt="Write f().", workspace=tmp_path, test_command=("pytest", "-q"))
-    code = "```python\nimport os\ndef f(): return os.environ.get('NAME')\n```\n"
+    code = "**solution.py**\n```python\nimport os\ndef f(): return os.environ.get('NAME')\n```\n"
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 
@@ -535,7 +537,7 @@ async def test_a_comparison_for_which_a_fixture_prepares_the_process_stands(tmp_
     )
     (tmp_path / "test_it.py").write_text("import solution\n\ndef test_f():\n    assert solution.f() == 'x'\n")
     task = Task(prompt="Write f().", workspace=tmp_path, test_command=("pytest", "-q"))
-    code = "```python\nNAME = ''\ndef f(): return NAME\n```\n"
+    code = "**solution.py**\n```python\nNAME = ''\ndef f(): return NAME\n```\n"
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 
@@ -607,7 +609,7 @@ async def test_an_equality_that_the_users_own_code_has_refutes_no_answer(
     (tmp_path / "query.py").write_text(before)
     (tmp_path / "test_query.py").write_text(test)
     task = Task(prompt="Mend count.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
-    code = f"```python\n{answer}```\n"
+    code = f"**query.py**\n```python\n{answer}```\n"
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 

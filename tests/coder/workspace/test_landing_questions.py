@@ -307,7 +307,7 @@ async def test_what_may_not_be_written_is_not_asked_about(folder: Path, tmp_path
     (tmp_path / "elsewhere").mkdir()
     (folder / "sub").symlink_to(tmp_path / "elsewhere")
     person = Person()
-    async with talk(folder, [f"`sub/new.py`\n{code(TWO)}"], person) as (session, _):
+    async with talk(folder, [code(TWO, "sub/new.py")], person) as (session, _):
         run = await session.say("make it 2")
 
     assert (run.status, run.landed, person.shown) == ("error", (), [])

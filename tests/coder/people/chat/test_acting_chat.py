@@ -65,7 +65,7 @@ async def test_a_question_is_looked_into_and_answered_in_words(folder: Path) -> 
         run = await session.say("what is x?")
 
     assert "x = 1" in heard(model, 2)
-    assert (run.status, run.landed) == ("unverified", ())
+    assert (run.status, run.landed) == ("answered", ())
     assert session.state is not None
     assert session.state.progress.messages[-1].text == "It is 1."
 

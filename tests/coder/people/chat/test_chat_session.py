@@ -28,8 +28,8 @@ FAR, MINE = "\n" * 5 + "end = 1\n", "mine = 1\n"
 YES, NO = Decision(decision="yes"), Decision(decision="no")
 
 
-def code(text: str) -> str:
-    return f"`main.py`\n```python\n{text}```"
+def code(text: str, path: str = "main.py") -> str:
+    return f"`{path}`\n```python\n{text}```"
 
 
 class Person:
@@ -139,30 +139,23 @@ async def test_words_alone_are_an_answer_and_the_next_message_knows_of_them(fold
 QUOTED = "Like this:\n\n```python\nx = 2\n```\nbut 2 is dear."
 
 
-async def test_code_that_only_explains_an_answer_to_a_question_is_no_change(folder: Path) -> None:
+@pytest.mark.parametrize("message", ["How would one make it 2?", "Can you make it 2?", "Make it 2."])
+async def test_code_without_a_path_only_explains_whatever_the_message(folder: Path, message: str) -> None:
     async with talk(folder, Scripted([QUOTED]), Person()) as session:
-        await session.say("How would one make it 2?")
+        await session.say(message)
 
     assert session.state is not None
     assert session.state.last is not None
     assert (session.state.last.kind, session.state.last.text) == ("reply", QUOTED)
+    assert (folder / "main.py").read_text() == ONE
 
 
 @pytest.mark.parametrize(
-    ("message", "answer"),
-    [
-        ("Can you make it 2?", QUOTED),
-        ("What about 2? Please.", QUOTED),
-        ("Is it not 2?", f"main.py\n{code(TWO)}"),
-        ("Is it not 2?", "main.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"),
-        ("Make it 2.", QUOTED),
-    ],
+    "answer", [code(TWO), "main.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"]
 )
-async def test_a_wish_in_the_form_of_a_question_and_code_for_a_file_are_a_change(
-    folder: Path, message: str, answer: str
-) -> None:
+async def test_code_for_a_file_is_a_change_also_after_a_question(folder: Path, answer: str) -> None:
     async with talk(folder, Scripted([answer]), Person(YES)) as session:
-        await session.say(message)
+        await session.say("Is it not 2?")
 
     assert (folder / "main.py").read_text() == TWO
 
@@ -189,8 +182,8 @@ async def test_undo_goes_back_message_by_message_and_undo_of_the_run_takes_all_o
 async def test_undo_keeps_what_the_user_edited_in_other_lines_and_puts_back_every_file(folder: Path) -> None:
     main, other = folder / "main.py", folder / "other.py"
     main.write_text(ONE + FAR)
-    both = f"`main.py`\n{code(TWO + FAR)}\n`other.py`\n{code(ONE)}"
-    answers = [both, f"`main.py`\n{code(THREE + FAR + MINE)}"]
+    both = f"{code(TWO + FAR)}\n{code(ONE, 'other.py')}"
+    answers = [both, code(THREE + FAR + MINE)]
     async with talk(folder, Scripted(answers), Person(YES, YES)) as session:
         await session.say("make it 2, and add y")
         main.write_text(TWO + FAR + MINE)
@@ -230,7 +223,7 @@ async def test_a_limit_holds_for_all_messages_together(folder: Path) -> None:
     async with talk(folder, Scripted(["a", "b", "c"]), Person(), max_calls=2) as session:
         ends = [(await session.say(message)).status for message in ("one", "two", "three")]
 
-    assert ends == ["unverified", "unverified", "limit"]
+    assert ends == ["answered", "answered", "limit"]
 
 
 async def test_the_calls_that_a_strategy_takes_are_those_of_one_message(folder: Path) -> None:
@@ -239,7 +232,7 @@ async def test_the_calls_that_a_strategy_takes_are_those_of_one_message(folder: 
     async with opening as session:
         ends = [(await session.say(message)).status for message in ("one", "two")]
 
-    assert ends == ["unverified", "unverified"]
+    assert ends == ["answered", "answered"]
 
 
 def _by_chat(
@@ -277,7 +270,7 @@ async def test_killed_while_it_asks_it_asks_again_and_calls_no_model_twice(
 
 async def test_a_file_that_git_ignores_is_added_to_be_read_and_not_to_be_changed(folder: Path) -> None:
     make_repository(folder).write(**{"__gitignore": "data*\n", "data[1]__txt": "a secret of 42\n"})
-    model = Scripted(["It is 1.", f"data[1].txt\n{code(TWO)}", "No."])
+    model = Scripted(["It is 1.", code(TWO, "data[1].txt"), "No."])
     async with talk(folder, model, Person(YES)) as session:
         added = session.add(["data[1].txt"])
         await session.say("what is in it?")

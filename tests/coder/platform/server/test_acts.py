@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.platform.server.served import Server, configure, followed
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
@@ -55,7 +56,7 @@ async def test_the_patch_of_a_conversation_is_that_of_all_its_messages(
 ) -> None:
     (folder := server.root / "project").mkdir()
     (folder / "notes.txt").write_text("none\n")
-    answers = (f"`solution.py`\n{code(ADD)}", "It adds.", f"`subtract.py`\n{code(SUBTRACT)}")
+    answers = (code(ADD), "It adds.", replaced("subtract.py", SUBTRACT))
     with faulty_endpoint(*map(says, answers)) as endpoint:
         configure(server.console.home, base_url=endpoint.url, model="toy", strategy="repair")
         task = {"prompt": TASK, "workspace": "project", "checks": CHECKS}
@@ -148,7 +149,7 @@ async def test_a_plan_is_asked_about_first_and_words_have_it_planned_otherwise(
     task = {"prompt": TASK, "workspace": "project", "checks": CHECKS, "approve": ["plan"]}
     plans = [calls("plan", steps=[step]) for step in ("Subtract.", "Add.")]
     spoil = calls("bash", command="echo spoilt > spoilt.txt")
-    with faulty_endpoint(spoil, *plans, says(f"`solution.py`\n{code(ADD)}")) as endpoint:
+    with faulty_endpoint(spoil, *plans, says(replaced("solution.py", ADD))) as endpoint:
         configure(server.console.home, base_url=endpoint.url, model="toy", strategy="act")
         run = (await client.post("/runs", json=task)).json()["run_id"]
         first = await ended(client, run, "waiting")

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, TASK, code
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
@@ -49,7 +50,7 @@ async def ends(window: Window, status: str) -> None:
 @pytest.mark.slow
 async def test_a_task_is_planned_first_where_that_is_ticked(studio: Server, window: Window) -> None:
     plan = calls("plan", steps=["Write add."])
-    with faulty_endpoint(plan, says(f"`solution.py`\n{code(ADD)}")) as endpoint:
+    with faulty_endpoint(plan, says(replaced("solution.py", ADD))) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
         (studio.root / "planned").mkdir()
         await window.open("/new")
