@@ -67,7 +67,10 @@ async def test_a_model_is_told_which_notes_hold_where_and_that_they_decide_nothi
     model = Scripted(["`lib/it.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="2, please", workspace=tmp_path), model=model, settings=Settings(), log=MemoryLog()
+        Task(prompt="2, please", workspace=tmp_path),
+        model=model,
+        settings=Settings(edit_format="whole"),
+        log=MemoryLog(),
     )
 
     prompt = model.requests[0].messages[-1].content

@@ -64,7 +64,10 @@ async def test_neither_a_prompt_nor_a_programs_output_tells_a_model_the_key(tmp_
     model = Scripted([peek, "`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path), model=model, settings=Settings(), log=MemoryLog()
+        Task(prompt="Make it 2.", workspace=tmp_path),
+        model=model,
+        settings=Settings(edit_format="whole"),
+        log=MemoryLog(),
     )
 
     sent = "\n".join(message.content for request in model.requests for message in request.messages)
@@ -81,7 +84,10 @@ async def test_a_link_to_a_file_of_keys_is_kept_from_a_model_too(tmp_path: Path)
     model = Scripted(["`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path), model=model, settings=Settings(), log=MemoryLog()
+        Task(prompt="Make it 2.", workspace=tmp_path),
+        model=model,
+        settings=Settings(edit_format="whole"),
+        log=MemoryLog(),
     )
 
     assert KEY not in "\n".join(message.content for one in model.requests for message in one.messages)

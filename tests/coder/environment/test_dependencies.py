@@ -46,7 +46,10 @@ async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> No
     answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
 
     run = await solve(
-        task, model=Scripted([answer]), settings=Settings(budget=Budget(max_calls=1)), log=MemoryLog()
+        task,
+        model=Scripted([answer]),
+        settings=Settings(edit_format="whole", budget=Budget(max_calls=1)),
+        log=MemoryLog(),
     )
 
     assert (run.status, run.landed) == ("solved", ("sum.js",)), run.tests
@@ -65,7 +68,10 @@ async def test_a_runner_that_keeps_a_cache_among_its_packages_accepts_a_right_ch
     answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
 
     run = await solve(
-        task, model=Scripted([answer]), settings=Settings(budget=Budget(max_calls=1)), log=MemoryLog()
+        task,
+        model=Scripted([answer]),
+        settings=Settings(edit_format="whole", budget=Budget(max_calls=1)),
+        log=MemoryLog(),
     )
 
     assert (run.status, run.landed) == ("solved", ("sum.js",)), run.tests
@@ -78,7 +84,10 @@ async def test_an_answer_changes_nothing_that_is_installed(project: Path) -> Non
     task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)
 
     run = await solve(
-        task, model=Scripted([cheat, cheat]), settings=Settings(budget=Budget(max_calls=2)), log=MemoryLog()
+        task,
+        model=Scripted([cheat, cheat]),
+        settings=Settings(edit_format="whole", budget=Budget(max_calls=2)),
+        log=MemoryLog(),
     )
 
     assert run.status != "solved"

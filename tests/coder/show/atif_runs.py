@@ -17,7 +17,7 @@ from coder.run.task import Task
 from coder.show.atif import write_atif
 from coder.store import SqliteLog
 
-WRONG, RIGHT = (f"`calc.py`\n```python\ndef add(a, b):\n    return a {sign} b\n```\n" for sign in "-+")
+WRONG, RIGHT = (f"```python\ndef add(a, b):\n    return a {sign} b\n```\n" for sign in "-+")
 
 
 def call(name: str, **arguments: str) -> list[ToolCall]:

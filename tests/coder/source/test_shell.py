@@ -64,7 +64,7 @@ async def solved(folder: Path, test: str, answer: str) -> Run:
     (folder / "add.py").write_text(WRONG)
     (folder / "check.py").write_text(TEST)
     task = Task(prompt="Mend add.", workspace=folder, test_command=split_command(test))
-    settings = Settings(budget=Budget(max_calls=1))
+    settings = Settings(edit_format="whole", budget=Budget(max_calls=1))
     return await solve(task, model=Scripted([answer]), settings=settings, log=MemoryLog())
 
 

@@ -9,6 +9,7 @@ from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, RunStarted, parse
 from coder.run.run import Run
+from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
@@ -70,7 +71,7 @@ class Watched:
     ) -> Run:
         self.model = Scripted(answers, abilities=Abilities(context=context))
         task = Task(prompt="Fix calc.py.", workspace=self.folder, test_command=command, mends=mends)
-        return await solve(task, model=self.model, log=self.log)
+        return await solve(task, model=self.model, settings=Settings(edit_format="whole"), log=self.log)
 
     async def baseline(self, run: Run) -> BaselineTaken:
         bodies = [parse(event) for event in await self.log.read(run.run_id)]

@@ -29,7 +29,7 @@ from tests.only_pytest import only_pytest
 
 pytestmark = [KEPT, KEPT_BASELINES]
 
-PYTEST = Settings(plan=False, budget=Budget(samples=1, max_calls=1))
+PYTEST = Settings(plan=False, edit_format="whole", budget=Budget(samples=1, max_calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n").replace("{}[n]", "0")
 TOTAL = "\n\ndef total():\n    return 0\n"

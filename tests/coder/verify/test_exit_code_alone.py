@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 async def run(project: Path, command: tuple[str, ...], *, mends: bool, accept: bool = False) -> Run:
     task = Task(prompt="Greet.", workspace=project, test_command=command, mends=mends)
-    settings = Settings(accept_unverified=accept, budget=Budget(max_calls=1))
+    settings = Settings(accept_unverified=accept, edit_format="whole", budget=Budget(max_calls=1))
     return await solve(task, model=Scripted(ANSWER), settings=settings, log=MemoryLog())
 
 
@@ -73,9 +73,8 @@ async def test_checks_decide_beside_a_command_that_tells_of_no_test(tmp_path: Pa
     (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
     task = Task(prompt="f gives 2.", workspace=tmp_path, test_command=("true",), checks=("assert f() == 2",))
 
-    ended = await solve(
-        task, model=Scripted(["**solution.py**\n```python\ndef f():\n    return 2\n```\n"]), log=MemoryLog()
-    )
+    model = Scripted(["**solution.py**\n```python\ndef f():\n    return 2\n```\n"])
+    ended = await solve(task, model=model, settings=Settings(edit_format="whole"), log=MemoryLog())
 
     assert (ended.status, ended.verified, ended.strength) == ("solved", "checks", "outside")
 

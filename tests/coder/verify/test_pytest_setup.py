@@ -229,7 +229,7 @@ async def test_a_plain_test_finds_the_code_where_pytest_has_it_on_the_path(
     run = await solve(
         task,
         model=Scripted([mended]),
-        settings=Settings(plan=False, budget=Budget(max_calls=1)),
+        settings=Settings(plan=False, edit_format="whole", budget=Budget(max_calls=1)),
         log=MemoryLog(),
     )
 

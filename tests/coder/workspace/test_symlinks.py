@@ -6,6 +6,7 @@ import pytest
 
 from coder.models.scripted import Scripted
 from coder.run.run import Run
+from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.git_repository import make_repository
 from tests.kept_sandboxes import KEPT, solve
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 async def fixed(folder: Path, *answers: tuple[str, str]) -> Run:
     texts = [f"`{path}`\n```python\n{text}```\n" for path, text in answers]
     task = Task(prompt="Mend it.", workspace=folder, test_command=("python", "-m", "unittest"), mends=True)
-    return await solve(task, model=Scripted(texts), log=MemoryLog())
+    return await solve(task, model=Scripted(texts), settings=Settings(edit_format="whole"), log=MemoryLog())
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ async def test_a_plain_no_ends_the_message_and_the_next_one_goes_on_planning(fol
         run = await session.say("make x 2")
         await session.say("and three?")
 
-    assert (run.status, run.landed, len(model.requests)) == ("unverified", (), 3)
+    assert (run.status, run.landed, len(model.requests)) == ("answered", (), 3)
     before, after = model.requests[1].messages, model.requests[2].messages
     assert after[: len(before)] == before
     assert [message.content for message in after[-2:]] == ["[The user did not want this plan.]", "and three?"]

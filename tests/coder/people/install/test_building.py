@@ -82,7 +82,7 @@ async def test_a_package_from_an_index_is_there_for_the_tests_and_nowhere_else(
 
     command = ("python3", "-m", "unittest", "-q", "test_calc")
     task = Task(prompt="Mend it.", workspace=project, test_command=command, mends=True)
-    settings = Settings(installed=plan.installed.folder, budget=Budget(max_calls=1))
+    settings = Settings(installed=plan.installed.folder, edit_format="whole", budget=Budget(max_calls=1))
     answer = "`calc.py`\n```python\ndef add(a, b):\n    return a + b\n```\n"
     run = await solve(task, model=Scripted([answer]), settings=settings, log=MemoryLog())
     assert (run.status, plan.command) == ("solved", "python -m pip install -r requirements.txt"), run

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, CHECK, TASK, code
 from tests.coder.platform.mcp_server.served import Served, document, words
 from tests.faulty_endpoint import faulty_endpoint, says
@@ -33,7 +34,7 @@ async def test_what_is_not_below_the_root_is_refused_with_words_and_no_call(
         "gone",
         "a\0b",
     ]
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         served.configure(base_url=endpoint.url, model="toy")
         async with served.over_stdio() as client:
             for path in paths:

@@ -44,7 +44,7 @@ from .test_fold import operation, see_tokens, see_whole, spans_of
 pytestmark = KEPT
 
 __all__ = ["project"]
-CODE = f"`calc.py`\n```python\n{RIGHT}```"
+CODE = f"```python\n{RIGHT}```"
 MINE = "s3cr3t-of-the-environment"
 
 
