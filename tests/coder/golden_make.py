@@ -33,11 +33,15 @@ TASK = "Write a Python function total(prices) in prices.py that returns their su
 CHECK = "assert total([2, 3]) == 5"
 TEST = "from prices import total\n\n\ndef test_total():\n    assert total([2, 3]) == 5\n"
 WRONG, RIGHT = "def total(prices):\n    return 0\n", "def total(prices):\n    return sum(prices)\n"
-W, R, L, D, ONE, TWO, T = (
+BLOCK = f"<<<<<<< SEARCH\n{WRONG}=======\n{RIGHT}>>>>>>> REPLACE\n"
+LENGTH, DOUBLE = WRONG.replace("0", "len(prices)"), RIGHT.replace("sum", "2 * sum")
+W, R, L, ONE, TWO = (
     says(f"```python\n{text}```\n")
-    for text in (WRONG, RIGHT, WRONG.replace("0", "len(prices)"), RIGHT.replace("sum", "2 * sum"),
-                 "def one(n):\n    return n + 1\n", "def two(n):\n    return n\n", "assert total([]) == 0")
-)  # fmt: skip
+    for text in (WRONG, RIGHT, LENGTH, "def one(n):\n    return n + 1\n", "def two(n):\n    return n\n")
+)
+W_FILE, R_FILE, L_FILE, D_FILE = (
+    says(f"`prices.py`\n```python\n{text}```\n") for text in (WRONG, RIGHT, LENGTH, DOUBLE)
+)
 TALK = b"What is wrong?\nMend it.\ny\nDouble it.\nn\n/undo\n"
 CASES = "".join(
     json.dumps({"id": f"shop/{name}", "entry_point": name, "prompt": f"def {name}(n):\n    \"n plus {n}\"\n",
@@ -53,12 +57,12 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "solve": ([W, R], {CHECKED: 0}),
     "planned": ([says("1. Sum the prices."), R], {f"{CHECKED} --plan": 0}),
     "best-of-n": ([W, L, R], {f"{SOLVE} --check {shlex.quote(CHECK)} --strategy best-of-n --samples 3": 0}),
-    "landed": ([R], {f"{CHECKED} .": 0}),
-    "undone": ([R], {f"{CHECKED} .": 0, "undo RUN": 0}),
-    "proposed": ([R], {f"{CHECKED} . --no-apply": 0}),
-    "changed": ([replace(R, pause_s=1.0)], {f"{CHECKED} .": 0}),
+    "landed": ([R_FILE], {f"{CHECKED} .": 0}),
+    "undone": ([R_FILE], {f"{CHECKED} .": 0, "undo RUN": 0}),
+    "proposed": ([R_FILE], {f"{CHECKED} . --no-apply": 0}),
+    "changed": ([replace(R_FILE, pause_s=1.0)], {f"{CHECKED} .": 0}),
     "resumed": ([W, R], {f"{CHECKED} --max-calls 1": 3, "resume RUN --max-calls 4": 0}),
-    "cut": ([W, hangs()], {f"{CHECKED} .": KILLED}),
+    "cut": ([W_FILE, hangs()], {f"{CHECKED} .": KILLED}),
     "spent": ([R], {f"{CHECKED} --max-tokens 100": 3}),
     "failed": ([error(401, "no such key")], {CHECKED: 4}),
     "retried": ([DOWN, R], {CHECKED: 0}),
@@ -66,10 +70,10 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "stuck": ([W], {GIVEN: 6}),
     "unsolved": ([W, L], {f"{CHECKED} --repairs 1": 1}),
     "unverified": ([R], {f"{SOLVE} --strategy repair --samples 1": 8}),
-    "fix": ([L, R], {"fix --strategy repair --samples 1 -- pytest -q": 0}),
-    "fix-commit": ([R], {"fix --strategy repair --samples 1 --commit -- pytest -q": 0}),
-    "fix-staged": ([R], {f"{CHECKED} . --commit": 0}),
-    "chat": ([says("It ignores them."), R, D], {"chat --strategy repair": 7}),
+    "fix": ([L_FILE, R_FILE], {"fix --strategy repair --samples 1 -- pytest -q": 0}),
+    "fix-commit": ([R_FILE], {"fix --strategy repair --samples 1 --commit -- pytest -q": 0}),
+    "fix-staged": ([R_FILE], {f"{CHECKED} . --commit": 0}),
+    "chat": ([says("It ignores them."), R_FILE, D_FILE], {"chat --strategy repair": 7}),
     "bench": ([ONE, TWO], {f"{BENCH} --out {PLACE}/report.json": 0}),
     "bench-resumed": ([ONE, hangs(), TWO], {BENCH: KILLED, "bench run --resume RUN": 0}),
 }
@@ -90,7 +94,7 @@ def made() -> Iterator[tuple[str, list[Event]]]:
         if name == "bench":
             yield "bench-sample", newest(log, "run_")[1]
     look = ToolCall(id="a", name="read_file", arguments='{"path": "prices.py"}')
-    model = Scripted([[look], "Enough.", f"```python\n{RIGHT}```"], abilities=Abilities(tools=True))
+    model = Scripted([[look], "Enough.", f"`prices.py`\n```\n{BLOCK}```"], abilities=Abilities(tools=True))
     folder = shop("large")  # it fits into no prompt, and no log
     for n in range(MAX_STORED_FILES + 1):
         (folder / f"part{n}.py").write_text(f"def part{n}():\n    return {n}  # {'x' * 100}\n")

@@ -258,7 +258,7 @@ def test_a_run_that_a_limit_ended_goes_on_where_it_was(version: str, console: Co
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_whose_process_was_killed_goes_on_and_lands(version: str, console: Console) -> None:
-    with faulty_endpoint(says(f"```python\n{RIGHT}```")) as endpoint:
+    with faulty_endpoint(says(f"`prices.py`\n```python\n{RIGHT}```")) as endpoint:
         events = moved(logged(f"{version}/cut"), console.home, endpoint)
         folder, run = lay(events), put(events, console.home / "data")
         done = console.run("resume", run, "--json")
@@ -276,7 +276,7 @@ def test_a_run_whose_process_was_killed_goes_on_and_lands(version: str, console:
 def test_where_the_folder_is_gone_or_another_a_resume_says_so(
     version: str, left: str | None, console: Console
 ) -> None:
-    with faulty_endpoint(says(f"```python\n{RIGHT}```")) as endpoint:
+    with faulty_endpoint(says(f"`prices.py`\n```python\n{RIGHT}```")) as endpoint:
         events = moved(logged(f"{version}/cut"), console.home, endpoint)
         run = put(events, console.home / "data")
         if left is not None:
