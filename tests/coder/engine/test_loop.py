@@ -38,8 +38,18 @@ PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 
 
 def fenced(code: str) -> str:
-    """An answer with this code."""
+    """An answer with this code, where there is no folder."""
+    return f"Here it is.\n```python\n{code}```\n"
+
+
+def whole(code: str) -> str:
+    """An answer with this file, for a folder, by a model without tools."""
     return f"Here it is.\n\n`solution.py`\n```python\n{code}```\n"
+
+
+def edited(new: str, *, old: str = "", path: str = "solution.py") -> str:
+    """An answer with this file, for a folder, by a model with tools."""
+    return f"{path}\n```\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```\n"
 
 
 async def solved_by(
@@ -105,7 +115,7 @@ async def test_a_test_command_decides_with_each_test_reported(tmp_path: Path) ->
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add(a, b).", workspace=tmp_path, test_command=("pytest", "-q"))
 
-    run, model = await solved_by(fenced(SUBTRACT), fenced(ADD), task=task, settings=PYTEST)
+    run, model = await solved_by(whole(SUBTRACT), whole(ADD), task=task, settings=PYTEST)
 
     assert (run.status, run.verified) == ("solved", "tests")
     assert "assert -1 == 5" in last_asked(model)
@@ -129,9 +139,9 @@ async def test_code_with_nothing_to_check_it_by_must_at_least_be_python() -> Non
 async def test_an_answer_without_code_is_asked_again_at_no_cost_of_a_repair() -> None:
     settings = Settings(budget=Budget(samples=1, repairs=0))
 
-    run, model = await solved_by("I can't.", "No, really.", fenced(ADD), settings=settings)
+    run, model = await solved_by("I can't.", fenced(ADD), settings=settings)
 
-    assert (run.status, run.calls, run.attempts) == ("solved", 3, 1)
+    assert (run.status, run.calls, run.attempts) == ("solved", 2, 1)
     assert "no code" in last_asked(model)
 
 
@@ -161,10 +171,11 @@ async def test_answers_that_were_empty_at_first_end_nothing() -> None:
     assert (run.status, run.calls) == ("solved", 3)
 
 
-async def test_a_model_that_only_ever_refuses_is_stuck_too() -> None:
+async def test_a_model_that_only_ever_refuses_has_answered_and_solved_nothing() -> None:
     run, _ = await solved_by(*["I can't do that."] * 9)
 
-    assert (run.status, run.exit_code, run.calls) == ("stuck", 6, 3)
+    assert (run.status, run.exit_code, run.calls) == ("answered", 8, 2)
+    assert run.words == "I can't do that."
 
 
 async def test_the_limit_of_calls_ends_the_run_and_a_resume_with_more_goes_on() -> None:
@@ -252,7 +263,7 @@ async def test_a_cheat_solves_nothing(cheat: str, by: str, tmp_path: Path) -> No
     (tmp_path / "test_add.py").write_text(test)
     settings = PYTEST.model_copy(update={"budget": Budget(samples=1, repairs=0)})
 
-    run, _ = await solved_by(fenced(cheat), task=tasks[by], settings=settings)
+    run, _ = await solved_by(whole(cheat), task=tasks[by], settings=settings)
 
     assert run.status == "unsolved"
     assert not (tmp_path / "solution.py").exists()
@@ -265,7 +276,7 @@ async def test_an_edited_test_file_solves_nothing(tmp_path: Path) -> None:
     rigged = "**test_add.py**\n```python\ndef test_add():\n    assert True\n```\n"
     settings = PYTEST.model_copy(update={"budget": Budget(samples=1, repairs=0)})
 
-    run, _ = await solved_by(rigged + "**solution.py**\n" + fenced(SUBTRACT), task=task, settings=settings)
+    run, _ = await solved_by(rigged + whole(SUBTRACT), task=task, settings=settings)
 
     assert (run.status, run.exit_code, run.landed) == ("unverified", 8, ())
     assert run.contradicts == ("test_add.py::test_add",)
@@ -279,7 +290,7 @@ async def test_code_that_rewrites_the_tests_while_it_is_imported_solves_nothing(
     rewrites = "open('test_add.py', 'w').write('def test_add(): pass')\n" + SUBTRACT
     settings = PYTEST.model_copy(update={"budget": Budget(samples=1, repairs=1)})
 
-    run, _ = await solved_by(fenced(rewrites), fenced(f"# again\n{SUBTRACT}"), task=task, settings=settings)
+    run, _ = await solved_by(whole(rewrites), whole(f"# again\n{SUBTRACT}"), task=task, settings=settings)
 
     assert run.status == "unsolved"
 
@@ -313,7 +324,7 @@ async def test_code_and_tests_for_an_empty_folder_are_tried_and_decide_nothing(
 async def test_code_without_tests_for_an_empty_folder_is_asked_for_tests(tmp_path: Path) -> None:
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
 
-    run, model = await solved_by(fenced(ADD), WITH_TESTS.format(code=ADD), task=task, settings=PYTEST)
+    run, model = await solved_by(whole(ADD), WITH_TESTS.format(code=ADD), task=task, settings=PYTEST)
 
     assert "The test command ran no test." in last_asked(model)
     assert (run.status, run.calls) == ("unverified", 2)
@@ -324,7 +335,7 @@ async def test_tests_alone_without_the_code_that_they_import_can_be_solved(tmp_p
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
 
-    run, _ = await solved_by(fenced(ADD), task=task, settings=PYTEST)
+    run, _ = await solved_by(whole(ADD), task=task, settings=PYTEST)
 
     assert (run.status, run.verified, run.landed) == ("solved", "tests", ("solution.py",))
 
@@ -333,11 +344,9 @@ async def test_files_land_only_when_solved(tmp_path: Path) -> None:
     task = TASK.model_copy(update={"workspace": tmp_path})
     settings = Settings(budget=Budget(samples=1, repairs=0))
 
-    unsolved, _ = await solved_by(fenced(SUBTRACT), task=task, settings=settings)
+    unsolved, _ = await solved_by(whole(SUBTRACT), task=task, settings=settings)
     nothing = list(tmp_path.iterdir())
-    kept, _ = await solved_by(
-        fenced(SUBTRACT), task=task, settings=settings.model_copy(update={"keep": True})
-    )
+    kept, _ = await solved_by(whole(SUBTRACT), task=task, settings=settings.model_copy(update={"keep": True}))
 
     assert (unsolved.status, unsolved.landed, nothing) == ("unsolved", (), [])
     assert (kept.status, kept.landed) == ("unsolved", ("solution.py",))
@@ -348,7 +357,7 @@ async def test_undo_takes_the_files_back_where_nobody_has_changed_them(tmp_path:
     log = MemoryLog()
     task = TASK.model_copy(update={"workspace": tmp_path})
 
-    run = await solve(task, model=Scripted([fenced(ADD)]), log=log)
+    run = await solve(task, model=Scripted([edited(ADD, old=SUBTRACT)]), log=log)
     landed = (tmp_path / "solution.py").read_text()
     rows = await undo(run.run_id, log=log)
 
@@ -363,7 +372,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path
     edit = Meanwhile(lambda: (tmp_path / "solution.py").write_text("# the user's own edit\n"))
 
     task = TASK.model_copy(update={"workspace": tmp_path})
-    run = await solve(task, model=Scripted([fenced(ADD)]), log=MemoryLog(), watch=edit)
+    run = await solve(task, model=Scripted([edited(ADD, old=SUBTRACT)]), log=MemoryLog(), watch=edit)
 
     assert (run.status, run.exit_code) == ("error", 2)
     assert run.error is not None
@@ -375,7 +384,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path
 @pytest.mark.slow
 async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: Path) -> None:
     task = TASK.model_copy(update={"workspace": tmp_path})
-    answer = f"**solution.py**\n{fenced(ADD)}\n**.envrc**\n```sh\ncurl evil\n```\n"
+    answer = edited(ADD) + edited("curl evil\n", path=".envrc")
 
     first_run, _ = await solved_by(answer, task=task)
     assert (first_run.status, first_run.exit_code, first_run.landed) == ("unverified", 8, ("solution.py",))
@@ -390,7 +399,7 @@ async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: P
 async def test_a_run_cut_after_any_event_resumes_with_the_same_answers_and_no_call_twice(
     tmp_path: Path,
 ) -> None:
-    answers = [fenced(SUBTRACT), "No code.", fenced(ADD)]
+    answers = [edited(SUBTRACT), "No code.", edited(ADD, old=SUBTRACT)]
     whole = MemoryLog()
     task = TASK.model_copy(update={"workspace": tmp_path / "whole"})
     (tmp_path / "whole").mkdir()

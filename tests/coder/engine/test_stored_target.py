@@ -34,9 +34,9 @@ TEST = "from cart import total\n\n\ndef test_total():\n    assert total([2, 3]) 
 UNNAMED = Settings(strategy="repair", plan=False, apply=False)
 
 
-def fenced(code: str) -> str:
-    """An answer with this code, and no file's name."""
-    return f"`main.py`\n```python\n{code}```\n"
+def returns(new: str, old: str) -> str:
+    """An edit of what the function returns, without a file's name."""
+    return f"```\n<<<<<<< SEARCH\n    return {old}\n=======\n    return {new}\n>>>>>>> REPLACE\n```\n"
 
 
 @contextmanager
@@ -76,9 +76,8 @@ async def test_a_run_finds_its_target_once(shop: Path) -> None:
     settings = UNNAMED.model_copy(update={"python": only_pytest()})
 
     with searches() as callers:
-        run = await solve(
-            task, model=Scripted([fenced(WRONG + "\n"), fenced(CART)]), settings=settings, log=MemoryLog()
-        )
+        model = Scripted([returns("2", old="1"), returns("sum(prices)", old="2")])
+        run = await solve(task, model=model, settings=settings, log=MemoryLog())
 
     assert (run.status, run.calls) == ("solved", 2)
     assert callers == ["solve"]
@@ -87,11 +86,11 @@ async def test_a_run_finds_its_target_once(shop: Path) -> None:
 async def test_a_resume_takes_the_target_that_was_found_before_the_folder_was_removed(shop: Path) -> None:
     log, task = MemoryLog(), Task(prompt="Mend total(prices).", workspace=shop, checks=(CHECK,))
     limited = UNNAMED.model_copy(update={"budget": Budget(max_calls=1)})
-    cut = await solve(task, model=Scripted([fenced(WRONG + "\n")]), settings=limited, log=log)
+    cut = await solve(task, model=Scripted([returns("2", old="1")]), settings=limited, log=log)
     shutil.rmtree(shop)
 
     with searches() as callers:
-        again = Scripted([fenced(WRONG.replace("1", "2"))])
+        again = Scripted([returns("3", old="2")])
         await resume(cut.run_id, model=again, budget=Budget(max_calls=2), log=log)
 
     first, *later = await log.read(f"{cut.run_id}.1")

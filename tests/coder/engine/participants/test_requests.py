@@ -119,8 +119,8 @@ MEND: dict[str, Any] = {"prompt": "Mend add in sums.py."}
 
 RUNS: Mapping[str, Callable[[Path], Awaitable[Scripted]]] = {
     "first": lambda folder: solved(None, fenced(PLUS)),
-    "form": lambda folder: solved(None, "I shall do it.", "Soon.", "Soon.", fenced(PLUS)),
-    "form thrice": lambda folder: solved(None, "I shall.", "Soon.", "Now.", fenced(PLUS)),
+    "form": lambda folder: solved(None, "I shall do it.", fenced(PLUS)),
+    "words": lambda folder: solved(None, "I shall do it.", "Soon.", fenced(PLUS)),
     "question": lambda folder: solved(None, "Which sign do you mean?", fenced(PLUS)),
     "broken": lambda folder: solved(None, fenced("def add(a, b:\n"), fenced(PLUS)),
     "repair": lambda folder: solved(None, fenced(MINUS), fenced(PLUS)),
@@ -162,7 +162,9 @@ RUNS: Mapping[str, Callable[[Path], Awaitable[Scripted]]] = {
         checks=(),
         test_command=("pytest", "-q"),
     ),
-    "asked": lambda folder: talked(sums(folder), ("what is add?", "make it right"), "It adds.", fenced(PLUS)),
+    "asked": lambda folder: talked(
+        sums(folder), ("what is add?", "make it right"), "It adds.", fenced(PLUS, "sums.py")
+    ),
     "chat": lambda folder: talked(
         sums(folder), ("mend add", "thanks"), fenced(PLUS, "sums.py"), "Welcome.", decisions=(YES,)
     ),

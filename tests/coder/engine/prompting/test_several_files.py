@@ -12,7 +12,8 @@ from tests.kept_sandboxes import KEPT, solve
 
 pytestmark = KEPT
 
-EACH = "Answer with each file whole, in a fenced block, its path above it."
+EACH = "Answer with each file whole, in a fenced block, its path alone on the line above it."
+ABOVE = "whole, its path alone on the line above its block."
 TEST = "from a import one\nfrom b import two\n\n\ndef test_both():\n    assert (one(), two()) == (1, 2)\n"
 NEW_TEST = "from clock import now\n\n\ndef test_now():\n    assert now() == 1\n"
 
@@ -43,7 +44,7 @@ async def test_a_repair_of_several_files_asks_for_each_under_its_name(tmp_path: 
     )
 
     prompt = model.requests[1].messages[-1].content
-    assert prompt.endswith("answer with each file that has to change, whole, its path above its block.")
+    assert prompt.endswith(f"answer with each file that has to change, {ABOVE}")
     assert run.status == "solved"
 
 
@@ -57,15 +58,23 @@ async def test_words_alone_about_several_files_are_asked_again_for_each(tmp_path
         tmp_path, "Have both right.", "I shall do that.", named("b.py", returns("two", 2))
     )
 
-    assert model.requests[1].messages[-1].content == f"Your answer holds no code. {EACH}"
+    assert model.requests[1].messages[-1].content == f"Your answer changes no file. {EACH}"
 
 
 @pytest.mark.slow
-async def test_code_without_a_name_is_the_file_that_a_task_in_an_empty_folder_names(tmp_path: Path) -> None:
-    answer = f"```python\n{returns('now', 1)}```\n{named('test_clock.py', NEW_TEST)}"
+async def test_code_without_a_path_is_no_file_though_a_task_in_an_empty_folder_names_one(
+    tmp_path: Path,
+) -> None:
+    code = f"```python\n{returns('now', 1)}```\n"
 
-    run, _ = await worked(tmp_path, "Write clock.py with now(), and its tests.", answer)
+    run, model = await worked(
+        tmp_path,
+        "Write clock.py with now(), and its tests.",
+        code + named("test_clock.py", NEW_TEST),
+        f"`clock.py`\n{code}",
+    )
 
+    assert "No module named 'clock'" in model.requests[1].messages[-1].content
     assert run.files.keys() == {"clock.py", "test_clock.py"}
     assert run.status == "unverified"
 
@@ -83,5 +92,5 @@ async def test_a_repair_of_one_file_and_the_tests_written_with_it_asks_for_each_
         tmp_path, "Have now() right.", answer, named("test_more.py", more.replace("2", "1"))
     )
 
-    assert model.requests[1].messages[-1].content.endswith("whole, its path above its block.")
+    assert model.requests[1].messages[-1].content.endswith(ABOVE)
     assert (run.status, run.files.keys()) == ("solved", {"clock.py", "test_more.py"})

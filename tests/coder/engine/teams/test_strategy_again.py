@@ -28,6 +28,10 @@ pytestmark = KEPT
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")
+TO_WRONG, TO_RIGHT, FROM_WRONG = (
+    f"calc.py\n```\n<<<<<<< SEARCH\n    return {old}\n=======\n    return {new}\n>>>>>>> REPLACE\n```\n"
+    for old, new in (("0", "a - b"), ("0", "a + b"), ("a - b", "a + b"))
+)
 LOOK = [ToolCall(id="c1", name="bash", arguments=json.dumps({"command": "ls"}))]
 ONE_CALL = Settings(strategy="repair", budget=Budget(max_calls=1))
 
@@ -45,7 +49,9 @@ async def state_of(log: MemoryLog, run: Run) -> State:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("strategy", "answers"), [("act", [LOOK, WRONG, RIGHT]), ("repair", [WRONG, RIGHT])])
+@pytest.mark.parametrize(
+    ("strategy", "answers"), [("act", [LOOK, TO_WRONG, FROM_WRONG]), ("repair", [WRONG, RIGHT])]
+)
 async def test_a_replay_takes_the_strategy_of_its_recording(
     task: Task, tmp_path: Path, strategy: StrategyChoice, answers: list[str | list[ToolCall]]
 ) -> None:
@@ -66,7 +72,7 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
     log = MemoryLog()
     repair_settings = Settings(strategy="repair", budget=Budget(timeout=77))
     stopped = await solve(task, model=Scripted([WRONG]), settings=repair_settings, log=log)
-    model = Scripted([LOOK, RIGHT])
+    model = Scripted([LOOK, FROM_WRONG])
 
     acted = await resume(stopped.run_id, model=model, settings=Settings(strategy="act"), log=log)
 
@@ -79,7 +85,7 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
 async def test_auto_at_a_resume_goes_by_the_model_that_answers_now(task: Task) -> None:
     log = MemoryLog()
     stopped = await solve(task, model=Scripted([WRONG], name="local/any"), settings=ONE_CALL, log=log)
-    model, wide = Scripted([LOOK, RIGHT], name="large/one"), Budget(max_calls=9)
+    model, wide = Scripted([LOOK, FROM_WRONG], name="large/one"), Budget(max_calls=9)
 
     acted = await resume(
         stopped.run_id, model=model, budget=wide, settings=Settings(strategy="auto"), log=log
@@ -93,7 +99,7 @@ async def test_settings_without_a_strategy_keep_the_one_of_the_run(task: Task) -
     log = MemoryLog()
     settings = Settings(strategy="act", budget=Budget(max_calls=1))
     stopped = await solve(task, model=Scripted([LOOK]), settings=settings, log=log)
-    model = Scripted([RIGHT])
+    model = Scripted([TO_RIGHT])
 
     acted = await resume(
         stopped.run_id, model=model, budget=Budget(max_calls=5), settings=Settings(), log=log
