@@ -4,7 +4,7 @@ The format is detected: search/replace blocks, unified diffs, the `apply_patch` 
 fenced blocks, or several of these. Either all edits are made, none, or those that fit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from coder.context.quoting import shown_path
@@ -40,6 +40,7 @@ def read_answer(
     ignored: Callable[[str], bool] = lambda path: False,
     in_part: bool = False,
     blocks: FileBlocks = "all",
+    owned: Container[str] = (),
     doubted: Mapping[str, str] | None = None,
 ) -> Answered:
     """Return the files that an answer changes, and its problems.
@@ -51,14 +52,14 @@ def read_answer(
         ignored: whether an answer may not write a path.
         in_part: make the edits that fit even if others don't, provided that the whole answer is readable.
         blocks: which fenced blocks are whole files; the others are part of the words.
-        doubted: whole files of the previous answer that were doubted, as they drop most names of a file;
-            they are written if this answer repeats them. None: no file is doubted.
+        owned: the user's files: a whole file that drops most names of one is doubted, and not written.
+        doubted: whole files of the previous answer that were doubted: written if this answer repeats them.
     """
     answer_text = text[:MAX_ANSWER]
     answer = read_edits(answer_text, default="" if blocks == "none" else default, files=files)
     answer.blocks = file_blocks(answer.blocks, blocks)
     whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
-    reader = _Answer(files, whole_blocks, ignored, doubted)
+    reader = _Answer(files, whole_blocks, ignored, owned, doubted or {})
     if answer.edits or answer.slips:
         return reader.edited(answer, default, in_part=in_part)
     if blocks != "all" and not answer.blocks:
@@ -70,10 +71,15 @@ class _Answer:
     """An answer, with the files that it may change."""
 
     def __init__(
-        self, files: Files, whole: Whole, ignored: Callable[[str], bool], doubted: Mapping[str, str] | None
+        self,
+        files: Files,
+        whole: Whole,
+        ignored: Callable[[str], bool],
+        owned: Container[str],
+        doubted: Mapping[str, str],
     ) -> None:
         self._files = files
-        self._doubted = doubted
+        self._owned, self._doubted = owned, doubted
         self._names = paths.TreeNames(files)
         self._whole = whole
         self._ignored = ignored
@@ -144,18 +150,19 @@ class _Answer:
         return self._whole.refusal(path, code, self._files.get(path))
 
     def _doubt(self, files: Mapping[str, str]) -> Answered | None:
-        """Return the answer without whole files that drop more than half of an existing file's names.
+        """Return the answer without whole files that drop more than half of the names of a file of the user.
 
         None if there are none, or if the previous answer had them, too.
         """
-        if self._doubted is None or not any(map(self._old_text, files)):
+        new_texts = {self._find(name) or paths.plain(name): code for name, code in files.items()}
+        new_texts = {path: code for path, code in new_texts.items() if path in self._owned}
+        if not new_texts:
             return None
         from coder.edits.top_level import top_level_names  # imported late: few answers replace whole files
 
         doubted_files: dict[str, str] = {}
         problems: list[str] = []
-        for name, code in files.items():
-            path = self._find(name) or paths.plain(name)
+        for path, code in new_texts.items():
             names_before = top_level_names(path, self._old_text(path) or "")
             names_after = set(top_level_names(path, code))
             dropped_names = [name for name in names_before if name not in names_after]

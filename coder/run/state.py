@@ -62,8 +62,17 @@ class State:
     @property
     def worked(self) -> dict[str, StoredFile]:
         """The user's files with the session's changes."""
-        tree = {**self.files, **self.dialogue.session.tree}
-        return {path: stored for path, stored in tree.items() if stored is not None}
+        return self._with_tree(self.dialogue.session.tree)
+
+    @property
+    def worked_at_answer(self) -> dict[str, StoredFile]:
+        """The same without the edits in the latest answer's text, which refer to these files."""
+        session = self.dialogue.session
+        return self._with_tree(session.tree if session.tree_at_answer is None else session.tree_at_answer)
+
+    def _with_tree(self, tree: Mapping[str, StoredFile | None]) -> dict[str, StoredFile]:
+        files = {**self.files, **tree}
+        return {path: stored for path, stored in files.items() if stored is not None}
 
     @property
     def open_work(self) -> Mapping[str, StoredFile | None]:

@@ -64,12 +64,13 @@ class AnswerText:
         state, target = self.turn.state, current_target(self.turn.state)
         edits = read_answer(
             text,
-            {path: stored.text for path, stored in state.worked.items()},
+            {path: stored.text for path, stored in state.worked_at_answer.items()},
             default=target.path,
             expected=target.names,
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
             blocks=file_blocks(state, acts=True),
+            owned=state.files,
             doubted=self.ends.doubted,
         )
         self.ends.doubted = edits.doubted

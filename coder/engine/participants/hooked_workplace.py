@@ -54,7 +54,7 @@ class HookedWorkplace(Workplace):
         turn, gate = self._turn, self._gate
         session_tree = await self.session_tree() if gate.hooks.of_repository else None
         session = session_tree.session if session_tree is not None else None
-        before = {path: stored.text for path, stored in turn.state.worked.items()}
+        before = {path: stored.text for path, stored in turn.state.worked_at_answer.items()}
         passed = await gate.enter_texts(files, before, session)
         await write_edits(turn, passed.texts)
         await gate.leave_texts(passed, session)

@@ -165,6 +165,7 @@ def read_edits(
         expected=target.names,
         ignored=partial(is_protected, state=state, target=target),
         blocks=file_blocks(state, acts=False),
+        owned=state.files,
         doubted=doubted,
     )
 

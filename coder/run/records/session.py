@@ -21,6 +21,8 @@ class SessionRecord:
 
     tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
     """Changed files by path, with their present contents; None is a removed file."""
+    tree_at_answer: Mapping[str, StoredFile | None] | None = None
+    """The tree to which the edits in the latest answer's text refer, if some of them are in `tree`."""
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     """Changed files that can't be taken over, by path, with the reason."""
     open_tool: event_types.ToolCalled | None = None
@@ -66,8 +68,17 @@ def _end_tool(session: SessionRecord, body: event_types.ToolAnswered, state: obj
         results=_results(session, body),
         has_background=session.has_background or body.running,
         tree=session.tree if session.original is not None else {**session.tree, **body.changes},
+        tree_at_answer=None if body.id else _tree_at_answer(session),
         left_out=dict(map(_left_out, body.left_out)) if body.id else session.left_out,
     )
+
+
+def _tree_at_answer(session: SessionRecord) -> Mapping[str, StoredFile | None]:
+    return session.tree if session.tree_at_answer is None else session.tree_at_answer
+
+
+def _begin_answer(session: SessionRecord, body: event_types.CallAnswered, state: object) -> SessionRecord:
+    return replace(session, tree_at_answer=None)
 
 
 def _begin_effect(session: SessionRecord, body: event_types.CodeCalled, state: object) -> SessionRecord:
@@ -79,7 +90,7 @@ def _end_effect(session: SessionRecord, body: event_types.CodeAnswered, state: o
 
 
 def _end_turn(session: SessionRecord, body: event_types.Spoken, state: object) -> SessionRecord:
-    return replace(session, effects=())
+    return replace(session, effects=(), tree_at_answer=None)
 
 
 def _resume(session: SessionRecord, body: event_types.RunResumed, state: object) -> SessionRecord:
@@ -111,6 +122,7 @@ def _adopt(session: SessionRecord, body: event_types.AttemptChosen, state: objec
 
 HANDLERS: Handlers = {
     event_types.AttemptChosen: _adopt,
+    event_types.CallAnswered: _begin_answer,
     event_types.DialogueTaken: _take,
     event_types.AttemptStarted: _update_delegation,
     event_types.AttemptEnded: _update_delegation,

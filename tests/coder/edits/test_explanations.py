@@ -38,7 +38,7 @@ EXPLANATIONS = [
 
 def edits_in(answer: str, blocks: FileBlocks) -> Answered:
     """What an answer changes in the folder."""
-    return read_answer(answer, FILES, default="solution.py", in_part=True, blocks=blocks, doubted={})
+    return read_answer(answer, FILES, default="solution.py", in_part=True, blocks=blocks, owned=FILES)
 
 
 @pytest.mark.parametrize("answer", EXPLANATIONS)
@@ -71,7 +71,7 @@ def test_a_whole_file_that_drops_most_names_is_written_only_if_the_same_comes_ag
     first = edits_in(answer, "below_path")
     other = answer.replace("append", "insert")
     second, third = (
-        read_answer(text, FILES, default="app.py", blocks="below_path", doubted=first.doubted)
+        read_answer(text, FILES, default="app.py", blocks="below_path", owned=FILES, doubted=first.doubted)
         for text in (answer, other)
     )
 
@@ -79,6 +79,14 @@ def test_a_whole_file_that_drops_most_names_is_written_only_if_the_same_comes_ag
     assert all(f"`{name}`" in (first.problem or "") for name in ("Store", "load", "save"))
     assert second.files.keys() == {"app.py"}
     assert third.files == {}
+
+
+def test_a_file_of_the_models_own_is_written_though_it_drops_the_names_of_its_first_version() -> None:
+    code = "def fetch():\n    pass\n"
+
+    edits = read_answer(f"app.py\n```python\n{code}```\n", FILES, default="app.py", owned=("run.sh",))
+
+    assert edits.files == {"app.py": code}
 
 
 def test_a_whole_file_below_its_path_that_keeps_its_names_is_written() -> None:
