@@ -268,7 +268,7 @@ async def test_a_tool_with_effects_is_called_once_it_is_allowed_and_not_before(f
 
 
 async def test_each_call_of_a_tool_is_asked_about_unless_the_answer_was_always(folder: Path) -> None:
-    answers = [deploy_call("a"), deploy_call("b"), deploy_call("c"), EDIT]
+    answers: list[str | list[ToolCall]] = [*map(deploy_call, "abc"), EDIT]
     deployments, person = Deployments(), Person(YES, Decision(decision="always"), YES)
     await worked(
         folder,
@@ -351,7 +351,7 @@ async def test_time_that_a_live_question_takes_ends_no_turn(folder: Path) -> Non
             await asyncio.sleep(1.5)
             return await super().decide(question)
 
-    answers = [deploy_call(), EDIT]
+    answers: list[str | list[ToolCall]] = [deploy_call(), EDIT]
     task = Task(prompt="Make x in main.py 2.", workspace=folder, checks=CHECK)
     settings = Settings(strategy="act", approve=("tools",))
     settings = settings.model_copy(update={"budget": settings.budget.model_copy(update={"timeout": 20.0})})
