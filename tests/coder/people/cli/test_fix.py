@@ -385,7 +385,7 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
     more = f"{RIGHT}\n\ndef double(a):\n    return a + a\n"
-    with faulty_endpoint(says(code(more, RIGHT))) as endpoint:
+    with faulty_endpoint(says(code(more, RIGHT)), calls("done", summary="It doubles.")) as endpoint:
         flags = ("--test", " ".join(UNITTEST), "--base-url", endpoint.url, "-m", "toy", "-y")
         done = console.run("solve", "Add double to calc.py.", ".", *flags, cwd=project)
         content = (project / "calc.py").read_text()

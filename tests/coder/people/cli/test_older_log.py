@@ -1,6 +1,8 @@
 """A log of an earlier version, in a form no longer read: its runs are refused, and still listed and shown."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,12 @@ def console(tmp_path: Path) -> Console:
 @pytest.fixture
 def older(console: Console) -> str:
     """The id of a run in the log that an earlier version wrote."""
-    return put([in_older_form(event) for event in logged(f"{VERSIONS[-1]}/landed")], console.home / "data")
+    events = logged(f"{VERSIONS[-1]}/landed")
+    run = put(events, console.home / "data")
+    rows = [(json.dumps(in_older_form(event).body), run, event.seq) for event in events]
+    with closing(sqlite3.connect(console.home / "data/events/events.sqlite")) as connection, connection:
+        connection.executemany("UPDATE event SET body = ? WHERE run = ? AND seq = ?", rows)
+    return run
 
 
 @pytest.mark.parametrize("command", ["resume", "undo", "export"])

@@ -46,7 +46,7 @@ check = "from calc import add; assert add(2, 3) == 5"
 repository = make_repository(
     Path.home() / "project", calc__py="def add(a, b):\\n    return a - b\\n", check__py=check
 )
-answer = "calc.py\\n```python\\ndef add(a, b):\\n    return a + b\\n```"
+answer = "calc.py\\n<<<<<<< SEARCH\\n    return a - b\\n=======\\n    return a + b\\n>>>>>>> REPLACE\\n"
 with faulty_endpoint(says(answer)) as endpoint:
     flags = ["--base-url", endpoint.url, "-m", "toy", "--commit", "--path", str(repository.top)]
     code = main(["fix", *flags, "--", "python", "check.py"])
@@ -60,4 +60,4 @@ def test_an_ordinary_user_fixes_a_repository_and_has_it_committed() -> None:
     done = run_as_ordinary_user(FIX, timeout_s=LONGEST_S)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Ada Change check.py \n")
+    assert done.stdout.endswith("Ada Change calc.py \n")

@@ -99,7 +99,7 @@ def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: C
     (folder / ".claude/commands/total.md").write_text("Write total.py that returns $ARGUMENTS.\n")
     for name in ("plan", "undo", "exit"):
         (folder / f".claude/commands/{name}.md").write_text("Write evil.py.\n")
-    with faulty_endpoint(says(RIGHT)) as endpoint:
+    with faulty_endpoint(says(RIGHT), says("It returns 3.")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act", "-y")
         solved = console.run("solve", "/total 3", ".", *CHECK, *model, cwd=folder)
         chatted = console.run(

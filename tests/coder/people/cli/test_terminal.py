@@ -12,7 +12,7 @@ import pytest
 from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_fix import replaced
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
-from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
+from tests.faulty_endpoint import Reply, calls, faulty_endpoint, says, streams
 
 ANSWER = "`solution.py`\n```python\ndef add(a, b):\n    return a + b\n```\n"
 
@@ -271,7 +271,9 @@ MORE = f"{ADD}\n\ndef double(a):\n    return a + a\n"
 def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = "") -> Finished:
     (folder / "solution.py").write_text(ADD)
     (folder / "test_add.py").write_text(GREEN)
-    with faulty_endpoint(says(replaced("solution.py", MORE, ADD))) as endpoint:
+    with faulty_endpoint(
+        says(replaced("solution.py", MORE, ADD)), calls("done", summary="It doubles.")
+    ) as endpoint:
         words = (
             "solve",
             "Add double to solution.py.",
