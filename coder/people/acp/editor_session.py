@@ -22,6 +22,7 @@ from coder.engine.requests import state_of
 from coder.models.answer_parts import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.session_watch import SessionWatch
+from coder.people.chat.word_stream import unshown
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,
@@ -189,12 +190,11 @@ def repeat_steps(watch: SessionWatch, steps: Sequence[State]) -> None:
 
 
 def words_at_end(state: State | None, run: Run, shown: str) -> str:
-    """Return the text for the end of a message: its answer unless it was shown, or the verdict."""
+    """Return the text for the end of a message: what wasn't shown of its answer, or the verdict."""
     answer = answer_in_words(state) if state is not None else None
     if answer is None:
         return "\n".join([render.verdict(run), *render.details(run)])
-    words = printable(answer.strip())
-    return "" if words in shown else words
+    return unshown(printable(answer.strip()), shown)
 
 
 def stop_reason(run: Run) -> StopReason:

@@ -90,3 +90,11 @@ class WordStream:
         self._blanks = text[len(text_without_blanks) :]
         self.text += words
         return words
+
+
+def unshown(words: str, shown: str) -> str:
+    """Return the part of an answer that `shown`, its words as they arrived, doesn't contain.
+
+    The words with which the model called `done` follow those that arrived.
+    """
+    return "" if words in shown else words.removeprefix(shown.rstrip()).lstrip()

@@ -10,7 +10,7 @@ from coder.base.text.sanitize import one_line, printable, visible
 from coder.config.permissions import Permissions
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
-from coder.people.chat.word_stream import WordStream
+from coder.people.chat.word_stream import WordStream, unshown
 from coder.people.cli.editor import edit_files
 from coder.people.cli.host_questions import HostQuestions
 from coder.run import event_types
@@ -137,8 +137,10 @@ class ChatObserver:
         print_diff(patch, self._results)
 
     def answer(self, words: str) -> None:
-        """Print an answer in words, unless it was printed as it arrived."""
-        if not (self._streams_answers and words in (self.words.text, self._shown_plan)):
+        """Print what wasn't printed yet of an answer in words."""
+        if self._streams_answers:
+            words = "" if words == self._shown_plan else unshown(words, self.words.text)
+        if words:
             print_markdown(words, self._results)
 
     def _speak(self, text: str) -> None:

@@ -13,7 +13,7 @@ from acp.schema import AgentPlanUpdate, ToolCallProgress, ToolCallStart
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
-from tests.faulty_endpoint import Reply, calls, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import Reply, calls, chunk, faulty_endpoint, hangs, says, streams, tool_call
 
 EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > calc.py")
 DONE = calls("done", summary="Mended it.")
@@ -85,11 +85,16 @@ async def test_a_message_after_a_change_that_landed_reports_no_change_of_the_fol
 
 @pytest.mark.slow
 async def test_an_answer_in_words_arrives_once(console: Console, project: Path) -> None:
-    with faulty_endpoint(says("It ", "adds."), says("It ", "adds.")) as endpoint:
+    done = {"tool_calls": [{"index": 0, **tool_call("done", summary="Nothing was to change.")}]}
+    both = streams(chunk({"content": "It sums."}), chunk(done, finish="tool_calls"), "[DONE]")
+    with faulty_endpoint(says("It ", "adds."), both) as endpoint:
         async with editing(console, endpoint) as editor:
-            reason = await editor.say(await editor.open(project), "What does add do?")
+            session = await editor.open(project)
+            reason = await editor.say(session, "What does add do?")
+            await editor.say(session, "Explain it in another word.")
 
     assert (reason, editor.text().count("It adds.")) == ("end_turn", 1), editor.text()
+    assert editor.text().count("It sums.") == editor.text().count("Nothing was to change.") == 1
 
 
 @pytest.mark.slow

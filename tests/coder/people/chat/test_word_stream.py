@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.text.sanitize import printable
-from coder.people.chat.word_stream import WordStream
+from coder.people.chat.word_stream import WordStream, unshown
 
 ANSWER = """
 
@@ -79,3 +79,10 @@ def test_any_answer_is_shown_alike_whole_and_in_pieces(lines: list[str], places:
 @given(st.text(max_size=60).filter(lambda text: not any(mark in text for mark in ("```", "~~~"))))
 def test_words_alone_are_shown_as_they_are_printed(text: str) -> None:
     assert said(list(text)) == printable(text.encode("utf-8", "replace").decode()).strip()
+
+
+def test_what_was_shown_as_it_arrived_is_not_shown_again_at_the_end() -> None:
+    assert unshown("It adds.", "Let me look.\nIt adds.") == ""
+    assert unshown("It adds.\n\nNothing was to change.", "It adds.\n\n") == "Nothing was to change."
+    assert unshown("See:\n\n```py\na = 1\n```", "See:\n") == "```py\na = 1\n```"
+    assert unshown("It adds.", "") == "It adds."
