@@ -2,7 +2,7 @@
 
 import re
 
-from coder.source.python_names import defined_names
+from coder.source.python_names import defined_names, parse_source
 
 _MAX_READ = 500_000
 """Maximum characters of a file to read."""
@@ -26,7 +26,7 @@ section, a heading."""
 def top_level_names(path: str, text: str) -> list[str]:
     """Return the names that a file defines at its top level, in order and once each."""
     text = text[:_MAX_READ]
-    if path.endswith((".py", ".pyi")) and (names := defined_names(text)):
-        return sorted(names)
+    if path.endswith((".py", ".pyi")) and parse_source(text) is not None:
+        return sorted(defined_names(text))
     matches = _DEFINITION.finditer(text)
     return list(dict.fromkeys(next(filter(None, match.groups()), "") for match in matches))

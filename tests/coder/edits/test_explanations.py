@@ -100,3 +100,11 @@ def test_a_whole_file_without_its_path_above_it_is_words_in_a_folder(heading: st
     fence = heading if heading.startswith("```") else f"{heading}```python\n"
 
     assert edits_in(f"{fence}{APP}```\n", "below_path").empty
+
+
+def test_a_script_that_defines_nothing_is_rewritten_without_a_doubt() -> None:
+    files: dict[str, str | None] = {"main.py": "raise SystemExit(1)\n"}
+
+    answer = read_answer("main.py\n```python\nprint(1)\n```\n", files, default="", owned=files)
+
+    assert answer.files == {"main.py": "print(1)\n"}
