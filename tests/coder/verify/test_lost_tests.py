@@ -37,7 +37,7 @@ async def answered(
         (folder / name).write_text(text)
     task = Task(prompt="Mend it.", workspace=folder, test_command=command)
     settings = Settings(python=only_pytest(), plan=False, budget=Budget(samples=1, repairs=0))
-    answer = Scripted([f"**{path}**\n```\n{code}```\n"])
+    answer = Scripted([f"**{path}**\n```\n{code}```\n"] * 2)  # again, where it drops most names
     return await solve(task, model=answer, settings=settings, log=MemoryLog())
 
 
