@@ -9,7 +9,6 @@ from typing import Literal, Protocol, Required, TypedDict, Unpack
 
 from pydantic import Field, JsonValue
 
-from coder.base.text.thoughts import split_thoughts
 from coder.base.usage import Usage as Usage
 from coder.base.usage import Used as Used
 from coder.models.answer_parts import Alternative, Image, Opaque, Retry, Switch
@@ -114,14 +113,6 @@ class Answer(Value):
         """Return the answer without secrets; opaque data that quotes a secret is dropped."""
         calls = tuple(call.redacted(redact) for call in self.tool_calls)
         return self.rewritten(redact).model_copy(update={"model": redact(self.model), "tool_calls": calls})
-
-    def without_thoughts(self) -> "Answer":
-        """Return the answer with the thoughts in its text moved to its reasoning."""
-        text, thoughts = split_thoughts(self.text)
-        if not thoughts:
-            return self
-        reasoning = "\n".join(filter(None, [self.reasoning, thoughts]))
-        return self.model_copy(update={"text": text, "reasoning": reasoning})
 
     def rewritten(self, rewrite: Callable[[str], str]) -> "Answer":
         """Return the answer with each text of the model rewritten; opaque data that would change is dropped.

@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs/how-to/coming-from.md").read_text()
 HERE = "\n".join(line.split(" | ", 1)[1] for line in PAGE.splitlines() if line.startswith("| "))
 COMMANDS = list(dict.fromkeys(re.findall(r"`(coder [^`]*)`", HERE)))
 IN_CHAT = list(dict.fromkeys(re.findall(r"(?<![\w.])(/[a-z]+)\b", "".join(re.findall(r"`[^`]*`", HERE)))))
-MENDED = "calc.py\n```python\ndef add(a, b):\n    return a + b\n```\n"
+MENDED = "calc.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n"
 AFTERWARDS = {"fork": 6, "resume": 8, "stop": 2, "approve": 2}
 """A fork gets the one answer of the test's model again; the run has ended unverified, and awaits nothing."""
 MESSAGES = "Mend add in calc.py\ny\n"

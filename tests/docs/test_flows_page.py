@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs/how-to/write-a-flow.md").read_text()
 FLOW, FROM_PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (COMMAND,) = re.findall(r"```sh\ncoder (.*?)\n```", PAGE)
 (ISSUE,) = re.findall(r"echo '(.*?)' > issue.json", PAGE)
-MENDED = says("```python\n# calc.py\ndef add(a, b):\n    return a + b\n```")
+MENDED = says("calc.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n")
 
 
 @pytest.fixture

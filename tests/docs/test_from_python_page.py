@@ -55,7 +55,7 @@ def test_the_pages_first_program_repairs_a_folder_within_its_limits_and_reads_no
     (shop / "shop.py").write_text(WRONG)
     (shop / "test_shop.py").write_text(TEST)
 
-    run = ran(IN_A_FOLDER, f"shop.py\n```python\n{RIGHT}```\n")
+    run = ran(IN_A_FOLDER, f"shop.py\n<<<<<<< SEARCH\n{WRONG}=======\n{RIGHT}>>>>>>> REPLACE\n")
 
     assert (run.status, run.landed, run.limits.max_calls) == ("solved", ("shop.py",), 20)
     assert (shop / "shop.py").read_text() == RIGHT

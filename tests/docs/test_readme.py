@@ -14,7 +14,7 @@ from tests.faulty_endpoint import calls, faulty_endpoint, says
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-FIXED = "```python\ndef add(a, b):\n    return a + b\n```"
+FIXED = "add.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n"
 TEST = """import unittest
 from add import add
 

@@ -35,6 +35,12 @@ def without_thoughts(text: str) -> str:
     return split_thoughts(text)[0]
 
 
+def separate_thoughts(text: str, reasoning: str) -> dict[str, str]:
+    """Return an answer's `text` and `reasoning` with the thoughts in its text moved to its reasoning."""
+    answer, thoughts = split_thoughts(text)
+    return {"text": answer, "reasoning": "\n".join(filter(None, [reasoning, thoughts]))}
+
+
 def split_thoughts(text: str) -> tuple[str, str]:
     """Return an answer and its thoughts, without their tags."""
     if not (tags := _tags(text)):

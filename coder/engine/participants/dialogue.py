@@ -41,40 +41,35 @@ class DialogueTurn:
         """
         self._turn, self._form = turn, form
         self._endings, self._plans = endings, plans
-        self._messages = list(turn.state.dialogue.messages) or first
+        self.messages = list(turn.state.dialogue.messages) or first
         self._is_text = turn.state.dialogue.is_text
         if self._is_text:
-            self._messages = as_text(self._messages)
+            self.messages = as_text(self.messages)
 
     @property
     def words(self) -> str | None:
         """The model's last answer; None if the last message isn't an answer."""
-        latest = self._messages[-1]
+        latest = self.messages[-1]
         return latest.content if latest.role == "assistant" else None
-
-    @property
-    def messages(self) -> list[ChatMessage]:
-        """The messages so far."""
-        return self._messages
 
     def ends_with(self, words: str) -> bool:
         """Return whether the last message isn't the model's and contains `words`, as after a restart."""
-        latest = self._messages[-1]
+        latest = self.messages[-1]
         return latest.role != "assistant" and self._turn.bench.redactor.redact(words) in latest.content
 
     def open_calls(self) -> list[Settled]:
         """Return the calls of the last answer that have no result, in order, as `settled` returns them."""
-        indices = reversed(range(len(self._messages)))
-        last = next((index for index in indices if self._messages[index].role == "assistant"), None)
+        indices = reversed(range(len(self.messages)))
+        last = next((index for index in indices if self.messages[index].role == "assistant"), None)
         if last is None:
             return []
-        answer, results = self._messages[last], self._messages[last + 1 :]
+        answer, results = self.messages[last], self.messages[last + 1 :]
         pending_answers = self._turn.state.progress.pending
         is_cut_off = bool(pending_answers) and pending_answers[-1].finish == "length"
         if self._is_text:
             only_call = text_call(answer.content, cut_off=is_cut_off) if not results else None
             return [only_call] if only_call is not None else []
-        earlier_ids = {call.id for message in self._messages[:last] for call in message.tool_calls}
+        earlier_ids = {call.id for message in self.messages[:last] for call in message.tool_calls}
         calls = settled(
             answer.tool_calls,
             [spec.name for spec in self._form.tools],
@@ -83,15 +78,15 @@ class DialogueTurn:
             endings=self._endings,
         )
         valid_calls = tuple(settled_call.call for settled_call in calls)
-        self._messages[last] = answer.model_copy(update={"tool_calls": valid_calls})
+        self.messages[last] = answer.model_copy(update={"tool_calls": valid_calls})
         answered_ids = {message.tool_call_id for message in results}
         return [settled_call for settled_call in calls if settled_call.call.id not in answered_ids]
 
     def add(self, message: ChatMessage) -> None:
         """Add a tool's result to the dialogue."""
-        self._messages.append(message)
+        self.messages.append(message)
         if self._is_text:
-            self._messages = as_text(self._messages)
+            self.messages = as_text(self.messages)
 
     def say(self, words: str) -> None:
         """Add a user message."""
@@ -101,7 +96,7 @@ class DialogueTurn:
         """Ask for the next answer, and return whether it calls a tool."""
         self._tell_context()
         window = self._turn.abilities.context
-        if is_too_long(self._messages, window):
+        if is_too_long(self.messages, window):
             await self._fold(window)
         for _ in range(_MAX_FOLDS - 1):
             try:
@@ -114,7 +109,7 @@ class DialogueTurn:
     def _tell_context(self) -> None:
         """Add what hooks said when the run was resumed, unless a message contains it."""
         context = self._turn.state.inputs.resume_context
-        if context and not any(context in message.content for message in self._messages):
+        if context and not any(context in message.content for message in self.messages):
             self.say("\n".join(hook_notes(context)))
 
     def speaks_text(self) -> bool:
@@ -131,10 +126,10 @@ class DialogueTurn:
 
     async def _continue_in_text(self, reason: str) -> None:
         self._is_text = True
-        self._messages = as_text(self._messages)
+        self.messages = as_text(self.messages)
         system_text = system_words(self._turn.state, "text", plans=self._plans)
-        self._messages[0] = ChatMessage(role="system", content=system_text)
-        folded = ContextFolded(messages=tuple(self._messages), in_text=True, reason=reason)
+        self.messages[0] = ChatMessage(role="system", content=system_text)
+        folded = ContextFolded(messages=tuple(self.messages), in_text=True, reason=reason)
         await self._turn.journal.append(folded)
 
     async def _ask_with_tools(self, sampling: Sampling) -> bool:
@@ -145,13 +140,13 @@ class DialogueTurn:
                 raise
             await self._continue_in_text(str(error))
             answer = await self._answer(sampling)
-        self._messages.append(answer)
+        self.messages.append(answer)
         return bool(answer.tool_calls) or (self._is_text and text_call(answer.content) is not None)
 
     async def _answer(self, sampling: Sampling) -> ChatMessage:
         form = None if self._is_text else self._form
-        answer = await self._turn.answer(self._messages, sampling=sampling, form=form, in_dialogue=True)
-        if is_cut(self._messages, answer.usage):
+        answer = await self._turn.answer(self.messages, sampling=sampling, form=form, in_dialogue=True)
+        if is_cut(self.messages, answer.usage):
             raise ModelError(
                 f"The server of {answer.model} read {answer.usage.input_tokens:,} tokens, less than half of "
                 "the first request: it silently drops what its context can't hold.\n"
@@ -163,9 +158,9 @@ class DialogueTurn:
 
     async def _fold(self, window: int | None) -> bool:
         """Fold the dialogue, or cut it if `window` is None. Return False if nothing can be left out."""
-        shorter = shortened_dialogue(self._messages, window, plan=self._turn.state.dialogue.plan)
+        shorter = shortened_dialogue(self.messages, window, plan=self._turn.state.dialogue.plan)
         if shorter is None:
             return False
-        self._messages = shorter
+        self.messages = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))
         return True

@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.text.redact import Redactor
+from coder.base.text.thoughts import separate_thoughts
 from coder.base.usage import Used
 from coder.models.abilities import answer_limit, reserved
 from coder.models.answer_parts import Retry, Switch
@@ -101,7 +102,7 @@ class LoggedCalls:
             await self._journal.append(intent)
         answer = await self._call_model(intent, request)
         if not is_part:
-            answer = answer.without_thoughts()
+            answer = answer.model_copy(update=separate_thoughts(answer.text, answer.reasoning))
         answer = await self._admit(intent, answer.redacted(self._redactor.redact))
         body = CallAnswered(call=intent.call, key=key, **dict(answer))
         await self._journal.append(body)

@@ -64,7 +64,7 @@ async def test_neither_a_prompt_nor_a_programs_output_tells_a_model_the_key(tmp_
     model = Scripted([peek, "`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path),
+        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "main.py")),
         model=model,
         settings=Settings(edit_format="whole"),
         log=MemoryLog(),
@@ -84,7 +84,7 @@ async def test_a_link_to_a_file_of_keys_is_kept_from_a_model_too(tmp_path: Path)
     model = Scripted(["`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path),
+        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "main.py")),
         model=model,
         settings=Settings(edit_format="whole"),
         log=MemoryLog(),
