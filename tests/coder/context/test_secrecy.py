@@ -60,11 +60,11 @@ def test_the_keys_of_an_env_file_are_known_and_its_words_are_not() -> None:
 async def test_neither_a_prompt_nor_a_programs_output_tells_a_model_the_key(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"API_KEY={KEY}\n")
     (tmp_path / "main.py").write_text("x = 1\n")
-    peek = "```python\nraise ValueError(open('.env').read())\n```"
+    peek = "main.py\n```python\nx = 1\nraise ValueError(open('.env').read())\n```"
     model = Scripted([peek, "`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "main.py")),
+        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "-c", "import main")),
         model=model,
         settings=Settings(edit_format="whole"),
         log=MemoryLog(),
@@ -84,7 +84,7 @@ async def test_a_link_to_a_file_of_keys_is_kept_from_a_model_too(tmp_path: Path)
     model = Scripted(["`main.py`\n```python\nx = 2\n```"])
 
     await solve(
-        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "main.py")),
+        Task(prompt="Make it 2.", workspace=tmp_path, test_command=("python3", "-c", "import main")),
         model=model,
         settings=Settings(edit_format="whole"),
         log=MemoryLog(),
