@@ -15,6 +15,7 @@ from coder.edits.lines import like
 from coder.edits.paths import name_in_comment
 from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import find_broken
+from coder.edits.top_level import top_level_names
 
 _MAX_NAMED = 3
 """Maximum file names in a message about ignored files."""
@@ -158,8 +159,6 @@ class _Answer:
         new_texts = {path: code for path, code in new_texts.items() if path in self._owned}
         if not new_texts:
             return None
-        from coder.edits.top_level import top_level_names  # imported late: few answers replace whole files
-
         doubted_files: dict[str, str] = {}
         problems: list[str] = []
         for path, code in new_texts.items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from coder.base.text.sanitize import one_line
 from coder.run.questions import YES_OR_NO, is_yes
+from coder.show.line_reader import PlainReader
 from coder.show.styling import (
     highlighted,
     is_styled,
@@ -43,8 +44,6 @@ async def read_line(question: str) -> str | None:
 
     The terminal itself is read, so that a task on standard input doesn't answer.
     """
-    from coder.show.line_reader import PlainReader  # imported late: few runs ask
-
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:

@@ -38,6 +38,7 @@ from coder.workspace.landing_questions import (
 )
 from coder.workspace.proposal import Contents, contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import require_replaceable
+from coder.workspace.rebase import rebase, require_unchanged
 
 
 class _Held(TypedDict):
@@ -93,8 +94,6 @@ async def deliver(journal: Journal) -> None:
         else:
             return
     except FileChanged as error:
-        from coder.workspace.rebase import rebase
-
         await rebase(journal, str(error))
     except PathRefused as error:
         if settings.lands and journal.state.landing.proposed is None:  # to show the other files
@@ -127,8 +126,6 @@ def with_written(error: MachineError, state: State) -> MachineError:
 
 async def _plan(journal: Journal) -> bool:
     """Log the plan of a landing; return False if it is only proposed or refused."""
-    from coder.workspace.rebase import require_unchanged  # imported late: only runs that land need it
-
     state = journal.state
     risks = held_in(state)  # before a question, as what is approved is what was shown
     contents, separate = contents_of(state, risks)
