@@ -249,7 +249,7 @@ def _ended_at(
 def test_a_conversation_that_is_killed_at_its_question_asks_it_again_and_calls_no_model(
     console: Console, folder: Path
 ) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(replaced("add.py", ADD))) as endpoint:
         process = console.start("chat", "--base-url", endpoint.url, "-m", "toy", cwd=folder)
         assert process.stdin is not None
         assert process.stderr is not None
