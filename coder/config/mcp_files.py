@@ -47,26 +47,31 @@ def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tu
         content: bytes, start_folder: Path | None, source: str, root: Path | None = None, digest: str = ""
     ) -> None:
         names = [*taken, *(server.name for server in servers)]
-        more, more_notes = read_servers(content, start_folder, taken=names, source=source, root=root)
+        try:
+            more, more_notes = read_servers(content, start_folder, taken=names, source=source, root=root)
+        except UsageError as error:
+            notes.append(str(error))
+            return
         servers.extend(replace(server, file=source, digest=digest) if digest else server for server in more)
         notes.extend(more_notes)
 
     files = program_files(folder) if folder is not None else ([], [])
     notes += files[1]
-    try:
-        for plugin in own_plugins()[0]:
-            if (text := plugin.read(*SERVER_FILES)) is not None:
-                add(text.encode(), None, plugin.place.shown(SERVER_FILES[0]), plugin.folder)
-        for file in files[0]:
-            if not file.allowed:
-                notes.append(f"{file.path} is ignored: {file.reason}")
-            else:
-                root = folder / file.path if folder is not None and file.path != FILE_NAME else None
-                add(file.content, folder, file.path, root, file.digest)
-    except (OSError, ValueError) as error:
-        notes.append(f"the MCP servers of a plugin are ignored: {reason_of(error)}")
-    except UsageError as error:
-        notes.append(str(error))
+    for plugin in own_plugins()[0]:
+        source = plugin.place.shown(SERVER_FILES[0])
+        try:
+            text = plugin.read(*SERVER_FILES)
+        except (OSError, ValueError) as error:
+            notes.append(f"{source} is ignored: {reason_of(error)}")
+        else:
+            if text is not None:
+                add(text.encode(), None, source, plugin.folder)
+    for file in files[0]:
+        if not file.allowed:
+            notes.append(f"{file.path} is ignored: {file.reason}")
+        else:
+            root = folder / file.path if folder is not None and file.path != FILE_NAME else None
+            add(file.content, folder, file.path, root, file.digest)
     return tuple(servers), notes
 
 

@@ -150,6 +150,26 @@ def test_servers_of_a_repositorys_plugin_start_once_allowed_until_any_of_its_fil
         allowed.servers[0].require_allowed()
 
 
+def test_a_plugins_servers_that_cannot_be_read_are_told_by_its_name_and_the_others_are_used(
+    home: Path, folder: Path
+) -> None:
+    plugins = home / ".agents/plugins"
+    for name, content in (("a", b"{"), ("b", b"\xff"), ("c", b" " * (1 << 20)), ("e", b"[]")):
+        (make_plugin(plugins, name) / ".mcp.json").write_bytes(content)
+    make_plugin(plugins, "d")
+    bad, _ = make_plugin(folder / ".agents/plugins", "f"), make_plugin(folder / ".agents/plugins")
+    (bad / ".mcp.json").write_bytes(b"{")
+    for file in program_files(folder)[0]:
+        allow(folder, file.digest)
+
+    loaded = load(workspace=folder)
+
+    assert [server.name for server in loaded.servers] == ["till", "till-2"]
+    for name in ("a", "b", "c", "e"):
+        assert any(f"plugins/{name}/.mcp.json is ignored: " in note for note in loaded.notes), name
+    assert any(".agents/plugins/f is ignored: " in note for note in loaded.notes)
+
+
 def test_a_script_outside_of_a_plugin_that_its_server_names_asks_again(folder: Path) -> None:
     plugin = make_plugin(folder / ".agents/plugins")
     (plugin / ".mcp.json").write_text(json.dumps({"mcpServers": {"till": {"command": "./till.sh"}}}))
