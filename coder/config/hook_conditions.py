@@ -1,21 +1,36 @@
 """The `if` of a hook: a permission rule, such as `Bash(git push:*)`, that a call must match.
 
-A rule of Bash is compared with each command of a line. A line that can't be understood runs the hook.
+A rule of Bash matches a line that names its command anywhere: behind `sudo` or a path, in `bash -c '…'`, with
+options between its words. It also matches a line that only mentions the command, since the hook decides.
 Protocol: https://code.claude.com/docs/en/hooks
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from coder.config.permission_rules import PermissionRule, covers_file, of_host, parse_rule, runs_command
+from coder.base.text.wildcards import Wild, matches
+from coder.config.permission_rules import (
+    PermissionRule,
+    command_patterns,
+    covers_file,
+    of_host,
+    parse_rule,
+    runs_command,
+)
 from coder.run.extensions import Rules
-from coder.source.simple_commands import simple_commands
 
 EVENTS_WITH_CONDITIONS = ("PreToolUse", "PostToolUse")
 _FILE_TOOLS = ("Edit", "Write", "MultiEdit")
 _TOOLS = ("Bash", *_FILE_TOOLS, "NotebookEdit", "WebFetch", "Skill")
 _WITH_SPECIFIER = ("Bash", *_FILE_TOOLS, "WebFetch", "Skill")
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
+_QUOTES = re.compile(r"""\$?['"]""")
+_REDIRECTION = re.compile(r"(?:\d+|&)?[<>]+[&|]?[^\S\n]*[^\s;&|()<>`]+")
+_SEPARATOR = re.compile(r"[;&|()\n`]|(?<!\S)#")
+_PROGRAM = re.compile(r"(?<![\w.-])\S")
+"""Where the name of a program may begin, such as behind the folders of its path."""
 
 
 def condition_problem(event: str, condition: object) -> str:
@@ -60,8 +75,7 @@ def _matches_input(rule: PermissionRule, fields: Mapping[str, object], root: str
         return str(fields.get(name) or "")
 
     if rule.tool == "Bash":
-        commands = simple_commands(text("command"))
-        return commands is None or any(runs_command(rule.specifier, command) for command in commands)
+        return _names_command(rule.specifier, text("command"))
     if rule.tool in _FILE_TOOLS:
         path = text("file_path").removeprefix(f"{root}/")
         return covers_file(rule.specifier, path, Path(root), folds=False)
@@ -69,6 +83,35 @@ def _matches_input(rule: PermissionRule, fields: Mapping[str, object], root: str
         return runs_command(rule.specifier, text("skill"))
     host = urlsplit(text("url")).hostname or ""
     return of_host(Rules(deny=(f"WebFetch({rule.specifier})",)), host, is_page=True) is not None
+
+
+def _names_command(specifier: str, line: str) -> bool:
+    """Whether a command that a pattern covers stands anywhere in a line."""
+    patterns = [[*_with_options(parts)] for parts in command_patterns(specifier)]
+    for text in dict.fromkeys(_commands(line)):
+        starts = [match.start() for match in _PROGRAM.finditer(text)]
+        if any(matches(parts, text, starts) for parts in patterns):
+            return True
+    return False
+
+
+def _with_options(parts: Sequence[Wild | str]) -> Iterator[Wild | str]:
+    """Yield the parts of a pattern with a place for options before each blank."""
+    for part in parts:
+        first, *others = part.split(" ") if isinstance(part, str) else (part,)
+        yield first
+        for word in others:
+            yield Wild.OPTIONS
+            yield f" {word}"
+
+
+def _commands(line: str) -> Iterator[str]:
+    """Yield the texts between operators, words joined by a blank, with quotes removed and as operators."""
+    line = _ESCAPED.sub(lambda match: match[1].strip("\n"), line)
+    for mark in ("", ";"):
+        unquoted = _QUOTES.sub(mark, line)
+        for text in (unquoted, _REDIRECTION.sub(" ", unquoted)):
+            yield from (" ".join(command.split()) for command in _SEPARATOR.split(text))
 
 
 def _covers_mcp(pattern: str, name: str) -> bool:

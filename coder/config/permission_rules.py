@@ -203,10 +203,14 @@ def _ruling(rules: Rules | None, covers: Callable[[PermissionRule, Verdict], boo
 
 def runs_command(specifier: str, words: str) -> bool:
     """Whether a pattern covers a command line; `*` matches any text, and a final ` *` also none."""
+    return any(matches(parts, words) for parts in command_patterns(specifier))
+
+
+def command_patterns(specifier: str) -> list[list[Wild | str]]:
+    """Return the parts of each text that a pattern of commands stands for."""
     pattern = specifier.removesuffix(":*") + " *" if specifier.endswith(":*") else specifier
     patterns = (pattern, pattern[:-2]) if pattern.endswith(" *") else (pattern,)
-    rows = ([part for text in each.split("*") for part in (Wild.ANY, text)][1:] for each in patterns)
-    return any(matches(parts, words) for parts in rows)
+    return [[part for text in each.split("*") for part in (Wild.ANY, text)][1:] for each in patterns]
 
 
 def covers_file(glob: str, path: str, root: Path, *, folds: bool) -> bool:

@@ -12,15 +12,20 @@ class Wild(Enum):
     ONE = "one character, no slash"
     FOLDERS = "nothing, or any text that ends with a slash"
     BELOW = "nothing, or any text that begins with a slash"
+    OPTIONS = "nothing, or a command's options, each with a value or without"
 
 
-def matches(parts: Iterable[Wild | str], text: str) -> bool:
-    """Return whether a text consists of these parts, in time proportional to parts times text length."""
-    ends = {0}
+def matches(parts: Iterable[Wild | str], text: str, starts: Iterable[int] = (0,)) -> bool:
+    """Return whether a text consists of these parts, in time proportional to parts times text length.
+
+    Args:
+        starts: indexes from which the rest of the text may consist of them.
+    """
+    ends = set(starts)
     for part in parts:
-        ends = _ends(part, text, ends)
         if not ends:
             return False
+        ends = _ends(part, text, ends)
     return len(text) in ends
 
 
@@ -39,8 +44,28 @@ def _ends(part: Wild | str, text: str, starts: set[int]) -> set[int]:
         case Wild.BELOW:
             slash = min((start for start in starts if text.startswith("/", start)), default=size)
             return starts | set(range(slash + 1, size + 1))
+        case Wild.OPTIONS:
+            return _after_options(text, starts)
     ends = set[int]()
     for place in range(first, size + 1):
         if place in starts or (place - 1 in ends and text[place - 1] != "/"):
             ends.add(place)
     return ends
+
+
+def _after_options(text: str, starts: set[int]) -> set[int]:
+    """Return the indexes behind words that begin with `-`, and behind the word after each."""
+    ends, left = set(starts), list(starts)
+    while left:
+        if text.startswith(" -", start := left.pop()):
+            behind_option = _word_end(text, start)
+            new = {behind_option, _word_end(text, behind_option)} - ends
+            ends |= new
+            left += new
+    return ends
+
+
+def _word_end(text: str, blank: int) -> int:
+    """Return the index of the end of the word after a blank."""
+    end = text.find(" ", blank + 1)
+    return end if end >= 0 else len(text)

@@ -18,8 +18,8 @@ from sandbox import Session
 BLOCKS = 2
 """Exit code with which a hook blocks."""
 MAX_OUTPUT = 10_000
-_MAX_JSON = 1 << 20
-"""Longest answer in JSON, in bytes: the updated input of a call may be a whole file."""
+_MAX_BYTES = 50 << 20
+"""Bytes that are read of a hook of the user."""
 _MAX_PARSED = 50 << 20
 """Characters that are parsed in search of objects, as several may begin at one place."""
 _MAX_REASON = 300
@@ -27,6 +27,8 @@ _CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
 """Events whose hooks give context by plain text on stdout."""
 _GOES_ON_BY_STOP = ("Stop", "SessionEnd")
 """Events for whose hooks `continue: false` has no effect, as the model stops anyway."""
+_DECIDING = ("PreToolUse", "UserPromptSubmit")
+"""Events whose hooks block if their output can't be read whole, since a part may block."""
 _DECISIONS: dict[str, Literal["allow", "ask"]] = {
     "allow": "allow",
     "approve": "allow",
@@ -59,8 +61,10 @@ class HookAnswer:
 @dataclass(frozen=True, slots=True)
 class _Ended:
     exit_code: int | None
-    stdout: str
+    stdout: bytes
     stderr: str
+    is_cut: bool = False
+    """Whether a part of stdout is missing."""
 
 
 def hook_document(run: str, event: str, cwd: str | None, **more: Any) -> bytes:  # noqa: ANN401 - JSON
@@ -107,7 +111,9 @@ async def run_on_host(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return _read(_Ended(process.returncode, _text(stdout), _text(stderr)), hook.event)
+    is_cut = len(stdout) > _MAX_BYTES
+    errors = stderr[:MAX_OUTPUT].decode("utf-8", "replace")
+    return _read(_Ended(process.returncode, stdout[:_MAX_BYTES], errors, is_cut), hook.event)
 
 
 async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_s: float) -> HookAnswer:
@@ -115,7 +121,7 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_
     errors = "/tmp/.hook-stderr"
     limit_s = min(hook.timeout, most_s)
     result = await session.sh(
-        f"( {hook.command}\n) 2>{errors}",
+        f"rm -rf {errors}; ( {hook.command}\n) 2>{errors}",  # the model may have made a folder of this name
         stdin=document,
         wall_s=limit_s,
         environment={
@@ -124,14 +130,15 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_
             **({"CLAUDE_PLUGIN_ROOT": f"{session.root}/{hook.plugin}"} if hook.plugin else {}),
         },
     )
-    if result.exit_code is None:
+    if result.exit_code is None and result.killed_by != "output":
         return HookAnswer(
             problem=_too_slow(limit_s) if result.status == "timeout" else f"it ended: {result.status}"
         )
     stderr = ""
     if result.exit_code != 0:
         stderr = (await session.sh(f"head -c {MAX_OUTPUT} {errors}; rm -f {errors}")).output
-    return _read(_Ended(result.exit_code, result.output, stderr), hook.event)
+    is_cut = result.truncated or result.exit_code is None
+    return _read(_Ended(result.exit_code, result.raw_output, stderr, is_cut), hook.event)
 
 
 def _read(ended: _Ended, event: str) -> HookAnswer:
@@ -141,19 +148,21 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
     """
     if ended.exit_code == BLOCKS:
         return HookAnswer(objection=_reason(ended.stderr))
-    documents, is_alone = _json_objects(ended.stdout)
+    stdout = ended.stdout.decode("utf-8", "replace")
+    documents, is_alone, is_whole = _json_objects(stdout)
     answers = [_answer(document, event) for document in documents]
     if (block := next((answer for answer in answers if answer.objection is not None), None)) is not None:
         return block
+    if ended.is_cut or not is_whole:
+        reason = "it printed more than can be read, so whether it blocks isn't known: have it print less"
+        return HookAnswer(objection=reason) if event in _DECIDING else HookAnswer(problem=reason)
     if ended.exit_code != 0:
         words = next((line for line in ended.stderr.splitlines() if line.strip()), "")
         return HookAnswer(problem=one_line(f"exit code {ended.exit_code} {words}".strip(), width=_MAX_REASON))
     if is_alone:
         return answers[0]
     if not answers:
-        return HookAnswer(
-            context=_shortened(terminal_text(ended.stdout)) if event in _CONTEXT_FROM_STDOUT else ""
-        )
+        return HookAnswer(context=_shortened(terminal_text(stdout)) if event in _CONTEXT_FROM_STDOUT else "")
     request = next((answer for answer in answers if answer.decision == "ask"), None)
     inputs = [answer.updated_input for answer in answers if answer.updated_input is not None]
     return HookAnswer(
@@ -186,16 +195,16 @@ def _answer(answer: dict[str, Any], event: str) -> HookAnswer:
     )
 
 
-def _json_objects(text: str) -> tuple[list[dict[str, Any]], bool]:
-    """Return the outermost objects in a text, and whether one makes up the whole text.
+def _json_objects(text: str) -> tuple[list[dict[str, Any]], bool, bool]:
+    """Return the outermost objects in a text, whether one makes up the whole text, and whether all were read.
 
-    A text with so many beginnings of objects that they can't all be tried blocks.
+    In a text with very many beginnings of objects they can't all be tried.
     """
     objects: list[dict[str, Any]] = []
     decoder, position, parsed, is_alone = json.JSONDecoder(), 0, 0, False
     while (position := text.find("{", position)) >= 0:
         if parsed > _MAX_PARSED:
-            return [{"decision": "block", "reason": "the hook's output can't be read"}], False
+            return objects, False, False
         try:
             document, end = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
@@ -208,7 +217,7 @@ def _json_objects(text: str) -> tuple[list[dict[str, Any]], bool]:
             is_alone = not objects and not text[:position].strip() and not text[end:].strip()
             objects.append(document)
             position = end
-    return objects, is_alone
+    return objects, is_alone, True
 
 
 def _too_slow(seconds: float) -> str:
@@ -221,9 +230,3 @@ def _reason(text: object) -> str:
 
 def _shortened(text: str) -> str:
     return text.strip()[:MAX_OUTPUT]
-
-
-def _text(content: bytes) -> str:
-    if len(content) > 2 * _MAX_JSON:
-        content = content[:_MAX_JSON] + b"\n" + content[-_MAX_JSON:]
-    return content.decode("utf-8", "replace")

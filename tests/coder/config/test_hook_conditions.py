@@ -27,23 +27,64 @@ def file_of(event: str = "PreToolUse", *, row: object = None, **more: object) ->
                 "echo $(git push)",
                 "if true; then git \\\n push; fi",
                 'git "push"',
-                "echo 'not closed",
+                "bash -c 'git push'",
+                'sh -lc "cd a; git push"',
+                "git -C a push",
+                "git --no-pager -c x=y push",
+                "/usr/bin/git push",
+                "sudo -u me git push",
+                "env X=1 git push",
+                "ssh host -- 'cd a && git push'",
+                "bash <<'END'\ngit push\nEND",
+                "find . -name x -exec git push {} +",
+                "echo git push | sh",
+                "git $(true) push; 'git' $'push'",
+                "git 2>log push",
             ],
-            ["git status", "echo git push", "git pushy", "ls | grep 'git push'", "git stash push"],
+            ["git status", "git pushy", "git stash push", "gitpush", "digit push", "git; push", "echo 'a"],
         ),
+        (
+            "Bash(git push)",
+            [
+                "git push>/dev/null 2>&1",
+                "2>/dev/null git push",
+                "> log git push &> log",
+                "A=x#y git push # to the server",
+                "gi\\\nt push",
+                "echo a\\\\\ngit push",
+                "echo $'\\'' ; git push; echo \\'",
+                "f() { git push; }",
+                "case a in a) git push;; esac",
+                'echo "a $( (ls); git push )"',
+                "echo `echo \\`git push\\``",
+                "diff <(git push) x",
+                "echo $((1<<2))\ngit push\n2",
+                "cat <<A <<'B'; git push\nx\nA\nit's\nB",
+                "timeout -k 5 10s env A=1 git push",
+                "bash -c 'git push' name",
+            ],
+            ["git push origin", "git status"],
+        ),
+        ("Bash(npm run test:*)", ["npm --prefix a run -s test"], ["npm run build test", "npm test"]),
+        ("Bash(*--force*)", ["git push --force"], ["git push"]),
         ("Bash(git push *)", ["git push origin"], ["git pull"]),
         ("Bash(rm -rf *)", ["true || rm -rf /"], ["rm a"]),
         ("Bash", ["ls"], []),
         ("Edit", [], ["ls"]),
     ],
 )
-def test_a_rule_of_bash_is_compared_with_each_command_of_a_line(
+def test_a_rule_of_bash_matches_lines_that_name_its_command(
     condition: str, matching: list[str], others: list[str]
 ) -> None:
     def matches(line: str) -> bool:
         return matches_call(condition, ("Bash",), {"command": line}, "/work")
 
     assert [line for line in (*matching, *others) if matches(line)] == matching
+
+
+@pytest.mark.parametrize("line", ["git - " * 20_000, "git " * 30_000, "'\"\\$(" * 25_000, "<>&" * 40_000])
+def test_a_long_line_takes_no_time_that_grows_with_powers(line: str) -> None:
+    assert not matches_call("Bash(git * push *)", ("Bash",), {"command": line}, "/work")
 
 
 @pytest.mark.parametrize(

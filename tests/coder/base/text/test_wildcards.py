@@ -19,12 +19,13 @@ EXPRESSIONS = {
     Wild.ONE: "[^/]",
     Wild.FOLDERS: "(?:.*/)?",
     Wild.BELOW: "(?:/.*)?",
+    Wild.OPTIONS: "(?: -[^ ]*(?: [^ ]*)?)*",
 }
-PARTS = st.lists(st.sampled_from(Wild) | st.text("ab/", max_size=2), max_size=5)
+PARTS = st.lists(st.sampled_from(Wild) | st.text("ab/ -", max_size=2), max_size=5)
 
 
 @pytest.mark.slow
-@given(parts=PARTS, text=st.text("ab/", max_size=7))
+@given(parts=PARTS, text=st.text("ab/ -", max_size=7))
 def test_parts_match_as_a_regular_expression_does(parts: list[Wild | str], text: str) -> None:
     expression = "".join(EXPRESSIONS[part] if isinstance(part, Wild) else re.escape(part) for part in parts)
 

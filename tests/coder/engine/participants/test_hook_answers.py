@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_on_host
+from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_in_sandbox, run_on_host
 from coder.run.extensions import Hook
+from sandbox import Policy
+from tests.kept_sandboxes import KEPT, open_kept
+
+pytestmark = KEPT
 
 DENY = (
     '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny",'
@@ -24,8 +28,11 @@ async def answer_of(
 ) -> HookAnswer:
     (folder / "printed").write_text(printed)
     command = f"cat {shlex.quote(str(folder / 'printed'))}; exit {exit_code}"
-    hook = Hook(event=event, command=command, timeout=60)
-    return await run_on_host(hook, hook_document("run_a", event, None), None)
+    return await run_on_host(hook_of(command, event), hook_document("run_a", event, None), None)
+
+
+def hook_of(command: str, event: str = "PreToolUse") -> Hook:
+    return Hook(event=event, command=command, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -43,16 +50,54 @@ async def answer_of(
         f"\ufeff{DENY}",
         f"{DENY}\r" + "Finished. " * 40,
         f"{'x' * 3_000_000}\n{DENY}",
+        f"{'x' * 3_000_000}\n{DENY}\n{'x' * 3_000_000}",
         f"{'{' * 2_000}{DENY}",
         f'{{"a": {"[" * 100_000}\n{DENY}',
         '{"decision": "block", "reason": "never"}',
         'warning: slow\n{"decision": "block", "reason": "never"}',
         DENY.replace("PreToolUse", "preToolUse"),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 async def test_a_deny_is_obeyed_whatever_stands_around_it(printed: str, tmp_path: Path) -> None:
     answer = await answer_of(printed, tmp_path)
+
+    assert answer.objection == "never"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "objection"),
+    [
+        (f"printf '%s\\r%s\\n' {shlex.quote(DENY)} Finished.", "never"),
+        (f"head -c 900000 /dev/zero; echo {shlex.quote(DENY)}", "never"),
+        (
+            f"head -c 2000000 /dev/zero; echo {shlex.quote(DENY)}; head -c 2000000 /dev/zero",
+            "it printed more",
+        ),
+        (f"echo {shlex.quote(DENY)}; cat /dev/zero", "never"),
+        (f"head -c 2000000 /dev/zero; echo {shlex.quote(DENY)}; cat /dev/zero", "it printed more"),
+    ],
+    ids=range(5),
+)
+async def test_a_deny_in_long_output_in_the_sandbox_is_obeyed(command: str, objection: str) -> None:
+    async with open_kept(Policy()) as box, box.session(fresh=True) as session:
+        answer = await run_in_sandbox(hook_of(command), hook_document("run_a", "", None), session, most_s=60)
+        at_end = await run_in_sandbox(
+            hook_of(command, "Stop"), hook_document("run_a", "", None), session, most_s=60
+        )
+
+    assert (answer.objection or "").startswith(objection)
+    if objection != "never":
+        assert (at_end.objection, at_end.problem) == (None, answer.objection)
+
+
+@pytest.mark.slow
+async def test_a_model_cannot_keep_a_hook_in_the_sandbox_from_running() -> None:
+    hook, document = hook_of("echo never >&2; exit 2"), hook_document("run_a", "", None)
+    async with open_kept(Policy()) as box, box.session(fresh=True) as session:
+        await session.sh("mkdir -p /tmp/.hook-stderr/a")
+        answer = await run_in_sandbox(hook, document, session, most_s=60)
 
     assert answer.objection == "never"
 
