@@ -57,7 +57,12 @@ def read_answer(
         doubted: whole files of the previous answer that were doubted: written if this answer repeats them.
     """
     answer_text = text[:MAX_ANSWER]
-    answer = read_edits(answer_text, default="" if blocks == "none" else default, files=files)
+    answer = read_edits(
+        answer_text,
+        default="" if blocks == "none" else default,
+        files=files,
+        takes_unnamed_diffs=blocks == "all",
+    )
     answer.blocks = file_blocks(answer.blocks, blocks)
     whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
     reader = _Answer(files, whole_blocks, ignored, owned, doubted or {})

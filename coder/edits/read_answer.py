@@ -31,12 +31,15 @@ class Edits:
     """Fenced blocks that aren't edits."""
 
 
-def read_edits(text: str, *, default: str = "", files: Collection[str] = ()) -> Edits:
+def read_edits(
+    text: str, *, default: str = "", files: Collection[str] = (), takes_unnamed_diffs: bool = True
+) -> Edits:
     """Return the edits in an answer; those without a file name belong to the default file.
 
-    Without a default file, a block of a diff that names no file is only shown.
+    Without a default file, or with `takes_unnamed_diffs` False, a block of a diff that names no file is only
+    shown.
     """
-    reader = _Reader(_lines(text), default, files)
+    reader = _Reader(_lines(text), default, files, takes_unnamed_diffs=takes_unnamed_diffs)
     reader.read()
     return reader.answer
 
@@ -60,12 +63,16 @@ def _begins_patch(line: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, lines: list[str], default: str, files: Collection[str]) -> None:
+    def __init__(
+        self, lines: list[str], default: str, files: Collection[str], *, takes_unnamed_diffs: bool
+    ) -> None:
         self.answer = Edits()
         self._lines = lines
         self._fences = Fences(lines, files=files)
         self._files = files
-        self._name = default
+        self._default = default
+        self._diff_default = default if takes_unnamed_diffs else ""
+        self._name = ""
         """The file of the previous edit, for an edit without a file name."""
         self._fence: str | None = None
         """The fence that closes the current block of edits."""
@@ -87,7 +94,7 @@ class _Reader:
         name = (
             name_of_block(info, self._files, PATH) or name_in(previous_line, self._files, PATH) or self._name
         )
-        is_shown = is_diff and not name and not self._names_file(at + 1, mark)
+        is_shown = is_diff and not (name or self._diff_default or self._names_file(at + 1, mark))
         if not is_shown and self._begins_edits(at + 1, mark, is_diff=is_diff):
             self._fence = line[: opening.end("mark")]
             self._name = name
@@ -136,7 +143,7 @@ class _Reader:
     def _take_diff(self, lines: Sequence[str], at: int) -> int:
         from coder.edits.unified import edit_of, read_diff
 
-        sections, end = read_diff(lines, at, path=self._name, fence=self._fence)
+        sections, end = read_diff(lines, at, path=self._name or self._default, fence=self._fence)
         results = [edit_of(section, self._files) for section in sections]
         edits = [edit for edit in results if isinstance(edit, Edit)]
         if begins_hunk(lines[at]) and edits and self._goes_on(edits[0]):
@@ -150,7 +157,7 @@ class _Reader:
         return end
 
     def _take_block(self, at: int) -> int:
-        edit, end = searchreplace.read_block(self._lines, at, self._name)
+        edit, end = searchreplace.read_block(self._lines, at, self._name or self._default)
         if isinstance(edit, Slip):
             self.answer.slips.append(edit)
             return end

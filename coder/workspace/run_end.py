@@ -93,7 +93,8 @@ def _awaits_change(state: State) -> bool:
     """Whether tests, checks or the prompt's examples were to decide, so that words are less than the task."""
     if state.settings.chat:
         return False
-    return state.task.is_tested or (state.task.workspace is None and bool(find_examples(state.task.prompt)))
+    is_tested = state.task.is_tested or state.settings.require is not None
+    return is_tested or (state.task.workspace is None and bool(find_examples(state.task.prompt)))
 
 
 def _is_accepted(state: State, reason: Reason) -> bool:

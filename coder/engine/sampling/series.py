@@ -128,8 +128,8 @@ class Series:
         final_statuses = (
             _OPEN_STATUSES if state.settings.may_act else (*_OPEN_STATUSES, "stuck")
         )  # a stuck model with tools may take another path
-        if not state.task.is_tested:
-            final_statuses = (*final_statuses, "answered")
+        if not state.task.is_tested or not (state.settings.may_act or self._compares):
+            final_statuses = (*final_statuses, "answered")  # its attempt was asked for files a second time
         if not statuses.isdisjoint(final_statuses):
             return False
         if self._compares and self._count >= ENOUGH and len(self._states) < ENOUGH:

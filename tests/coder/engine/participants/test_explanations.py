@@ -1,0 +1,66 @@
+"""Explanations through a whole run: after a question and after an order, none changes a byte."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.models.scripted import Scripted
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.task import Task
+from tests.coder.edits.test_explanations import EXPLANATIONS, FILES
+from tests.kept_sandboxes import KEPT, solve
+from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
+
+REQUESTS = {"How does adding an item work?": 1, "Make adding faster, and change app.py for it.": 2}
+"""A question and an order, with the calls that an end in words after each may cost."""
+ADD_JS, RUN_SH, NOTES_MD = (
+    next(text for text in EXPLANATIONS if f"{path}\n```" in text) for path in ("add.js", "run.sh", "notes.md")
+)
+WITHOUT_FILES = [text for text in EXPLANATIONS if text not in (ADD_JS, RUN_SH, NOTES_MD)]
+"""The others hold whole files of a model without tools, below their paths."""
+
+
+async def run_on(folder: Path, request: str, *answers: str, settings: Settings) -> tuple[Run, Scripted]:
+    """A run whose change would be written unasked, however it was verified."""
+    for path, text in FILES.items():
+        (folder / path).write_text(text or "")
+    model, task = Scripted(answers), Task(prompt=request, workspace=folder)
+    settings = settings.model_copy(update={"keep": True, "accept_unverified": True})
+    return await solve(task, model=model, settings=settings, log=MemoryLog()), model
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The text of every file in a folder."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("request_text", REQUESTS)
+@pytest.mark.parametrize("answer", EXPLANATIONS)
+async def test_an_explanation_by_a_model_with_tools_ends_the_run_and_changes_no_byte(
+    tmp_path: Path, answer: str, request_text: str
+) -> None:
+    run, model = await run_on(tmp_path, request_text, answer, answer, settings=Settings(strategy="act"))
+
+    assert (run.status, run.exit_code, run.words) == ("answered", 0, answer.strip())
+    assert len(model.requests) == REQUESTS[request_text]
+    assert contents(tmp_path) == FILES
+
+
+@pytest.mark.parametrize("request_text", REQUESTS)
+@pytest.mark.parametrize("answer", WITHOUT_FILES)
+async def test_an_explanation_by_a_model_without_tools_ends_the_run_and_changes_no_byte(
+    tmp_path: Path, answer: str, request_text: str
+) -> None:
+    more = "As I said, it appends."
+
+    run, model = await run_on(
+        tmp_path, request_text, answer, more, more, settings=Settings(strategy="repair")
+    )
+
+    assert (run.status, run.exit_code) == ("answered", 0)
+    assert answer.strip() in (run.words or "") or more in (run.words or "")
+    assert len(model.requests) <= 3
+    assert contents(tmp_path) == FILES
