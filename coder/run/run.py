@@ -29,6 +29,9 @@ EXIT_CODES: dict[Status, int] = {
 }
 """Exit codes by status; that of `error` depends on the error. `answered` is 8 if tests or checks decide."""
 
+FAILED: tuple[Status, ...] = ("unsolved", "stuck", "limit")
+"""Statuses of a run whose change doesn't pass, or that has none."""
+
 
 class Tokens(BaseModel, frozen=True):
     """Tokens of all calls of a run."""
@@ -114,6 +117,8 @@ class Run(BaseModel, frozen=True):
     """Why the task isn't solved, if known, in cases in which a better model may not help."""
     lacks: tuple[str, ...] = ()
     """Missing modules or hosts, depending on `cause`."""
+    broken_by: tuple[str, ...] = ()
+    """Paths that changed in the folder during the run, after which a change that had passed fails."""
     question: Question | None = None
     """The question that the run waits for."""
     answer: JsonValue = None
@@ -198,6 +203,7 @@ def summarize(state: State) -> Run:
         limit_least=float(least_limit) if stopped.status == "limit" and least_limit is not None else None,
         cause=failed_outcome.cause if failed_outcome is not None else None,
         lacks=failed_outcome.lacks if failed_outcome is not None else (),
+        broken_by=state.landing.broken_by if stopped.status in FAILED else (),
         question=_question(state) if stopped.status == "waiting" else None,
         answer=answer,
         words=answer_in_words(state) or "",

@@ -150,7 +150,7 @@ class Settings(Value):
     asks: bool = True
     """Whether a model's question ends the run as `waiting`; False: the model is told that nobody answers."""
     is_attended: bool = Field(default=False, exclude_if=not_)
-    """Whether a person at a terminal also decides on a change that doesn't pass."""
+    """Whether a person at a terminal decides on each change, also on one that doesn't pass."""
     approve: tuple[Approved, ...] = option("approve")
     """What a person must approve; if nobody is at the terminal, the run ends as `waiting`."""
     served: Path | None = None

@@ -42,6 +42,8 @@ def next_steps(run: Run) -> str:
             if run.question is not None and run.question.about == "tools":
                 steps.append("with the --mcp and --tool of its start:")  # the log doesn't hold tools
             steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answer_flags(run)]
+        case "unsolved" | "stuck" if run.broken_by:
+            steps.append(f"mend {join_names(run.broken_by)}, then: {own_command()} resume {run.run_id}")
         case "unsolved" | "stuck":
             steps.append(_advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:

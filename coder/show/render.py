@@ -10,6 +10,7 @@ from coder.run import event_types
 from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
+from coder.run.verdict_words import join_names
 from coder.show.advice import left_out, next_steps
 from coder.verify.finding import last_line, telling_line
 from coder.workspace.diff import diff_stat
@@ -51,8 +52,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.LandingRefused():
             return f"  ! not written: {one_line(body.reason)}"
         case event_types.FilesChanged():
-            count = len(body.files) + body.listing.count("\0") + len(body.gone)
-            return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
+            names = one_line(join_names(body.paths))
+            return f"  · {names} changed in your folder meanwhile; it is tried again"
         case event_types.CommitMade(commit=commit, branch=branch, left_out=left_out):
             place = one_line(branch) if branch else "the detached HEAD"
             rest = one_line(" ".join(left_out.values()), width=300)
@@ -115,9 +116,10 @@ def _message_line(body: event_types.Spoken) -> str | None:
             return f"  · you said: {one_line(message.text)}"
         case OutcomeMessage(outcome=outcome):
             return _outcome_line(outcome)
+        case CodeMessage(repeats=True, is_change=True):
+            return "  · the code stays as it was tried"
         case CodeMessage(repeats=True):
-            text = "the same code as an earlier attempt" if message.is_change else "again without a change"
-            return f"  {FAILED_SIGN} {text}"
+            return f"  {FAILED_SIGN} again without a change"
         case PlanMessage():
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"

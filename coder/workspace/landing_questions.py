@@ -9,7 +9,7 @@ from coder.run.message import HUMAN, Outcome
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
-from coder.run.verdict_words import why_unverified
+from coder.run.verdict_words import join_names, why_unverified
 from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted, is_green, rulings_of
 
 NOBODY = Decision(decision="", how="default")
@@ -22,7 +22,8 @@ async def ask_consent(
 ) -> Decision | None:
     """Ask whether a change of these paths lands; None if consent is needed and nobody can give it.
 
-    A conversation asks about each change; other runs ask about unverified changes and overwritten files.
+    A conversation and a run with a person at the terminal ask about each change; other runs ask about
+    unverified changes and overwritten files.
     There is no question about the user's own version if it passes.
     """
     state = journal.state
@@ -51,8 +52,8 @@ def _is_agreed(state: State, diff: str, *, passed: bool, overwritten: Sequence[s
     is_users_version = code is not None and code.author == HUMAN
     if state.settings.chat:
         return not diff or (is_users_version and passed)
-    is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
-    return is_users_version or is_free
+    is_asked = bool(overwritten) or state.settings.is_attended or "landing" in state.settings.approve
+    return is_users_version or not (is_asked or state.landing.declined)
 
 
 def _has_passed(state: State) -> bool:
@@ -119,15 +120,17 @@ def _question(state: State, paths: Sequence[str]) -> str:
     if contradicts is not None:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
     if not outcome.passed:
-        return f"{_failure(outcome)}. Write {', '.join(paths) or 'the given tests'} all the same?"
+        return f"{_failure(state, outcome)}. Write {', '.join(paths) or 'the given tests'} all the same?"
     reason = why_unverified(state, outcome)
     return f"{reason[0].upper()}{reason[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
 
 
-def _failure(outcome: Outcome) -> str:
+def _failure(state: State, outcome: Outcome) -> str:
     """Return in words that a change doesn't pass, with the number of checks that do."""
     passed_count = sum(line.passed for line in outcome.checks)
     text = f": {passed_count} of {len(outcome.checks)} passed" if outcome.checks else ""
+    if paths := state.landing.broken_by:
+        return f"It passed until {join_names(paths)} changed in your folder, and doesn't pass since{text}"
     return f"It doesn't pass{text or (f': {outcome.gist}' if outcome.gist else '')}"
 
 

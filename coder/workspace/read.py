@@ -185,13 +185,14 @@ class Restored:
 def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({})) -> Restored:
     """Return the files of a stopped run, with contents read from the user's folder.
 
+    They are read again if the log holds no contents, or if a change of the folder broke the run's change.
     `unsaved` are files whose text in the user's editor differs from the disk.
 
     A changed file's current content is used, and the best answer is tried again. The old content of a
     file that an answer has changed, too, must be available in HEAD, because both edits are merged later.
     """
     listed = {path: file for path, file in state.files.items() if file.is_listed}
-    if not listed or state.root is None:
+    if state.root is None or not (listed or state.landing.broken_by):
         return Restored(state.files, state.target)
     present = {**read_again(state), **unsaved}
     unchanged = {

@@ -15,6 +15,7 @@ from coder.run.journal import Journal
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.run.stored_file import StoredFile, listing
+from coder.run.target import decides
 from coder.run.verdict_words import join_names
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.landing import FileChanged
@@ -32,7 +33,7 @@ async def require_unchanged(journal: Journal) -> None:
     if state.root is None or state.settings.in_place:
         return
     changes = await _changes_meanwhile(journal, ())
-    if changes and not (state.landing.taken_over >= MAX_TAKEN_OVER and _only_grow(state, changes)):
+    if changes and not _grow_again(state, changes):
         raise FileChanged(f"{join_names([*changes])} changed in your folder after the run had read it.")
 
 
@@ -52,9 +53,9 @@ async def rebase(journal: Journal, reason: str) -> None:
         return
     changes = await _changes_meanwhile(journal, best.changes.texts)
     try:
-        if state.landing.taken_over >= MAX_TAKEN_OVER:
+        if (count := len(state.landing.taken_over)) >= MAX_TAKEN_OVER:
             raise _Unmergeable(
-                f"It was verified {state.landing.taken_over + 1} times, and the folder changed each time. "
+                f"It was verified {count + 1} times, and the folder changed each time. "
                 f"Let it rest, then: {own_command()} resume {state.run}"
             )
         texts = best.changes.texts | _merged_texts(state, best, changes)
@@ -114,8 +115,14 @@ async def _changes_meanwhile(journal: Journal, written: Collection[str]) -> dict
     return changed_meanwhile(state, present)
 
 
-def _only_grow(state: State, changes: Mapping[str, StoredFile | None]) -> bool:
-    """Whether the changes only append to files, as programs do that write logs."""
+def _grow_again(state: State, changes: Mapping[str, StoredFile | None]) -> bool:
+    """Whether the changes only append to files that were taken over before, as programs do that write logs.
+
+    The change passed although the files had changed. Files that decide what passes are always verified.
+    """
+    known_paths = {path for paths in state.landing.taken_over for path in paths}
+    if not all(path in known_paths and not decides(path, state.task, state.target) for path in changes):
+        return False
     try:
         return all(
             file is not None and path in state.files and file.content.startswith(state.files[path].content)

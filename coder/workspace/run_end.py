@@ -6,7 +6,7 @@ from coder.run.conversation import before_talk, is_rejection
 from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.examples import find_examples
 from coder.run.message import ReplyMessage, Verified
-from coder.run.run import EXIT_CODES
+from coder.run.run import EXIT_CODES, FAILED
 from coder.run.state import State
 from coder.run.termination import Reason, nothing_to_mend
 from coder.run.verdict_words import join_names
@@ -37,8 +37,8 @@ def should_land(state: State, reason: Reason) -> bool:
 
 def _is_offered_failing(state: State, reason: Reason) -> bool:
     """Whether a person at the terminal decides on a change that was tried and doesn't pass."""
-    is_end = reason.status in ("unsolved", "stuck", "limit")
-    return is_end and state.settings.is_attended and state.settings.lands and bool(tried(state))
+    settings = state.settings
+    return reason.status in FAILED and settings.is_attended and settings.lands and bool(tried(state))
 
 
 def _waits_for_word(state: State) -> bool:
@@ -83,10 +83,14 @@ def ended(state: State, reason: Reason) -> RunStopped:
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )
+    text = reason.text
+    if reason.status in FAILED and (paths := state.landing.broken_by):
+        cause = f"the change passed until {join_names(paths)} changed in your folder, and fails since"
+        text = f"{text}; {cause}" if reason.status == "limit" else cause
     is_owed = reason.status == "answered" and _awaits_change(state)
     status = "unverified" if is_owed else reason.status
     code = 0 if _is_accepted(state, reason) else EXIT_CODES[status]
-    return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)
+    return RunStopped(status=reason.status, reason=text, verified=verified, exit_code=code)
 
 
 def _awaits_change(state: State) -> bool:

@@ -11,7 +11,7 @@ from coder.run.extensions import Ruling
 from coder.run.message import Verified
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, listed
 from coder.run.target import Target
 from coder.run.task import Task
 from sandbox.result import Value
@@ -189,6 +189,11 @@ class FilesChanged(Body, type="files.changed"):
     gone: tuple[str, ...] = Field(default=(), exclude_if=not_)
     target: Target | None = Field(default=None, exclude_if=not_)
     """The file and names that the task is about, in the new files."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all changed files, sorted."""
+        return tuple(sorted({*self.files, *listed(self.listing), *self.gone}))
 
 
 class PatchProposed(Body, type="patch.proposed"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coder.run import event_types
-from coder.run.message import HUMAN, CodeMessage, OutcomeMessage
+from coder.run.message import HUMAN, CodeMessage, OutcomeMessage, outcome_in, outcomes_in
 from coder.run.records.record import Handlers, keep, replace
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ class Landing:
     """Patch that a person agreed to write, also if the folder changes before that; empty if none."""
     offered: bool = False
     """Whether the user requested an earlier change and hasn't decided on it yet."""
-    taken_over: int = 0
-    """How often changes of the folder were taken over since the latest answer of a model."""
+    taken_over: tuple[tuple[str, ...], ...] = ()
+    """Paths of the folder's changes, for each time they were taken over since a model's latest answer."""
+    broken_by: tuple[str, ...] = ()
+    """Paths that have changed in the folder since a change passed; empty once a change passes again."""
     taken_back: bool = False
     """Whether the user has undone what was written for this task."""
 
@@ -54,8 +56,11 @@ class Landing:
         return frozenset(change.path for change in changes)
 
 
-def _drop_proposal(landing: Landing, body: event_types.Spoken, state: Before) -> Landing:
-    """Drop the proposal if the user wants another change."""
+def _hear(landing: Landing, body: event_types.Spoken, state: Before) -> Landing:
+    """Drop the proposal if the user wants another change; note that one passes in the folder as it is."""
+    outcome = outcome_in(body.message)
+    if outcome is not None and outcome.passed and landing.broken_by:
+        landing = replace(landing, broken_by=())
     is_wish = body.message.author == HUMAN and isinstance(body.message, OutcomeMessage | CodeMessage)
     return replace(landing, proposed=None, offered=False) if is_wish else landing
 
@@ -93,22 +98,32 @@ def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: Be
 
 
 def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: Before) -> Landing:
-    return replace(landing, proposed=None, planned=None, written=(), taken_over=landing.taken_over + 1)
+    paths = body.paths
+    has_passed = any(outcome.passed for outcome in outcomes_in(state.progress.messages))
+    broken_by = {*landing.broken_by, *paths} if has_passed or landing.broken_by else ()
+    return replace(
+        landing,
+        proposed=None,
+        planned=None,
+        written=(),
+        taken_over=(*landing.taken_over, paths),
+        broken_by=tuple(sorted(broken_by)),
+    )
 
 
 def _end_takeovers(landing: Landing, body: event_types.CallAnswered, state: Before) -> Landing:
-    return replace(landing, taken_over=0) if landing.taken_over else landing
+    return replace(landing, taken_over=()) if landing.taken_over else landing
 
 
 def _resume(landing: Landing, body: event_types.RunResumed, state: Before) -> Landing:
     committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
     offered = body.offers or (landing.offered and landing.refused is None)
-    return replace(landing, refused=None, committed=committed, offered=offered, taken_over=0)
+    return replace(landing, refused=None, committed=committed, offered=offered, taken_over=())
 
 
 HANDLERS: Handlers = {
     event_types.PatchProposed: keep("proposed"),
-    event_types.Spoken: _drop_proposal,
+    event_types.Spoken: _hear,
     event_types.LandingPlanned: _plan,
     event_types.FileLanded: _write,
     event_types.FileUndone: _undo_file,

@@ -254,12 +254,12 @@ def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("files", "said"),
-    [({"calc.py": "x = 1\n"}, "the same code as an earlier attempt"), ({}, "again without a change")],
+    [({"calc.py": "x = 1\n"}, "· the code stays as it was tried"), ({}, "✗ again without a change")],
 )
 def test_an_answer_that_brings_nothing_new_says_so(files: dict[str, str | None], said: str) -> None:
     again = CodeMessage(author="coder", changes=AnswerChanges(files=files), repeats=True)
 
-    assert progress(Spoken(message=again)) == f"  ✗ {said}"
+    assert progress(Spoken(message=again)) == f"  {said}"
 
 
 @pytest.mark.parametrize(

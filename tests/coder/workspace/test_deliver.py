@@ -16,6 +16,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
+from coder.show.advice import next_steps
 from coder.workspace.take_back import take_back_commit, undo
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
@@ -282,6 +283,25 @@ async def test_what_was_solved_on_other_files_than_the_folder_has_is_verified_ag
 
 
 @pytest.mark.slow
+async def test_an_edit_that_breaks_what_had_passed_is_named_and_the_change_lands_once_it_is_mended(
+    limited: GitRepository,
+) -> None:
+    log = MemoryLog()
+    watch = Restless(lambda: limited.write(limits__py="N = 4\n"))
+
+    run = await solve(limited.top, answer(RIGHT + FAR), answer(RIGHT + FAR), log=log, watch=watch)
+    left = _text(limited)
+    limited.write(limits__py="N = 3\n")
+    mended = await resume(run.run_id, log=log, model=Scripted([]))
+
+    assert (run.status, run.exit_code, run.broken_by, left) == ("unsolved", 1, ("limits.py",), WRONG + FAR)
+    assert run.reason == "the change passed until limits.py changed in your folder, and fails since"
+    assert f"mend limits.py, then: coder resume {run.run_id}" in next_steps(run)
+    assert (mended.status, mended.calls, mended.broken_by) == ("solved", run.calls, ())
+    assert _text(limited) == RIGHT + FAR
+
+
+@pytest.mark.slow
 async def test_a_file_that_changes_nothing_about_the_verdict_costs_one_more_verification_and_no_call(
     limited: GitRepository,
 ) -> None:
@@ -327,9 +347,44 @@ async def test_a_log_that_only_grows_keeps_no_change_from_its_folder(limited: Gi
         with path.open("a") as stream:
             stream.write("GET /\n")
 
+    log = MemoryLog()
+    run = await solve(limited.top, answer(RIGHT + FAR), watch=Restless(grow), log=log)
+
+    types = [event.type for event in await log.read(run.run_id)]
+    assert (run.status, types.count("program.finished")) == ("solved", 2)
+    assert _text(limited) == RIGHT + FAR
+
+
+@pytest.mark.slow
+async def test_a_test_that_grows_is_verified_each_time(limited: GitRepository) -> None:
+    def grow() -> None:
+        with (limited.top / "check.py").open("a") as stream:
+            stream.write("assert add(1, 1) == 2\n")
+
     run = await solve(limited.top, answer(RIGHT + FAR), watch=Restless(grow))
 
-    assert (run.status, _text(limited)) == ("solved", RIGHT + FAR)
+    assert (run.status, run.landed) == ("error", ())
+    assert "It was verified 4 times" in run.reason
+
+
+@pytest.mark.slow
+async def test_files_that_coder_itself_writes_in_the_folder_are_no_changes_of_the_user(
+    limited: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(limited.top / "data"))
+    log = MemoryLog()
+
+    with (limited.top / "output.txt").open("w") as output:  # as `coder solve … > output.txt` has it
+
+        def write() -> None:
+            print("✓", file=output, flush=True)
+            (limited.top / "data").mkdir(exist_ok=True)
+            (limited.top / "data" / "runs.db").write_text("a run")
+
+        run = await solve(limited.top, answer(RIGHT + FAR), watch=Restless(write), log=log)
+
+    types = [event.type for event in await log.read(run.run_id)]
+    assert (run.status, types.count("program.finished")) == ("solved", 1)
 
 
 @pytest.mark.slow

@@ -175,6 +175,19 @@ def test_a_yes_typed_before_the_change_is_shown_writes_nothing(console: Console,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("n\n", 7)])
+def test_a_change_of_new_files_alone_is_offered_too(
+    console: Console, folder: Path, typed: str, code: int
+) -> None:
+    with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, answers={"[y]es, [N]o": typed})
+
+    assert (done.code, (folder / "solution.py").exists()) == (code, code == 0), done.out
+    assert done.out.index("✓ 1 of 1 passed") < done.out.index("Change solution.py? [y]es, [N]o")
+
+
+@pytest.mark.slow
 def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
