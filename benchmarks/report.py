@@ -78,6 +78,8 @@ class Report(Value):
     """Number of samples by strength of the verdict."""
     missing: tuple[str, ...] = ()
     """Cases without a sample; they count as not passed."""
+    rows: tuple[str, ...] = ()
+    """Damaged rows of the samples file that name no case: each has a verdict, and none is a case."""
     kinds: dict[str, str] = Field(default_factory=dict)
     """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)

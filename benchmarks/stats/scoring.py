@@ -24,6 +24,7 @@ def make_report(
     independent: bool = True,
     greedy: bool = False,
     min_strength: Strength | None = None,
+    rows: Sequence[str] = (),
     **other_fields: Any,  # noqa: ANN401 - pydantic checks them
 ) -> Report:
     """Score verdicts and return the report. The denominator is all cases of the suite, answered or not.
@@ -33,9 +34,11 @@ def make_report(
     Args:
         digests: digests of judge, image, samples and parameters; the digest of the suite is added.
         min_strength: passes with a weaker verdict count as not passed.
+        rows: damaged rows that name no case; they aren't in the denominator.
         other_fields: other fields of the report.
     """
-    order = {case.id: number for number, case in enumerate(suite.cases)}
+    cases = [case.id for case in suite.cases]
+    order = {name: number for number, name in enumerate([*cases, *rows])}
     sorted_verdicts = list(verdicts)
     unknown_case = next((verdict.id for verdict in sorted_verdicts if verdict.id not in order), None)
     if unknown_case is not None:
@@ -49,7 +52,8 @@ def make_report(
         suite=suite.name,
         suite_version=suite.version,
         cases=len(suite.cases),
-        missing=tuple(case for case in order if case not in answered_cases),
+        missing=tuple(case for case in cases if case not in answered_cases),
+        rows=tuple(rows),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
         digests={"suite": suite.digest, **digests},
@@ -60,14 +64,14 @@ def make_report(
         verdicts=tuple(sorted_verdicts),
         **other_fields,
         **_figures(
-            sorted_verdicts, order, ks, min_strength=min_strength, independent=independent, usage=usage
+            sorted_verdicts, cases, ks, min_strength=min_strength, independent=independent, usage=usage
         ),
     )
 
 
 def recompute_figures(report: Report) -> Report:
     """Return the report with recomputed figures. Raises ValueError if the report contradicts itself."""
-    judged_cases = {verdict.id for verdict in report.verdicts}
+    judged_cases = {verdict.id for verdict in report.verdicts} - set(report.rows)
     cases = judged_cases | set(report.missing)
     if len(cases) != report.cases:
         raise ValueError(f"it says that there are {report.cases:,} cases and names {len(cases):,}")
@@ -100,7 +104,8 @@ def _figures(
     """Return the fields of a report that follow from verdicts and usage; `cases` is the denominator."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
     for verdict in verdicts:
-        samples[verdict.id].append(verdict)
+        if verdict.id in samples:  # else it is a damaged row's
+            samples[verdict.id].append(verdict)
     samples_by_case = list(samples.values())
 
     def count(outcome: Callable[[Verdict], Outcome | None]) -> list[tuple[int, int]]:

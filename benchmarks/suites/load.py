@@ -21,12 +21,13 @@ from benchmarks.suites import livecodebench, multipl_e, polyglot, public_formats
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import (
     Record,
+    Row,
+    fields_of,
     make,
-    open_unpacked,
-    parse_json,
-    parse_record,
     read_document,
-    read_lines,
+    read_list,
+    read_rows,
+    read_start,
 )
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
@@ -211,28 +212,17 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     return make(RepositoryCase, where, **fields)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Callable[[], Record]]]:
-    """Yield the place and the parser of each row. Raises UsageError if the file has no rows."""
+def _rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file. Raises UsageError if it has none."""
     if path.name.removesuffix(".gz").endswith((".yaml", ".yml")):
         records = _yaml(path)
-    elif _first_byte(path) == b"[":
-        records = parse_json(read_document(path), str(path))
-    else:
-        for number, line in read_lines(path):
-            where = f"{path}, line {number}"
-            yield where, partial(parse_record, line, where)
+    elif read_start(path)[:1] != b"[" or (records := read_list(path)) is None:
+        yield from read_rows(path)
         return
     if not isinstance(records, list):
         raise UsageError(f"{path} has to hold a list of cases.")
     for number, record in enumerate(records, 1):
-        where = f"{path}, case {number}"
-        yield where, partial(_fields_of, record, where)
-
-
-def _fields_of(record: object, where: str) -> Record:
-    if not isinstance(record, dict):
-        raise UsageError(f"{where}: it has to be an object with fields.")
-    return {str(field): item for field, item in record.items()}
+        yield (where := f"{path}, case {number}"), partial(fields_of, record, where)
 
 
 def _yaml(path: Path) -> object:
@@ -241,11 +231,3 @@ def _yaml(path: Path) -> object:
     except (RecursionError, ValueError) as cause:
         raise UsageError(f"{path} isn't YAML: {' '.join(str(cause).split())[:300]}") from cause
     return value.get("cases") if isinstance(value, dict) else value  # a document may have a head
-
-
-def _first_byte(path: Path) -> bytes:
-    with open_unpacked(path) as file:
-        try:
-            return file.read(4096).lstrip()[:1]
-        except (EOFError, OSError):
-            return b""  # damaged: reading the lines reports where

@@ -7,7 +7,9 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
@@ -24,31 +26,82 @@ MAX_DOCUMENT = 512 << 20
 MAX_UNPACKED = 4 << 30
 """Maximum size in bytes that a packed file may have unpacked; an unpacked file may be larger."""
 
+_LONGEST_BLANK = 4096
+"""A file that begins with more blanks than this is read as JSON Lines."""
+_FIRST_LINES = 3
+
 Record = dict[str, object]
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    """Yield line number (from 1) and record of each nonempty line of a JSON Lines file. Raises UsageError."""
-    for number, line in read_lines(path):
-        yield number, parse_record(line, f"{path}, line {number}")
+Row = tuple[str, Callable[[], Record]]
+"""Place of a row, and the function that reads it, which raises UsageError if the row is damaged."""
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield number (from 1) and content of each nonempty line of a file. Raises UsageError."""
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield each nonempty line of a JSON Lines file. Raises UsageError if the file can't be opened.
+
+    A line that is too long is one damaged row, as is the remainder of packed data that can't be unpacked.
+    """
     number = 1
     with open_unpacked(path) as file:
-        while line := read_line(file, f"{path}, line {number}"):
-            if line.strip():
-                yield number, line
+        while line := _read_line(file, where := f"{path}, line {number}"):
+            if isinstance(line, UsageError):
+                yield where, partial(_refuse, line)
+                if not _skip_line(file):
+                    return
+            elif line.strip():
+                yield where, partial(parse_record, line, where)
             number += 1
 
 
-def read_line(file: BinaryIO, where: str) -> bytes:
-    """Read one line; empty at the end. Raises UsageError for a line over `MAX_LINE`, and damaged data."""
-    line = _read(file.readline, MAX_LINE, where)
-    if len(line) > MAX_LINE:
-        raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
+def _read_line(file: BinaryIO, where: str) -> bytes | UsageError:
+    """Read one line; empty at the end. Returns the error for a line over `MAX_LINE`, and for damaged data."""
+    try:
+        line = _read(file.readline, MAX_LINE, where)
+    except UsageError as error:
+        return error.with_traceback(None)
+    if len(line) > MAX_LINE and not line.endswith(b"\n"):
+        return UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
     return line
+
+
+def _refuse(error: UsageError) -> Record:
+    raise error
+
+
+def _skip_line(file: BinaryIO) -> bool:
+    """Read to the end of a line; return whether there is more to read."""
+    try:
+        while part := file.readline(1 << 20):
+            if part.endswith(b"\n"):
+                return True
+    except (EOFError, OSError, zlib.error, UsageError):
+        pass
+    return False
+
+
+def read_start(path: Path) -> bytes:
+    """Return the first bytes behind blanks; empty for damaged data, of which reading the rows tells."""
+    with open_unpacked(path) as file:
+        try:
+            return file.read(_LONGEST_BLANK).lstrip()
+        except (EOFError, OSError, zlib.error):
+            return b""
+
+
+def read_list(path: Path) -> object:
+    """Return the content of a file that begins as one JSON document; None if its lines are the records.
+
+    Raises UsageError for a damaged document. A file is none if one of its first lines is a whole record.
+    """
+    try:
+        return parse_json(read_document(path), str(path))
+    except UsageError:
+        for _, read in islice(read_rows(path), _FIRST_LINES):
+            with suppress(UsageError):
+                read()
+                return None
+        raise
 
 
 def read_document(path: Path) -> bytes:
@@ -127,6 +180,13 @@ def _read(read: Callable[[int], bytes], max_bytes: int, where: str) -> bytes:
         raise UsageError(f"{where}: the compressed data ends in the middle: it looks cut off.") from cause
     except (OSError, zlib.error) as cause:
         raise UsageError(f"{where}: it can't be unpacked or read: {cause}.") from cause
+
+
+def fields_of(record: object, where: str) -> Record:
+    """Return a record of a document. Raises UsageError unless it is an object."""
+    if not isinstance(record, dict):
+        raise UsageError(f"{where}: it has to be an object with fields.")
+    return {str(field): item for field, item in record.items()}
 
 
 def parse_record(line: bytes, where: str) -> Record:

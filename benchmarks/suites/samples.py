@@ -7,35 +7,30 @@ and `language` with `completions`). A file is read completely before any sample 
 """
 
 import hashlib
-import json
-import re
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from benchmarks.suite import Suite, UnreadableCase
 from benchmarks.suites.records import (
     Record,
-    open_unpacked,
-    parse_json,
+    Row,
+    fields_of,
     read_document,
-    read_json_lines,
-    read_line,
-    strings,
+    read_list,
+    read_rows,
+    read_start,
 )
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import suggest_nearest
+from coder.base.text.sanitize import join_surrogates, printable, suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
 _IDS = ("task_id", "instance_id", "question_id", "name")
-_LONGEST_BLANK = 4096
-"""A file that begins with more blanks than this is read as JSON Lines."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +38,16 @@ class Sample:
     """Answer to a case, as read from a samples file."""
 
     id: str
+    """Id of the case; of a damaged row that names no case of the suite, its place in the file."""
     sample: int
     """Number of the sample from 0, per case, in the order of the file."""
     form: Form
     text: str
     where: str
+    fault: UsageError | None = None
+    """Why the answer can't be read; it is no reason to read none of the others."""
+    record: Record = field(default_factory=dict, compare=False)
+    """Fields of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,16 @@ class Inventory:
     samples: int
     missing: tuple[str, ...]
     """Cases without an answer, which count as not passed."""
+    rows: tuple[str, ...]
+    """Places of damaged rows that name no case."""
     digest: str
     """SHA-256 (hex) of the content."""
 
 
 def take_stock(path: Path, suite: Suite, *, graded: Suite | None = None) -> Inventory:
-    """Check all samples before any is scored, and count the samples of the chosen cases. Raises UsageError.
+    """Read all samples before any is scored, and count those of the chosen cases, and damaged rows.
+
+    Raises UsageError if no sample can be read.
 
     Args:
         suite: the whole suite, which must contain the case of every sample.
@@ -72,142 +76,154 @@ def take_stock(path: Path, suite: Suite, *, graded: Suite | None = None) -> Inve
         raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
     case_ids = dict.fromkeys(case.id for case in suite.cases)
     counts: Counter[str] = Counter()
+    first_fault: UsageError | None = None
+    is_readable = False
     for sample in read_samples(path, case_ids):
-        if sample.id not in case_ids:
-            hint = suggest_nearest(sample.id, case_ids) or "; is it the right suite?"
-            unreadable = [case.reason for case in suite.cases if isinstance(case, UnreadableCase)]
-            hint += f"\nOr is it this one? {unreadable[0]}" if unreadable else ""
-            raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
+        is_readable = is_readable or sample.fault is None
+        first_fault = first_fault or sample.fault
+    if not is_readable:
+        unreadable = [case.reason for case in suite.cases if isinstance(case, UnreadableCase)]
+        hint = f"\nOr is it this one? {unreadable[0]}" if unreadable else ""
+        empty = f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}"
+        raise UsageError(f"{first_fault}{hint}" if first_fault is not None else empty)
     graded_ids = case_ids if graded is None else dict.fromkeys(case.id for case in graded.cases)
     total = sum(count for case, count in counts.items() if case in graded_ids)
-    if counts and not total:
+    if not total:
         raise UsageError(f"{path} holds no sample of the cases that --filter and --slice choose.")
-    if not counts:
-        raise UsageError(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
-    missing = tuple(case for case in graded_ids if case not in counts)
-    return Inventory(total, missing, _digest(path, case_ids))
+    rows = tuple(case for case in counts if case not in case_ids)
+    return Inventory(
+        samples=total + sum(counts[row] for row in rows),
+        missing=tuple(case for case in graded_ids if case not in counts),
+        rows=rows,
+        digest=_digest(path, case_ids),
+    )
 
 
 _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
 def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
-    """Yield samples in file order; `cases` are ids, which name the folders in evalplus' layout."""
+    """Yield samples in file order; `cases` are ids, which name the folders in evalplus' layout.
+
+    A damaged row is a sample with a fault. Raises UsageError if the file can't be read as a whole.
+    """
     case_ids = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
-    raw_samples = _read_folder(path, case_ids) if path.is_dir() else _read_file(path)
-    for name, form, text, where in raw_samples:
-        case = f"Mbpp/{name}" if name not in case_ids and f"Mbpp/{name}" in case_ids else name
-        yield Sample(case, counts[case], form, _SURROGATE.sub("\ufffd", text), where)
-        counts[case] += 1
+    for where, read in _read_folder(path, case_ids) if path.is_dir() else _read_file(path):
+        for record in _answers_of(read):
+            case, form, text = _parse_answer(record, where)
+            case = f"Mbpp/{case}" if case not in case_ids and f"Mbpp/{case}" in case_ids else case
+            if case not in case_ids:
+                if not isinstance(text, UsageError):
+                    hint = suggest_nearest(case, case_ids) if not counts else ""  # it takes long
+                    text = UsageError(f"{where}: the suite has no case {case!r}{hint or _OTHER_SUITE}")
+                case = printable(f"{path.name}{where.removeprefix(str(path))}")
+            answer, fault = ("", text) if isinstance(text, UsageError) else (join_surrogates(text), None)
+            yield Sample(case, counts[case], form, answer, where, fault, record)
+            counts[case] += 1
 
 
-RawSample = tuple[str, Form, str, str]
+_OTHER_SUITE = "; is it the right suite?"
 
 
-def _read_file(path: Path) -> Iterator[RawSample]:
+def _read_file(path: Path) -> Iterator[Row]:
     content = _read_whole(path)
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
-            yield from _parse_samples(record, f"{path}, entry {number}")
-    elif content is not None:
+            yield (where := f"{path}, entry {number}"), partial(fields_of, record, where)
+    elif isinstance(content, dict):
         for case, record in content.items():
             fields = record if isinstance(record, dict) else {"model_patch": record}
-            yield from _parse_samples({"instance_id": case, **fields}, f"{path}, {case}")
+            yield f"{path}, {case}", partial(dict, {"instance_id": case, **fields})
     else:
-        for number, record in read_json_lines(path):
-            yield from _parse_samples(record, f"{path}, line {number}")
+        yield from read_rows(path)
 
 
-def _read_whole(path: Path) -> list[object] | dict[str, object] | None:
+def _read_whole(path: Path) -> object:
     """Return the content of a file that is one JSON document; None for JSON Lines."""
-    with open_unpacked(path) as file:
-        try:
-            start = file.read(_LONGEST_BLANK).lstrip()[:1]
-        except (EOFError, OSError, zlib.error):
-            return None  # damaged: the reader of lines reports where
-    if start not in (b"[", b"{"):
-        return None
-    with open_unpacked(path) as file:
-        start = start if start == b"[" else _first_line(file, str(path))
-    if start[:1] != b"[" and start != b"{" and not _is_object_by_id(start):
-        return None
-    value = parse_json(read_document(path), str(path))
-    return value if isinstance(value, dict | list) else None
+    start = read_start(path)
+    line, end, _ = start.partition(b"\n")
+    is_opened = end and line.strip() == b"{"
+    if start[:1] == b"[" or is_opened or (start[:1] == b"{" and _begins_by_id(path)):
+        return read_list(path)
+    return None
 
 
-def _first_line(file: BinaryIO, where: str) -> bytes:
-    while line := read_line(file, where):
-        if line.strip():
-            break
-    return line.strip()
-
-
-def _is_object_by_id(line: bytes) -> bool:
-    """Whether the line is a complete JSON object of patches by id, rather than a sample."""
+def _begins_by_id(path: Path) -> bool:
+    """Whether the first line is a complete JSON object of patches by id, rather than a sample."""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        _, read = next(read_rows(path))
+        record = read()
+    except UsageError:
         return False
-    if not isinstance(value, dict) or not value or {*_FIELDS, *_IDS} & value.keys():
+    if not record or {*_FIELDS, *_IDS} & record.keys():
         return False
     return all(
         item is None or isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item)
-        for item in value.values()
+        for item in record.values()
     )
 
 
-def _parse_samples(record: object, where: str) -> Iterator[RawSample]:
-    """Yield the samples of a record: one, or all of a case (LiveCodeBench, MultiPL-E). Raises UsageError."""
-    if not isinstance(record, dict):
-        raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
+def _answers_of(read: Callable[[], Record]) -> Iterator[Record]:
+    """Yield the answers of a row: one, or all of a case (LiveCodeBench, MultiPL-E)."""
+    try:
+        record = read()
+    except UsageError as error:
+        yield {"solution": error}
+        return
     if record.keys() >= {"question_id", "code_list"}:
-        for code in _texts(record, "code_list", where):
-            yield _parse_sample({"task_id": record["question_id"], "solution": code}, where)
+        for text in _items(record["code_list"]):
+            yield {"task_id": record["question_id"], "solution": text}
     elif record.keys() >= {"name", "language", "completions"}:
-        for text in _texts(record, "completions", where):
-            yield _parse_sample(
-                {"task_id": f"{record['language']}/{record['name']}", "completion": text}, where
-            )
+        for text in _items(record["completions"]):
+            yield {"task_id": f"{record['language']}/{record['name']}", "completion": text}
     else:
-        yield _parse_sample(record, where)
+        yield record
 
 
-def _texts(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """Return a field's list of texts; null is an empty answer. Raises UsageError."""
-    value = record.get(field)
-    items = ["" if item is None else item for item in value] if isinstance(value, list) else value
-    return strings({field: items}, field, where)
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else [{"not a list": value}]
 
 
-def _parse_sample(record: Record, where: str) -> RawSample:
+def _parse_answer(record: Record, where: str) -> tuple[str, Form, str | UsageError]:
+    """Return the id of an answer's case, which may be empty, and the answer or why it can't be read."""
     case = record.get("task_id", record.get("instance_id"))
     if isinstance(case, int) and not isinstance(case, bool):
         case = str(case)  # MBPP numbers its cases
-    if not isinstance(case, str) or not case:
-        raise UsageError(f"{where}: the sample has no task_id (or instance_id) that names its case.")
     field = next((field for field in _FIELDS if record.get(field) is not None), None)
-    if field is None:
-        if (empty := next((field for field in _FIELDS if field in record), None)) is not None:
-            return case, _FIELDS[empty], "", where  # null: the model gave no answer
-        raise UsageError(f"{where}: the sample has none of the fields completion, solution, model_patch.")
-    text = record[field]
-    if not isinstance(text, str):
-        raise UsageError(f"{where}: {field} has to be a string.")
-    return case, _FIELDS[field], text, where
+    text: object = "" if field is None else record[field]
+    field = field or next((field for field in _FIELDS if field in record), None)
+    reason = None
+    if isinstance(text, UsageError):
+        reason = str(text)
+    elif not isinstance(case, str) or not case:
+        reason = f"{where}: the sample has no task_id (or instance_id) that names its case."
+    elif field is None:  # null is an empty answer: the model gave none
+        reason = f"{where}: the sample has none of the fields completion, solution, model_patch."
+    elif not isinstance(text, str):
+        reason = f"{where}: {field} has to be a string."
+    form = _FIELDS[field or "solution"]
+    return case if isinstance(case, str) else "", form, UsageError(reason) if reason else str(text)
 
 
-def _read_folder(path: Path, cases: Iterable[str]) -> Iterator[RawSample]:
-    """Read `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample. Raises UsageError."""
+def _read_folder(path: Path, cases: Iterable[str]) -> Iterator[Row]:
+    """Read `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample."""
     for case in cases:
         folder = path / case.replace("/", "_")
         for file in sorted(folder.glob("*.py"), key=_sort_key):
-            text = read_document(file)
-            try:
-                yield case, "solution", text.decode(), str(file)
-            except UnicodeDecodeError as cause:
-                raise UsageError(f"{file}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
+            yield str(file), partial(_read_answer, case, file)
+
+
+def _read_answer(case: str, file: Path) -> Record:
+    """Return a file's answer, or why it can't be read, as the fields of a sample."""
+    try:
+        return {"task_id": case, "solution": read_document(file).decode()}
+    except UsageError as error:
+        return {"task_id": case, "solution": error}
+    except UnicodeDecodeError as cause:
+        reason = f"{file}: not UTF-8: {cause.reason} at byte {cause.start}."
+        return {"task_id": case, "solution": UsageError(reason)}
 
 
 def _sort_key(file: Path) -> tuple[int, str]:
@@ -219,6 +235,7 @@ def _digest(path: Path, cases: Iterable[str]) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for case, _, text, _ in _read_folder(path, cases):
+    for _, read in _read_folder(path, cases):
+        case, text = (str(value) for value in read().values())
         digest.update(f"{case}\0{len(text)}\0{text}".encode(errors="replace"))
     return digest.hexdigest()

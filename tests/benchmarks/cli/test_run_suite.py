@@ -108,17 +108,56 @@ def test_samples_of_none_of_the_chosen_cases_are_refused(console: Console) -> No
     assert "holds no sample of the cases that --filter and --slice choose" in done.err
 
 
+@pytest.mark.slow
+def test_each_damaged_row_is_its_own_infrastructure_and_the_others_are_judged(console: Console) -> None:
+    damaged = [
+        *('{"task_id": "c/0", "comp', "[1]", "7", '{"task_id": "c/9", "completion": ""}', "\\xff"),
+        *('{"task_id": "c/1", "completion": 3}', '{"task_id": "c/1"}', '{"completion": ""}'),
+    ]
+    samples = console.home / "samples.jsonl"
+    whole = samples.read_text().splitlines()
+    samples.write_text("\n".join([*damaged, *whole]) + "\n")
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-o", "r.json")
+    home = str(console.home / "data")
+
+    done = console.run(*words, "--pages", "pages", CODER_HOME=home)
+    (run,) = [
+        line.split()[0] for line in console.run("bench", "list", "--runs", CODER_HOME=home).out.splitlines()
+    ]
+    again = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
+
+    report, resumed = json.loads((console.home / "r.json").read_text()), json.loads(again.out)
+    assert (done.code, again.code) == (5, 5)
+    assert report["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 8}
+    # Rows that name no case aren't in the denominator: c/1 has two passes short of four.
+    assert report["cases"] == 4
+    assert report["pass_at"]["1"] == pytest.approx((3 * 1 / 2 + 1 / 4) / 4)
+    assert report["rows"] == [f"samples.jsonl, line {line}" for line in (1, 2, 3, 4, 5, 8)]
+    details = {one["id"]: one["detail"] for one in report["verdicts"] if one["verdict"] == "infrastructure"}
+    assert all(f"{row}: " in details[row] for row in report["rows"])
+    assert "no case 'c/9'" in details["samples.jsonl, line 4"]
+    assert (
+        "8 samples could not be judged:\n  c/1, sample 0: reading the answer: samples.jsonl, line 6: "
+        in done.err
+    )
+    assert without_times(resumed | {"isolation": None}) == without_times(report | {"isolation": None})
+    results = [json.loads(line) for line in (console.home / "samples.jsonl_results.jsonl").open()]
+    assert [one["passed"] for one in results] == [False] * 8 + [True, False] * 4
+    assert results[1]["task_id"] == "samples.jsonl, line 2"
+    assert console.run("bench", "report", "r.json", "--junit", "r.xml").code == 0
+    assert (console.home / "r.xml").read_text().count("<error ") == 8
+
+
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("text", "said"),
     [
-        ('{"task_id": "c/9", "completion": ""}', "no case 'c/9'"),
-        ('{"task_id": "c/0", "comp', "line 9"),
-        ('{"task_id": "c/0"}', "line 9"),
+        ('{"task_id": "c/9", "completion": ""}', "line 1: the suite has no case 'c/9'"),
+        ('{"task_id": "c/0", "comp', "line 1: not JSON"),
+        ('{"task_id": "c/0"}', "line 1: the sample has none of the fields"),
     ],
 )
-def test_a_damaged_file_is_refused_whole_with_its_line(console: Console, line: str, said: str) -> None:
-    with (console.home / "samples.jsonl").open("a") as file:
-        file.write(line + "\n")
+def test_a_file_without_a_readable_sample_is_refused(console: Console, text: str, said: str) -> None:
+    (console.home / "samples.jsonl").write_text(text + "\n")
 
     done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
 
