@@ -1,9 +1,7 @@
 """Policies of a run's sandboxes, from its settings, files and import folders."""
 
-import ast
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from math import ceil
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
+from coder.environment.python_path import find_python_path
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -50,14 +49,11 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
     return policy.model_copy(update=limits)
 
 
-def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
+def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> Policy:
     """Add variables of the test command to a policy, and PYTHONPATH with the project's folders."""
     variables, _ = split_assignments(task.test_command or ())
-    folders = [variables.pop("PYTHONPATH", "")]
-    if task.workspace is not None:
-        folders += folders_inside(task.workspace, os.environ.get("PYTHONPATH", ""))
-        folders += source_folders(task.workspace, files)
-    path = ":".join(dict.fromkeys(filter(None, folders)))
+    variables.pop("PYTHONPATH", None)
+    path = ":".join(find_python_path(task, settings, files, python=policy.python).folders)
     python_path = {"PYTHONPATH": path} if path else {}
     if not variables and not python_path:
         return policy
@@ -70,7 +66,7 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     Raises as `policy_of` does.
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
-    plain = with_sources(policy, task, files)
+    plain = with_sources(policy, task, settings, files)
     policy = mounted = with_dependencies(plain, task.workspace, files, settings=settings)
     if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
@@ -114,56 +110,6 @@ def _without_mounts(policy: Policy, plain: Policy, mounted: Policy) -> Policy:
             "layered": (),
         }
     )
-
-
-_MAX_BYTES = 1 << 20
-_MAPPING = re.compile(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", re.MULTILINE)
-
-
-def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
-    """Return relative folders for PYTHONPATH: `src` if it holds modules, and editable installs of `.venv`."""
-    paths = set(files)
-    folders = dict.fromkeys(_editable_folders(workspace.resolve()))
-    if "src/__init__.py" not in paths and any(
-        path.startswith("src/") and path.endswith(".py") for path in paths
-    ):
-        folders["src"] = None
-    used_folders = [
-        folder for folder in folders if folder == "." or any(path.startswith(f"{folder}/") for path in paths)
-    ]
-    return tuple(folder for folder in used_folders if ":" not in folder)
-
-
-def folders_inside(workspace: Path, path: str) -> list[str]:
-    """Return the folders of a PYTHONPATH that are in the workspace, relative to it."""
-    root = workspace.resolve()
-    folders = [Path(os.path.normpath(root / entry)) for entry in path.split(os.pathsep) if entry]
-    return [folder.relative_to(root).as_posix() for folder in folders if folder.is_relative_to(root)]
-
-
-def _editable_folders(workspace: Path) -> Iterator[str]:
-    """Yield folders of the workspace that its virtual environment imports from."""
-    for site_packages in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
-        for path_file in sorted(
-            [*site_packages.glob("*.pth"), *site_packages.glob("__editable__*_finder.py")]
-        ):
-            for folder in _listed_folders(path_file):
-                if folder.is_absolute() and folder.is_relative_to(workspace):
-                    yield folder.relative_to(workspace).as_posix()
-
-
-def _listed_folders(path_file: Path) -> list[Path]:
-    """Return the folders from which an editable install imports, as its .pth file or finder lists them."""
-    try:
-        with path_file.open("rb") as file:
-            text = file.read(_MAX_BYTES).decode("utf-8", "replace")
-        if path_file.suffix == ".pth":
-            return [Path(line.strip()) for line in text.splitlines() if not line.startswith(("import", "#"))]
-        mapping = _MAPPING.search(text)
-        values = ast.literal_eval(mapping[1]).values() if mapping else ()
-        return [Path(value).parent for value in values if isinstance(value, str)]
-    except (OSError, ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
-        return []
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:

@@ -229,6 +229,8 @@ def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
     missing = ", ".join(baseline.missing[:3])
     parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
+    sources = ", ".join(baseline.sources[:3])
+    parts += [f"put on PYTHONPATH, as it isn't installed: {sources}"] if sources else []
     return f"  · before  {one_line('; '.join(parts))}" if parts else None
 
 

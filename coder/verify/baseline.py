@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from coder.environment.python_line import python_line
+from coder.environment.python_path import find_python_path
 from coder.environment.workbench import Workbench
 from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
@@ -21,6 +22,7 @@ from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
 from coder.verify.missing_programs import find_missing_programs
 from coder.verify.preflight import require_decisive_command
+from coder.verify.uninstalled import require_pass_without
 from coder.verify.verification import Verification
 
 Recall = Callable[[State, BaselineTaken], Awaitable[tuple[str, ...]]]
@@ -118,24 +120,34 @@ async def take_baseline(
     programs = await find_missing_programs(await bench.candidate(), first, state)
     require_decisive_command(first, state, missing=missing, missing_programs=programs)
     runs[0] = first
+    sources = find_python_path(state.task, state.settings, state.files, python=bench.policy.python).added
     runs_twice = state.task.mends or bool(first.passing)
     if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         if first_taken is not None and not (
             first.passed and state.task.mends
         ):  # without failures there is no work
-            first_taken.set_result(_baseline(runs, alone_s, missing, is_preliminary=True))
+            first_taken.set_result(_baseline(runs, alone_s, missing, sources=sources, is_preliminary=True))
         runs.append(await run())
-    return _baseline(runs, alone_s, missing)
+    baseline = _baseline(runs, alone_s, missing, sources=sources)
+    if baseline.passed and state.task.mends and sources:
+        await require_pass_without(verification, sources)
+    return baseline
 
 
 def _baseline(
-    runs: list[Finding], alone_s: float, missing: tuple[str, ...], *, is_preliminary: bool = False
+    runs: list[Finding],
+    alone_s: float,
+    missing: tuple[str, ...],
+    *,
+    sources: tuple[str, ...],
+    is_preliminary: bool = False,
 ) -> BaselineTaken:
     """Return the event that logs these runs.
 
     Args:
         alone_s: seconds of the rerun of an interrupted test.
         missing: modules that aren't installed.
+        sources: folders that only coder has put on PYTHONPATH.
         is_preliminary: whether another run follows.
     """
     first_run, flaky = runs[0], _flaky_tests(runs)
@@ -163,6 +175,7 @@ def _baseline(
         pytest=first_run.pytest,
         calls=first_run.calls[:_MAX_CALLS],
         opened={path: users for path, users in first_run.opened.items() if users},
+        sources=sources,
         is_preliminary=is_preliminary,
     )
 

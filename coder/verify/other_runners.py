@@ -38,6 +38,7 @@ async def run_other(
     manifest_before: Mapping[str, str],
     limits: Limits,
     on_output: OnOutput | None,
+    environment: Mapping[str, str],
 ) -> Finding:
     """Run a command in a workspace with manifest `manifest_before`; `folder` gets the report, its `bin`
     is on PATH."""
@@ -50,7 +51,7 @@ async def run_other(
     wrapper = _WRAPPER.format(folder, f">{report}" if runner is not None and runner.render else "")
     command = Command(
         argv=("sh", "-c", wrapper, *(runner.argv if runner is not None else argv)),
-        environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},
+        environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1", **environment},
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
     if runner is None:

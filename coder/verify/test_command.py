@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -49,6 +50,7 @@ async def run_tests(
     proof: Proof | None = None,
     call: PytestCall | None = None,
     traces: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
     """Run the command in the sandbox's workspace.
 
@@ -60,6 +62,7 @@ async def run_tests(
         proof: settings if this is the code before a change: the first failure in the code ends the tests.
         call: a script's call of pytest, whose folder, interpreter and variables are used.
         traces: whether the finding lists the files that a Python command opens.
+        environment: variables in place of the sandbox's.
 
     Returns:
         A finding that passed if the exit code is 0, the command ended by itself, and at least one test was
@@ -67,9 +70,8 @@ async def run_tests(
     """
     argv = split_assignments(argv)[1]  # variables that it sets are in the sandbox's environment
     manifest_before = await sandbox.manifest()
-    run = _Run(
-        sandbox, limits, on_output, manifest_before, [path for path in manifest_before if brings(path)]
-    )
+    brought = [path for path in manifest_before if brings(path)]
+    run = _Run(sandbox, limits, on_output, manifest_before, brought, environment)
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for path, content in programs().items():
         await sandbox.write(path, content)
@@ -93,6 +95,7 @@ class _Run:
     before: Mapping[str, str]
     """Manifest of the workspace before the run."""
     brought: list[str]
+    environment: Mapping[str, str]
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     report: str = field(default_factory=lambda: f"{FOLDER}/{secrets.token_hex(8)}.jsonl")
 
@@ -114,6 +117,7 @@ class _Run:
             manifest_before=self.before,
             limits=self.limits,
             on_output=self.on_output,
+            environment=self.environment,
         )
         report = await self._read_report()
         keeper_ran = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
@@ -128,7 +132,7 @@ class _Run:
     ) -> Finding:
         """Run pytest, unittest or a file with our reporter, which reports each test."""
         sandbox = self.sandbox
-        environment = call.environment if call is not None else {}
+        environment = {**self.environment, **(call.environment if call is not None else {})}
         file_settings = {"watched": [], "names": list(self.before), "brought": self.brought}
         place_settings = {"folder": call.folder if call is not None else ".", "environment": environment}
         config_text = json.dumps(

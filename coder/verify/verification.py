@@ -55,6 +55,7 @@ class Verification:
         proof: "Proof | None" = None,
         call: PytestCall | None = None,
         traces: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> Finding:
         """Run a test command on the files in the candidate's workspace; None runs the task's command.
 
@@ -66,6 +67,7 @@ class Verification:
             proof: settings for a run on the code before the change.
             call: a call of pytest by the task's script, which is run instead of a command.
             traces: whether the finding lists the files that the command opens.
+            environment: variables in place of the sandbox's.
         """
         from coder.verify.test_command import run_tests
 
@@ -86,6 +88,7 @@ class Verification:
             proof=proof,
             call=call,
             traces=traces,
+            environment=environment or {},
         )
 
     def _setup(self) -> PytestSetup | None:

@@ -190,6 +190,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Files that opened or imported a file during a Python test command, by the path of the opened file."""
     missing: tuple[str, ...] = ()
     """Modules that the command reports as missing and that the folder doesn't contain."""
+    sources: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Folders that only coder has put on PYTHONPATH, as their projects aren't installed."""
     is_preliminary: bool = Field(default=False, exclude_if=not_)
     """Whether another run follows, with its own event; verdicts don't use this one."""
 
