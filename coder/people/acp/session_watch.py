@@ -135,6 +135,8 @@ class SessionWatch(Watch):
         is_step_start, self._has_step_begun = self._has_step_begun, isinstance(body, event_types.StepStarted)
         if is_step_start and isinstance(body, event_types.FilesChanged):
             return  # what was written or edited between two messages, which is no news
+        if body is not None and self._is_for_user:
+            self.say(self.words.take_late(body))
         match body:
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
                 self._is_asked = is_question(task.prompt)

@@ -1,8 +1,14 @@
-"""WordStream: the words of an answer as they arrive, without fenced code and edits."""
+"""WordStream: the words of an answer as they arrive, without fenced code and edits.
+
+Words behind the first omitted block are held back until the next event tells what the answer was: beside
+edits they are shown then; an answer in words is shown whole at the end of the message, from the block on.
+"""
 
 import re
 
 from coder.base.text.sanitize import StreamSanitizer
+from coder.run.event_types import Body, Spoken
+from coder.run.message import ReplyMessage
 
 _OPENS = re.compile(
     r" {0,3}(?:(?P<fence>`{3,}|~{3,})|(?P<search><{5,9} ?SEARCH)|(?P<patch>\*{3} Begin Patch))"
@@ -32,6 +38,9 @@ class WordStream:
         """Pattern that ends the omitted block; None outside of blocks."""
         self._blanks = ""
         """Whitespace that is returned only if more words follow."""
+        self._late: str | None = None
+        """The words behind the first omitted block; None before it."""
+        self._has_ended = False
 
     def feed(self, piece: str) -> str:
         """Return the new words that can be shown after this piece."""
@@ -42,8 +51,22 @@ class WordStream:
         remaining = self._read(self._stripper.strip(b"", last=True))
         if self._closes is None:
             remaining += self._give(self._line)
-        self._line = ""
+        self._line, self._has_ended = "", True
         return remaining
+
+    def take_late(self, body: Body) -> str:
+        """Return the words that were held back, at the first event behind the answer's end.
+
+        Args:
+            body: the event; if it says that the answer is in words, nothing is returned.
+        """
+        if not (self._has_ended and self._late):
+            return ""
+        late, self._late = self._late, ""
+        if isinstance(body, Spoken) and isinstance(body.message, ReplyMessage):
+            return ""
+        self.text += late
+        return late
 
     def _read(self, text: str) -> str:
         return "".join(self._take(part) for part in text.splitlines(keepends=True))
@@ -76,18 +99,26 @@ class WordStream:
         # The opening line of a fence can't close it, so the rest of the line is marked.
         self._line = "" if is_complete else "-"
         self._blanks = ""
-        if not self.text or self.text.endswith("\n"):
-            return ""
-        self.text += "\n"
-        return "\n"
+        said = self.text + (self._late or "")
+        ending = self._emit("\n") if said and not said.endswith("\n") else ""
+        self._late = self._late or ""
+        return ending
 
     def _give(self, text: str) -> str:
         text_without_blanks = text.rstrip()
         if not text_without_blanks:
             self._blanks += text
             return ""
-        words = (self._blanks + text_without_blanks) if self.text else text_without_blanks.lstrip()
+        has_words = self.text or self._late
+        words = (self._blanks + text_without_blanks) if has_words else text_without_blanks.lstrip()
         self._blanks = text[len(text_without_blanks) :]
+        return self._emit(words)
+
+    def _emit(self, words: str) -> str:
+        """Return words that can be shown now; behind an omitted block, hold them back."""
+        if self._late is not None:
+            self._late += words
+            return ""
         self.text += words
         return words
 

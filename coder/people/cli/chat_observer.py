@@ -91,6 +91,8 @@ class ChatObserver:
         if is_step_start and isinstance(body, event_types.FilesChanged | event_types.BaselineTaken):
             self._screen.pass_on(event)  # edits by the user between two messages
             return
+        if body is not None:
+            self._speak(self.words.take_late(body))
         match body:
             case event_types.CallIntended():
                 self.words = WordStream(with_code=self._is_asked)

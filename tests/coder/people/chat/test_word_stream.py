@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from coder.base.text.sanitize import printable
 from coder.people.chat.word_stream import WordStream, unshown
+from coder.run.event_types import Spoken
+from coder.run.message import CodeMessage, ReplyMessage
 
 ANSWER = """
 
@@ -35,13 +37,14 @@ not shown
 ~~~~
 
 """
+BESIDE_EDITS = Spoken(message=CodeMessage(author="coder", text=ANSWER))
 SHOWN = "I mended it.\n\ncalc.py\nDone, `x` *is* <right>:\n* and more ``` here\n"
 LINES = st.sampled_from(["word", "* item", "<b>", "```", "```python", "~~~", "\x1b[31mred", "", "  ", "`x`"])
 
 
 def said(pieces: Sequence[str]) -> str:
     words = WordStream()
-    text = "".join([*map(words.feed, pieces), words.end()])
+    text = "".join([*map(words.feed, pieces), words.end(), words.take_late(BESIDE_EDITS)])
     assert text == words.text
     return text
 
@@ -86,3 +89,14 @@ def test_what_was_shown_as_it_arrived_is_not_shown_again_at_the_end() -> None:
     assert unshown("It adds.\n\nNothing was to change.", "It adds.\n\n") == "Nothing was to change."
     assert unshown("See:\n\n```py\na = 1\n```", "See:\n") == "```py\na = 1\n```"
     assert unshown("It adds.", "") == "It adds."
+
+
+@given(st.lists(LINES, max_size=12), st.lists(st.integers(0, 120), max_size=20))
+def test_an_answer_in_words_is_shown_once_and_whole(lines: list[str], places: list[int]) -> None:
+    text = "\n".join(lines)
+    words, whole = WordStream(), printable(text.strip())
+
+    arrived = "".join([*map(words.feed, cut(text, places)), words.end()])
+    arrived += words.take_late(Spoken(message=ReplyMessage(author="coder", text=text)))
+
+    assert "".join((arrived + unshown(whole, words.text)).split()) == "".join(whole.split())

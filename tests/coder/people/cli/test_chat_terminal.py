@@ -161,6 +161,16 @@ def test_words_are_shown_once_and_as_they_come_and_code_only_as_a_change(
 
 
 @pytest.mark.slow
+def test_words_behind_a_block_of_an_answer_in_words_are_shown_once(console: Console, project: Path) -> None:
+    words = "It subtracts:\n\n```python\na - b\n", "```\n\nThe sign is wrong.\n"
+    script = [(PROMPT, f"Explain add.{ENTER}"), ("sign is wrong", ""), (PROMPT, CTRL_D)]
+    with faulty_endpoint(says(*words)) as endpoint:
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert [done.out.count(part) for part in ("It subtracts:", "a - b", "The sign is wrong.")] == [1, 1, 1]
+
+
+@pytest.mark.slow
 def test_markdown_of_an_answer_is_drawn_and_html_in_it_is_text(console: Console, project: Path) -> None:
     script = [(PROMPT, f"Is it right?{ENTER}"), ("third", ""), (PROMPT, CTRL_D)]
     with faulty_endpoint(says("It is **wr", "ong**: `a - b`.\n\nA List<int>,", "\n\n- third")) as endpoint:
