@@ -112,11 +112,6 @@ class ContextTooLong(ModelRefused):
 class ToolsRefused(ModelRefused):
     """The endpoint refuses every request with tools for a model that has never called one."""
 
-    def __init__(self, message: str, *, model: str) -> None:
-        """Create the error; `model`: the name under which the endpoint reports this model's answers."""
-        super().__init__(message)
-        self.model = model
-
 
 class ModelUnavailable(ModelError):
     """The endpoint could not be reached, or failed until all retries were used."""

@@ -36,10 +36,6 @@ class ChatModel(Closing):
         self._connection = EndpointConnection(endpoint)
         self._lane = lane_of(endpoint)
         self._max_output = model_limit(endpoint.model, endpoint.max_output)
-        self._reported_model = endpoint.model
-        """The name under which the endpoint reported the latest answer."""
-        self._has_called = False
-        """Whether the model has called a tool."""
         self._redactor = Redactor(secrets) if (secrets := unknown_secrets(endpoint)) else None
 
     def __repr__(self) -> str:
@@ -87,7 +83,8 @@ class ChatModel(Closing):
             sampling, own=self._max_output, context=self._endpoint.context, tokens_in=tokens_in
         )
         sampling = sampling.model_copy(update={"max_tokens": max_output})
-        call = Call(messages, sampling, form, asking.get("on_token"), SilenceClock(self._patience.deadline_s))
+        clock, has_called = SilenceClock(self._patience.deadline_s), self.name in asking.get("callers", ())
+        call = Call(messages, sampling, form, asking.get("on_token"), clock, has_called=has_called)
         try:
             async with asyncio.timeout(self._patience.whole_s) as time_limit:
                 patience, on_retry = self._patience, asking.get("on_retry")
@@ -105,19 +102,20 @@ class ChatModel(Closing):
             ) from None
         usage = unfinished.usage or estimated_usage(messages, unfinished.size)
         text = unfinished.text()
+        tool_calls = unfinished.tool_calls()
         answer = Answer(
             text=text,
             model=faults.cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
             reasoning=unfinished.reasoning,
-            tool_calls=unfinished.tool_calls(),
+            tool_calls=tool_calls,
             alternatives=unfinished.alternatives(text),
             finish=unfinished.finish or "other",
             opaque=unfinished.opaque(self._quirks.source),
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - start,
+            endpoint=self.name if tool_calls else "",
         )
-        self._reported_model, self._has_called = answer.model, self._has_called or bool(answer.tool_calls)
         # This endpoint's secrets are unknown to later layers.
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 
@@ -192,12 +190,7 @@ class ChatModel(Closing):
         if "tools" in body and faults.may_refuse_tools(error, fault):
             call.refusals += 1
             return faults.tools_fault(
-                error,
-                fault,
-                self._endpoint,
-                model=self._reported_model,
-                refusals=call.refusals,
-                has_called=self._has_called,
+                error, fault, self._endpoint, refusals=call.refusals, has_called=call.has_called
             )
         if isinstance(fault, ContextTooLong) and self._quirks.learn_context(str(error.body), body):
             return None

@@ -27,6 +27,8 @@ class Call:
     on_token: Callable[[str], None] | None
     clock: SilenceClock
     unfinished: Unfinished = field(default_factory=Unfinished)
+    has_called: bool = False
+    """Whether the model has called a tool in this run."""
     refusals: int = 0
     """Number of refusals by an HTTP status so far."""
 

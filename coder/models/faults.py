@@ -36,6 +36,7 @@ _TOO_LONG_MESSAGE = re.compile(
 )
 _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
 _TOOL_PARAMETERS = frozenset({"tools", "tool_choice", "functions", "function_call"})
+_NOT_IMPLEMENTED = 501
 _BROKEN_CALL = "tool_use_failed"
 """Code of Groq's error for a call that its model wrote wrongly (console.groq.com/docs/errors)."""
 MOST_REFUSALS, MOST_REFUSALS_AT_FIRST = 3, 2
@@ -47,19 +48,23 @@ MAX_EXCERPT = 300
 
 
 def names_tools(error: StatusError) -> bool:
-    """Whether an error is about tools, by its parameter or its words."""
-    return error.parameter in _TOOL_PARAMETERS or _TOOLS_MESSAGE.search(str(error.body)) is not None
+    """Whether an error is about tools: by its status or parameter; its words count if it has neither."""
+    if error.status == _NOT_IMPLEMENTED:
+        return True
+    if isinstance(error.parameter, str) and error.parameter:
+        return re.split(r"[.\[]", error.parameter)[0] in _TOOL_PARAMETERS
+    return _TOOLS_MESSAGE.search(str(error.body)) is not None
 
 
 def may_refuse_tools(error: StatusError, fault: Exception) -> bool:
     """Whether the error for a request with tools, which means `fault` in general, may be about its tools."""
     if error.status in (400, 422):
         return type(fault) is ModelRefused
-    return error.status in (404, 500, 501) and names_tools(error)
+    return error.status in (404, 500, _NOT_IMPLEMENTED) and names_tools(error)
 
 
 def tools_fault(
-    error: StatusError, fault: Exception, endpoint: Endpoint, *, model: str, refusals: int, has_called: bool
+    error: StatusError, fault: Exception, endpoint: Endpoint, *, refusals: int, has_called: bool
 ) -> Exception:
     """Return the fault of a request with tools for which `may_refuse_tools` is true.
 
@@ -70,14 +75,13 @@ def tools_fault(
         error: the endpoint's answer.
         fault: its meaning for a request without tools.
         endpoint: the endpoint.
-        model: the name under which the endpoint reports the model's answers.
         refusals: number of refusals of this request, with this one.
-        has_called: whether the model has called a tool.
+        has_called: whether the model has called a tool in this run.
     """
     takes_tools = has_called or error.code == _BROKEN_CALL
     status, message = error.status, quoted_message(error, endpoint)
     if names_tools(error) and not takes_tools:
-        fault = ToolsRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.", model=model)
+        fault = ToolsRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.")
     is_last = refusals >= (MOST_REFUSALS if takes_tools else MOST_REFUSALS_AT_FIRST)
     if is_last or not isinstance(fault, ModelError):
         return fault

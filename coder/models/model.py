@@ -1,7 +1,7 @@
 """The interface to models: Model, and the data that it takes and returns."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 from operator import not_
 from os.path import commonprefix
@@ -108,6 +108,8 @@ class Answer(Value):
     cost_usd: Decimal | None = None
     """None if the price is unknown."""
     seconds: float = 0.0
+    endpoint: str = Field(default="", exclude_if=not_)
+    """`provider/model` that was called, if the answer calls tools; `model` is what the endpoint reports."""
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
         """Return the answer without secrets; opaque data that quotes a secret is dropped."""
@@ -140,6 +142,8 @@ class Asking(TypedDict, total=False):
 
     sampling: Required[Sampling]
     form: Form | None
+    callers: Collection[str]
+    """Names of models that have called tools in this run."""
     on_token: Callable[[str], None] | None
     on_retry: OnRetry | None
 

@@ -120,11 +120,8 @@ class DialogueTurn:
         names = [spec.name for spec in self._form.tools]
         return not self._is_text and not has_called and speaks_tools(self.words or "", names)
 
-    async def to_text(self) -> None:
+    async def to_text(self, reason: str = "The model writes its calls as text.") -> None:
         """Continue the dialogue in plain text, as the last answer's model does."""
-        await self._continue_in_text("The model writes its calls as text.")
-
-    async def _continue_in_text(self, reason: str) -> None:
         self._is_text = True
         self.messages = as_text(self.messages)
         system_text = system_words(self._turn.state, "text", plans=self._plans)
@@ -136,9 +133,7 @@ class DialogueTurn:
         try:
             answer = await self._answer(sampling)
         except ToolsRefused as error:
-            if error.model in self._turn.state.dialogue.callers:
-                raise
-            await self._continue_in_text(str(error))
+            await self.to_text(str(error))
             answer = await self._answer(sampling)
         self.messages.append(answer)
         return bool(answer.tool_calls) or (self._is_text and text_call(answer.content) is not None)

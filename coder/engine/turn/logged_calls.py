@@ -133,6 +133,7 @@ class LoggedCalls:
                 sampling=intent.sampling,
                 on_token=lambda text: self._show(stream.feed(text)),
                 on_retry=on_retry,
+                callers=self._journal.state.dialogue.callers,
                 **form,
             )
         except SharedBudgetEmpty as error:

@@ -61,6 +61,8 @@ class CallAnswered(Body, type="model.answered"):
     call: int
     key: str
     model: str
+    endpoint: str = Field(default="", exclude_if=not_)
+    """`provider/model` that was called, of an answer with calls."""
     text: str
     reasoning: str = Field(default="", exclude_if=not_)
     """The model's reasoning, if reported; later prompts don't quote it."""

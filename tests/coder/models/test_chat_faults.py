@@ -15,18 +15,15 @@ from coder.base.errors import (
     ModelNotFound,
     ModelRefused,
     ModelUnavailable,
-    ToolsRefused,
 )
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import Answer, Form, Sampling, ToolSpec
+from coder.models.model import Sampling
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import (
     Comment,
-    FaultyEndpoint,
     Reply,
     begins,
-    calls,
     chunk,
     completion,
     error,
@@ -108,79 +105,6 @@ async def test_a_fault_that_passes_is_retried_shown_and_survived(fault: Reply) -
     assert answer.text == "hello"
     assert [retry.attempt for retry in retries] == [1]
     assert len(server.requests) == 2
-
-
-LOOK = Form(tools=(ToolSpec(name="look", description="Look.", parameters={"type": "object"}),))
-
-NO_TOOLS = {
-    "llama.cpp": error(500, "tools param requires --jinja flag"),
-    "Ollama": error(400, "registry.ollama.ai/library/toy does not support tools"),
-    "OpenRouter": error(404, "No endpoints found that support tool use."),
-    "not implemented": error(501, "function calling"),
-    "a parameter": error(400, "unknown field", param="tools"),
-    "upstream": error(400, "Provider returned error", metadata={"raw": "tools: not supported"}),
-}
-
-BROKEN_CALLS = {
-    "Groq": error(400, "Failed to call a function. Please adjust your prompt.", code="tool_use_failed"),
-    "llama.cpp": error(500, "Failed to parse tool call arguments as JSON: unexpected end of input"),
-    "Ollama": error(500, "error parsing tool call: raw='{', err=unexpected end of JSON input"),
-    "OpenRouter": error(400, "Provider returned error", metadata={"raw": "upstream error"}),
-    "OpenRouter's routes": error(404, "No endpoints found that support tool use."),
-    "in the stream": streams({"error": {"message": "Failed to call a function", "code": "tool_use_failed"}}),
-}
-
-
-async def ask_with_tools(server: FaultyEndpoint, *, times: int, retries: Retries | None = None) -> Answer:
-    """Return the last of several answers of one model to a request with a tool."""
-    async with ChatModel(endpoint_of(server), patience=QUICK) as model:
-        for _ in range(times):
-            answer = await model.answer(QUESTION, sampling=Sampling(), form=LOOK, on_retry=retries)
-        return answer
-
-
-@pytest.mark.parametrize("fault", NO_TOOLS.values(), ids=NO_TOOLS.keys())
-async def test_an_endpoint_that_says_twice_that_it_takes_no_tools_is_believed(fault: Reply) -> None:
-    with faulty_endpoint(fault) as server, pytest.raises(ToolsRefused, match="takes no tools") as caught:
-        await ask_with_tools(server, times=1)
-
-    assert caught.value.model == "toy"
-    assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize("fault", BROKEN_CALLS.values(), ids=BROKEN_CALLS.keys())
-@pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
-async def test_one_broken_call_is_asked_for_again_with_tools(fault: Reply, before: int) -> None:
-    retries = Retries()
-
-    with faulty_endpoint(*[calls("look")] * before, fault, calls("look", at="x")) as server:
-        answer = await ask_with_tools(server, times=before + 1, retries=retries)
-
-    assert [call.name for call in answer.tool_calls] == ["look"]
-    assert len(retries) == 1
-    assert all("tools" in request.body for request in server.requests)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [*NO_TOOLS.values(), *BROKEN_CALLS.values()],
-    ids=[*NO_TOOLS, *(f"broken {name}" for name in BROKEN_CALLS)],
-)
-async def test_a_model_that_has_called_a_tool_is_never_said_to_take_none(fault: Reply) -> None:
-    with faulty_endpoint(calls("look"), fault) as server, pytest.raises(ModelError) as caught:
-        await ask_with_tools(server, times=2)
-
-    assert not isinstance(caught.value, ToolsRefused)
-    assert len(server.requests) in (4, 6)  # a refusal is repeated twice, a fault of the server four times
-
-
-async def test_an_unlucky_server_fault_between_leaves_the_tools() -> None:
-    faults = (error(503, "loading"), error(500, "Failed to parse tool call"))
-
-    with faulty_endpoint(*faults, calls("look")) as server:
-        answer = await ask_with_tools(server, times=1)
-
-    assert [call.name for call in answer.tool_calls] == ["look"]
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())

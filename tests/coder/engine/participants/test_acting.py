@@ -12,6 +12,7 @@ import pytest
 from coder.base.errors import ToolsRefused
 from coder.base.prompts import prompt
 from coder.models.abilities import Abilities
+from coder.models.chat_completions import ChatModel
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
 from coder.models.scripted import Scripted
 from coder.run.event_types import parse
@@ -20,7 +21,9 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show import render
+from tests.coder.models.asking import QUICK, endpoint_of
 from tests.docker_engine import IMAGE
+from tests.faulty_endpoint import chunk, error, faulty_endpoint, streams, tool_call
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -239,9 +242,6 @@ async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -
 class Toolless(Scripted):
     """An endpoint that refuses requests with tools."""
 
-    refusing_model = "toolless"
-    """The name under which it answers."""
-
     def __init__(self, answers: Sequence[str | list[ToolCall]], *, after: int = 0) -> None:
         super().__init__(answers)
         self.refused, self._after = 0, after
@@ -249,7 +249,7 @@ class Toolless(Scripted):
     async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
         if given.get("form") is not None and len(self.requests) >= self._after:
             self.refused += 1
-            raise ToolsRefused("toy takes no tools (HTTP 400).", model=self.refusing_model)
+            raise ToolsRefused("toy takes no tools (HTTP 400).")
         return await super().answer(messages, **given)
 
 
@@ -554,17 +554,24 @@ async def test_the_log_and_the_screen_say_why_a_run_goes_on_in_text(project: Pat
 
 
 @pytest.mark.slow
-async def test_a_model_that_has_called_tools_is_never_spoken_to_in_text(project: Path) -> None:
-    model = Toolless([bash("ls"), EDIT], after=1)
-    model.refusing_model = model.name
+async def test_a_model_that_has_called_tools_is_never_spoken_to_in_text_also_after_a_resume(
+    project: Path,
+) -> None:
+    ls = {"index": 0, **tool_call("bash", command="ls")}
+    listing = {**chunk({"tool_calls": [ls]}, finish="tool_calls"), "model": "toy-of-today"}
+    refusal = error(400, "toy does not support tools")
+    log, task = MemoryLog(), Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=1)})
 
-    run = await solve(
-        Task(prompt="Mend add.", workspace=project, test_command=UNITTEST),
-        model=model, settings=SETTINGS, log=MemoryLog(),
-    )  # fmt: skip
+    with faulty_endpoint(streams(listing, "[DONE]"), refusal) as server:
+        async with ChatModel(endpoint_of(server), patience=QUICK) as model:
+            stopped = await solve(task, model=model, settings=settings, log=log)
+        async with ChatModel(endpoint_of(server), patience=QUICK) as model:
+            run = await resume(stopped.run_id, log=log, model=model, budget=Budget(max_calls=10))
 
-    assert (run.status, model.refused) == ("error", 1)
-    assert "takes no tools" in run.reason
+    assert run.status == "error"
+    assert "refused the request" in run.reason
+    assert all("tools" in request.body for request in server.requests)
 
 
 @pytest.mark.slow
