@@ -71,7 +71,8 @@ class Policy(Value):
     """Folders in the sandbox at the front of PATH, such as `/opt/shown/go/bin`."""
     layered: tuple[str, ...] = ()
     """Shown folders that runs and sessions may write to, in a layer discarded with each: paths of `folders`,
-    names of `beside`, and `/opt/venv`, the interpreter's virtual environment."""
+    names of `beside`, and `/opt/venv`, the interpreter's virtual environment. Only bubblewrap with nested
+    namespaces has layers; elsewhere these folders are read-only."""
     at_root: tuple[str, ...] = ()
     """Folders of the workspace that also appear at the root, as `logs` at `/logs`; bubblewrap only."""
     python: Path | None = None
