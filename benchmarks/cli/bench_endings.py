@@ -84,6 +84,7 @@ def _unjudged(report: Report, session: BenchSession) -> str:
     lines += [f"  {one.id}, sample {one.sample}: {printable(one.detail)}" for one in samples[:_SHOWN]]
     if len(samples) > _SHOWN:
         lines.append(f"  and {len(samples) - _SHOWN:,} more; the report (-o FILE) has all")
+    lines.append(f"Judge them again with: {own_command()} bench {session.command} --resume {session.run}")
     if session.faults:
         lines.append(save_traceback("\n".join(judged.evidence.fault for judged in session.faults)))
     return "\n".join(lines)

@@ -39,7 +39,7 @@ async def _write(folder: Path, session: BenchSession, log: SqliteLog, samples: P
     suite = session.suite
     cases = {case.id: case for case in suite.cases}
     record = RunLog(session.run, log, token=0)
-    seqs = {(judged.verdict.id, judged.verdict.sample): seq async for seq, judged in record.samples()}
+    seqs = {judged.key: seq async for seq, judged in record.samples()}
     texts = _answers(samples, suite)
     for (case, number), seq in seqs.items():
         judged = await record.sample(seq)

@@ -11,6 +11,7 @@ from benchmarks.executors.executor import NodeTally
 from benchmarks.runner.bench_session import open_log
 from benchmarks.runner.node_rates import node_table
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchNodes, BenchStarted
+from benchmarks.verdict import STRENGTHS, Strength, is_pass
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import count_of
 from coder.show import flags
@@ -68,21 +69,30 @@ async def read_status(log: SqliteLog, run: str) -> RunStatus:
     """Return a run's status from its log. Raises UsageError if the run isn't a benchmark."""
     times, seq = deque[float](), 0
     run_status: RunStatus | None = None
+    min_strength: Strength | None = None
+    undecided = set[tuple[str, int]]()
+    """Samples counted as `infrastructure`, which a resumed run judges again."""
     while events := await log.read(run, after=seq, limit=_PAGE):
         for event in events:
             if event.type == BenchStarted.type:
-                suite = BenchStarted.model_validate(event.body).suite
-                run_status = RunStatus(run=run, suite=suite, holder=await log.holder(run))
+                started = BenchStarted.model_validate(event.body)
+                minimum = started.parameters.get("min_strength")
+                min_strength = next((one for one in STRENGTHS if one == minimum), None)
+                run_status = RunStatus(run=run, suite=started.suite, holder=await log.holder(run))
             elif run_status is None:
                 break
             elif event.type == BenchJudged.type:
-                passed = event.body["verdict"]["verdict"] == "passed"
+                judged = BenchJudged.model_validate(event.body)
+                outcome, strength = judged.verdict.verdict, judged.verdict.strength
                 counts = {
-                    "judged": run_status.judged + 1,
-                    "passed": run_status.passed + passed,
+                    "judged": run_status.judged + (judged.key not in undecided),
+                    "passed": run_status.passed + is_pass(outcome, strength, min_strength),
                     "ended": None,
                 }
                 run_status = run_status.model_copy(update=counts)
+                undecided.discard(judged.key)
+                if outcome == "infrastructure":
+                    undecided.add(judged.key)
                 times.append(event.time)
                 while times[0] < event.time - _RECENT_S:
                     times.popleft()

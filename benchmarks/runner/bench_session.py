@@ -97,7 +97,7 @@ class BenchSession:
                     require_wire_case(case)
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
-            record = RunLog(self.run, log, token=token)
+            record = RunLog(self.run, log, token=token, min_strength=self.min_strength)
             if self.resume is not None:
                 await record.load()
                 _require_equal_digests(self.run, record.started, started)
@@ -126,7 +126,7 @@ class BenchSession:
                 executor,
                 record,
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
-                on_judged=partial(self._count, progress),
+                on_judged=partial(self._count, progress, record),
             )
             await record.end(reason)
             progress.end()
@@ -135,8 +135,8 @@ class BenchSession:
             report = await self._report(record, started, judge, executor.level, began=began)
         return report, reason
 
-    def _count(self, progress: SampleProgress, judged: BenchJudged) -> None:
-        progress.count(judged)
+    def _count(self, progress: SampleProgress, log: RunLog, judged: BenchJudged) -> None:
+        progress.count(log)
         if judged.evidence.fault:
             self.faults.append(judged)
 
@@ -199,11 +199,11 @@ async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
     """Write a line for each answer, in the order of cases in the suite, then of samples."""
     order = {case_field.id: number for number, case_field in enumerate(suite.cases)}
     patches = {case_field.id for case_field in suite.cases if isinstance(case_field, RepositoryCase)}
-    positions = [
-        ((order[judged.verdict.id], judged.verdict.sample), seq) async for seq, judged in log.samples()
-    ]
+    positions = {
+        (order[judged.verdict.id], judged.verdict.sample): seq async for seq, judged in log.samples()
+    }
     with replacing(path) as file:
-        for _, seq in sorted(positions):
+        for _, seq in sorted(positions.items()):
             logged_sample = await log.sample(seq)
             case_field, answer_field = (
                 ("instance_id", "model_patch") if logged_sample.verdict.id in patches else _SOLUTION_FIELDS

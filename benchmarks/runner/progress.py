@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from benchmarks.executors.executor import NodeTally
 from benchmarks.runner.node_rates import NodeRates
-from benchmarks.runner.runlog import BenchJudged, RunLog
+from benchmarks.runner.runlog import RunLog
 from coder.base.text.sanitize import count_of
 from coder.show.styling import is_styled, progress_bar
 from coder.show.tables import draw_table
@@ -24,16 +24,14 @@ class SampleProgress:
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
         self._began = self._last_shown = time.monotonic()
-        self._done_before = self.done = self.passed = 0
+        self._done_before = self.done = 0
         self._bar: Bar | None = None
         """Progress bar on a terminal; None elsewhere."""
-        self.cost_usd = 0.0
         self._nodes: NodeRates | None = None
 
     def begin(self, log: RunLog) -> None:
         """Print the run's id, which a resume needs; samples in the log count as done."""
         self._done_before = self.done = log.judged
-        self.passed, self.cost_usd = log.passed, log.cost_usd
         self._began = self._last_shown = time.monotonic()
         model_text = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         done_text = f", {self.done:,} of them done before" if self.done else ""
@@ -60,13 +58,9 @@ class SampleProgress:
             self.stop()
             self.start()
 
-    def count(self, judged: BenchJudged) -> None:
-        """Count another sample."""
-        self.passed += judged.verdict.verdict == "passed"
-        if judged.usage is not None:
-            self.cost_usd += judged.usage.cost_usd or 0.0
-        cost = f"  ${self.cost_usd:.2f}" if self.cost_usd else ""
-        self.advance(f"passed {self.passed:,}  ", cost)
+    def count(self, log: RunLog) -> None:
+        """Count another sample, which is in the log."""
+        self.advance(f"passed {log.passed:,}  ", f"  ${log.cost_usd:.2f}" if log.cost_usd else "")
 
     def advance(self, before: str = "", after: str = "") -> None:
         """Count another step.

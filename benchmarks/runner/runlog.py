@@ -7,7 +7,8 @@ from typing import ClassVar
 from benchmarks.executors.executor import NodeTally
 from benchmarks.harbor.kept_steps import KeptSteps
 from benchmarks.report import SampleUsage
-from benchmarks.verdict import Evidence, Verdict
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.verdict import Evidence, Strength, Verdict, is_pass
 from coder.base.errors import UsageError, own_command
 from coder.run.events import Draft, Event, EventStore
 from sandbox.result import Value
@@ -50,6 +51,11 @@ class BenchJudged(_Body):
     """Answer of the solver; None when grading, since the samples file has the answer."""
     evidence: Evidence = Evidence()
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Case and number of the sample."""
+        return self.verdict.id, self.verdict.sample
+
 
 class BenchStep(_Body):
     """Event: a model has completed a step of a task, and its changes are saved."""
@@ -79,6 +85,10 @@ class BenchNodes(_Body):
     nodes: tuple[NodeTally, ...]
 
 
+def _cost(judged: BenchJudged | None) -> float:
+    return 0.0 if judged is None or judged.usage is None else judged.usage.cost_usd or 0.0
+
+
 class RunLog:
     """Reads and writes the events of one benchmark under a lease, in groups; call `flush` at the end.
 
@@ -86,14 +96,17 @@ class RunLog:
     is read again for the report.
     """
 
-    def __init__(self, run: str, log: EventStore, *, token: int) -> None:
-        self.run = run
+    def __init__(
+        self, run: str, log: EventStore, *, token: int, min_strength: Strength | None = None
+    ) -> None:
+        self.run, self._min_strength = run, min_strength
         self._log, self._token = log, token
         self._seq = 0
         self._pending: list[Draft] = []
         self.started: BenchStarted | None = None
         self.judged = self.passed = 0
-        """Number of samples with a verdict, and of those that passed."""
+        """Number of samples with a verdict, and of those that passed. Of earlier starts, without those that
+        ended `infrastructure`, which are judged again."""
         self.cost_usd = 0.0
         """Known cost of all samples."""
         self.steps: dict[tuple[str, int], BenchStep] = {}
@@ -101,6 +114,8 @@ class RunLog:
         self._writing = asyncio.Lock()
         self._done: dict[str, bytearray] = {}
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
+        self._undecided: dict[tuple[str, int], BenchJudged] = {}
+        """Samples of earlier starts that ended `infrastructure`."""
 
     async def load(self) -> None:
         """Read earlier events. Raises UsageError if the run isn't a benchmark."""
@@ -117,6 +132,11 @@ class RunLog:
             if event.type != BenchJudged.type:
                 continue
             judged = BenchJudged.model_validate(event.body)
+            self.cost_usd -= _cost(self._undecided.pop(judged.key, None))  # the later event has it, too
+            if judged.verdict.verdict == "infrastructure":
+                self._undecided[judged.key] = judged.model_copy(update={"evidence": Evidence()})
+                self.cost_usd += _cost(judged)
+                continue
             self._count(judged)
             byte, bit = divmod(judged.verdict.sample, 8)
             bits = self._done.setdefault(judged.verdict.id, bytearray())
@@ -133,18 +153,19 @@ class RunLog:
         bits, (byte, bit) = self._done.get(case, b""), divmod(sample, 8)
         return byte < len(bits) and bool(bits[byte] & 1 << bit)
 
+    def undecided_answer(self, case: str, sample: int) -> CaseAttempt | None:
+        """Return the answer of an earlier start that has no verdict, if the log has it."""
+        judged = self._undecided.get((case, sample))
+        return CaseAttempt(text=judged.text, run_id=judged.run_id) if judged and judged.text else None
+
     async def results(self) -> tuple[list[Verdict], list[SampleUsage]]:
         """Return the logged verdicts, and the usage of the samples for which a model was called."""
         await self.flush()
-        verdicts, usage = list[Verdict](), list[SampleUsage]()
-        async for _, judged in self.samples():
-            verdicts.append(judged.verdict)
-            if judged.usage is not None:
-                usage.append(judged.usage)
-        return verdicts, usage
+        latest = {judged.key: (judged.verdict, judged.usage) async for _, judged in self.samples()}.values()
+        return [verdict for verdict, _ in latest], [usage for _, usage in latest if usage is not None]
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
-        """Yield every logged sample, with its event's number."""
+        """Yield every logged sample with its event's number; the last one of a sample counts."""
         async for event in self._events():
             if event.type == BenchJudged.type:
                 yield event.seq, BenchJudged.model_validate(event.body)
@@ -170,6 +191,10 @@ class RunLog:
     async def judge(self, judged: BenchJudged) -> None:
         """Log a judged sample; it is written with the next group at the latest."""
         self._count(judged)
+        earlier = self._undecided.pop(judged.key, None)
+        if earlier is not None and earlier.usage is not None:
+            usage = judged.usage.added_to(earlier.usage) if judged.usage is not None else earlier.usage
+            judged = judged.model_copy(update={"usage": usage})
         self._pending.append(judged.draft())
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
@@ -198,11 +223,10 @@ class RunLog:
                 await self._append(pending)
 
     def _count(self, judged: BenchJudged) -> None:
-        self.steps.pop((judged.verdict.id, judged.verdict.sample), None)
+        self.steps.pop(judged.key, None)
         self.judged += 1
-        self.passed += judged.verdict.verdict == "passed"
-        if judged.usage is not None:
-            self.cost_usd += judged.usage.cost_usd or 0.0
+        self.passed += is_pass(judged.verdict.verdict, judged.verdict.strength, self._min_strength)
+        self.cost_usd += _cost(judged)
 
     async def _append(self, drafts: list[Draft]) -> None:
         events = await self._log.append(self.run, drafts, after=self._seq, token=self._token)

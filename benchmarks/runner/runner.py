@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import NoReturn
 
 from benchmarks.executors.executor import JobExecutor
@@ -28,7 +29,7 @@ async def run_jobs(
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
 ) -> str:
-    """Do the remaining jobs; jobs whose samples are in the log are skipped.
+    """Do the remaining jobs; skip samples with a verdict in the log, but judge `infrastructure` again.
 
     Returns:
         Why the run ended: `done`, or `cost` if the remainder of `max_cost_usd` doesn't cover a call.
@@ -73,6 +74,8 @@ class _Run:
         for job in self._jobs:
             if self._log.is_done(job.case.id, job.sample):
                 continue
+            if job.answer is None and (answer := self._log.undecided_answer(job.case.id, job.sample)):
+                job = replace(job, answer=answer)
             yield from self.due_jobs()
             if self._is_spent():
                 self.reason = "cost"

@@ -140,7 +140,10 @@ def test_each_damaged_row_is_its_own_infrastructure_and_the_others_are_judged(co
         "8 samples could not be judged:\n  c/1, sample 0: reading the answer: samples.jsonl, line 6: "
         in done.err
     )
-    assert without_times(resumed | {"isolation": None}) == without_times(report | {"isolation": None})
+    keys = ("id", "sample", "verdict", "strength")
+    assert [[one[key] for key in keys] for one in resumed["verdicts"]] == [
+        [one[key] for key in keys] for one in report["verdicts"]
+    ]
     results = [json.loads(line) for line in (console.home / "samples.jsonl_results.jsonl").open()]
     assert [one["passed"] for one in results] == [False] * 8 + [True, False] * 4
     assert results[1]["task_id"] == "samples.jsonl, line 2"
@@ -307,6 +310,42 @@ def test_a_minimum_strength_is_kept_for_the_resume_and_the_results_follow_it(con
     assert {(one["passed"], one["result"]) for one in results[::2]} == {
         (False, "failed: weaker, which is below strong")
     }
+
+
+@pytest.mark.slow
+def test_status_and_progress_count_passes_as_the_report_does_and_a_resume_judges_infrastructure_again(
+    console: Console,
+) -> None:
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write('{"task_id": "c/3", "completion": 3}\n')
+    home = str(console.home / "data")
+    words = (
+        "bench",
+        "grade",
+        "suite.jsonl",
+        "--samples",
+        "samples.jsonl",
+        "--min-strength",
+        "strong",
+        "--json",
+    )
+    done = console.run(*words, CODER_HOME=home)
+    with sqlite3.connect(console.home / "data/bench/events/events.sqlite") as log:
+        ((run,),) = log.execute("SELECT run FROM run").fetchall()
+        log.execute("UPDATE event SET body = replace(body, 'strong', 'weak') WHERE body LIKE '%\"c/0\"%'")
+    first = json.loads(console.run("bench", "status", run, "--json", CODER_HOME=home).out)
+
+    resumed = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
+
+    report, again = json.loads(done.out), json.loads(resumed.out)
+    status = json.loads(console.run("bench", "status", run, "--json", CODER_HOME=home).out)
+    assert (done.code, resumed.code) == (5, 5)
+    assert report["pass_at"]["1"] == pytest.approx((3 / 2 + 1 / 3) / 4)
+    assert f"Judge them again with: coder bench grade --resume {run}" in done.err
+    assert (first["judged"], first["passed"]) == (9, 3)
+    assert (status["judged"], status["passed"]) == (9, 3)
+    assert again["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
+    assert again["pass_at"]["1"] == pytest.approx((2 / 2 + 1 / 3) / 4)
 
 
 @pytest.mark.slow

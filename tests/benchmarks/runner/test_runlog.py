@@ -18,7 +18,7 @@ from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, BenchStep, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome, give_up
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Outcome, Verdict
 from tests.benchmarks.judge.cases import case
 from tests.memory_log import MemoryLog
 
@@ -69,6 +69,46 @@ def test_a_log_that_is_read_again_knows_exactly_the_samples_that_it_has(done: li
 
     assert {(id, n) for id in "abc" for n in range(320) if again.is_done(id, n)} == {*done}
     assert (again.judged, again.passed) == (len(done), len(done))
+
+
+@pytest.mark.parametrize("text", ["def f(x): ...", None])
+async def test_a_sample_without_a_verdict_is_judged_again_and_its_last_verdict_and_all_costs_count(
+    text: str | None,
+) -> None:
+    log = MemoryLog()
+    asked: list[tuple[str, CaseAttempt | None]] = []
+
+    def judged(outcome: Outcome, cost: float | None, text: str | None = None) -> BenchJudged:
+        usage = None if cost is None else SampleUsage(id="f", sample=0, calls=1, cost_usd=cost)
+        verdict = Verdict(id="f", sample=0, verdict=outcome, strength="strong")
+        return BenchJudged(verdict=verdict, usage=usage, text=text)
+
+    class Seeing(Passes):
+        async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome:
+            asked.append((job.key, job.answer))
+            return await super().do(job, on_slow)
+
+    for cost, is_first in ((1.0, True), (2.0, False)):
+        async with log.lease("bench_1") as token:
+            record = RunLog("bench_1", log, token=token)
+            await (record.begin(STARTED) if is_first else record.load())
+            await record.judge(judged("infrastructure", cost, text))
+            await record.flush()
+    one = case("assert candidate(1) == 1", "def f(x):\n    return x\n", id="f")
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.load()
+        assert (record.judged, record.cost_usd) == (0, 3.0)
+        async with NodePool([InProcess(Seeing(), 1)], give_up) as pool:
+            await run_jobs([SampleJob(one, 0)], pool, record)
+        verdicts, usage = await record.results()
+        again = RunLog("bench_1", log, token=token)
+        await again.load()
+
+    assert asked == [("f\0" + "0", None if text is None else CaseAttempt(text=text))]
+    assert [verdict.verdict for verdict in verdicts] == ["passed"]
+    assert [one.cost_usd for one in usage] == [3.0]
+    assert (again.judged, again.passed, again.cost_usd, again.is_done("f", 0)) == (1, 1, 3.0, True)
 
 
 async def test_the_last_kept_step_of_each_sample_under_way_is_known_again_with_its_cost() -> None:
