@@ -176,13 +176,8 @@ def give_up(
         detail=detail_of(failure.error),
     )
     error = cause_of(failure.error)
-    is_lost = isinstance(error, NodeLost)
-    # The answer itself, or a bug that it triggers, is no reason to expect the same of other samples.
-    is_own = (
-        is_lost
-        or step == "reading the answer"
-        or (step != "answering" and (_is_bug(error) or isinstance(error, UsageError)))
-    )
+    # A bug that an answer triggers, its form or a lost worker says nothing of other samples.
+    is_own = step != "answering" and (_is_bug(error) or isinstance(error, UsageError | NodeLost))
     return SampleOutcome(
         job.case,
         job.sample,

@@ -1,11 +1,13 @@
 """A run over a suite: budgets, faults, resuming; and nothing hidden in front of a solver."""
 
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from benchmarks.executors.executor import JobFailed, NodeLost
 from benchmarks.judge.case_plan import CasePlan
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.verdicts import DraftVerdict
@@ -13,12 +15,19 @@ from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, visible_part
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import MAX_FAILURES, run_jobs
-from benchmarks.runner.sample_job import Answering, SampleJob, on_this_machine
+from benchmarks.runner.sample_job import (
+    Answering,
+    SampleJob,
+    SampleStepFailed,
+    Step,
+    give_up,
+    on_this_machine,
+)
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.patch import apply_patch
 from benchmarks.suites.selection import Selection
-from coder.base.errors import MachineError, ModelError
+from coder.base.errors import MachineError, ModelError, UsageError
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from sandbox import Policy, open_sandbox
@@ -242,6 +251,35 @@ async def test_what_goes_wrong_at_a_step_of_one_sample_is_that_ones_infrastructu
         assert ("Traceback" in one.evidence.fault) == (not isinstance(error, MachineError))
     is_paid = step in ("plan", "judge")
     assert record.cost_usd == pytest.approx(0.5 * (12 if is_paid else 10)), "what was paid counts"
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "is_shared"),
+    [
+        ("judging", ValueError("no such value"), False),
+        ("judging", UsageError("a form that doesn't fit"), False),
+        ("reading the answer", UsageError("a form that doesn't fit"), False),
+        (None, UsageError("too large for a worker"), False),
+        (None, NodeLost("the worker is gone"), False),
+        ("judging", MachineError("the disk is full"), True),
+        ("judging", BackendMissing("no sandbox works here"), True),
+        ("judging", OSError(errno.ENOSPC, "no space"), True),
+        (None, BackendMissing("no sandbox works here"), True),
+        ("answering", ValueError("no such value"), True),
+        ("answering", UsageError("no such model"), True),
+    ],
+)
+async def test_only_errors_that_other_samples_may_meet_end_a_run(
+    step: Step | None, error: Exception, is_shared: bool
+) -> None:
+    raised = error if step is None else SampleStepFailed(step, error, CaseAttempt(text="paid"))
+
+    outcome = give_up(SampleJob(SUITE.cases[0], 0), JobFailed(raised, "Traceback"))
+
+    assert (outcome.fault is error) == is_shared
+    assert outcome.verdict is not None
+    assert outcome.verdict.verdict == "infrastructure"
+    assert outcome.attempt.text == ("" if step is None else "paid")
 
 
 async def test_an_error_that_every_case_meets_ends_the_run_and_judges_nothing(judge: Judge) -> None:
