@@ -131,15 +131,28 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
 
 
 def _check_no_secrets(folder: Path, flag: str) -> None:
-    from coder.context.secrecy import is_secret  # imported late: most runs are shown no further folder
-
     if secret_folders := sorted(_SECRET_FOLDERS & set(folder.parts)):
         raise UsageError(f"{flag}: {folder} lies in {secret_folders[0]}, which may hold keys.")
+    if (secret := _find_secret(folder)) is not None:
+        raise UsageError(
+            f"{flag}: {folder} holds {secret}, which may hold keys. "
+            "Name what is needed by itself: --show takes a file that is named exactly."
+        )
+
+
+def _find_secret(folder: Path) -> str | None:
+    """Return the first path in a folder that may hold keys, by its name; None if there is none."""
+    from coder.context.secrecy import is_secret  # imported late: most runs are shown no further folder
+
     for base, folders, names in os.walk(folder):
         secret = next((name for name in names if is_secret(name)), None)
         secret = secret or next((name for name in folders if name in _SECRET_FOLDERS - {".git"}), None)
         if secret is not None:
-            raise UsageError(
-                f"{flag}: {folder} holds {os.path.relpath(f'{base}/{secret}', folder)}, which may hold keys. "
-                "Name what is needed by itself: --show takes a file that is named exactly."
-            )
+            return os.path.relpath(f"{base}/{secret}", folder)
+    return None
+
+
+def may_hold_keys(folder: Path) -> bool:
+    """Whether a folder holds or may hold keys, by the names in it and above it; the home folder does."""
+    is_in_secret = not _SECRET_FOLDERS.isdisjoint(folder.parts)
+    return is_in_secret or Path.home().resolve().is_relative_to(folder) or _find_secret(folder) is not None

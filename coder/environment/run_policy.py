@@ -50,14 +50,16 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 
 def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> Policy:
-    """Add variables of the test command to a policy, and PYTHONPATH with the project's folders."""
+    """Add variables of the test command to a policy, PYTHONPATH with the project's folders, and folders
+    outside that it names."""
     variables, _ = split_assignments(task.test_command or ())
     variables.pop("PYTHONPATH", None)
-    path = ":".join(find_python_path(task, settings, files, python=policy.python).folders)
-    python_path = {"PYTHONPATH": path} if path else {}
+    path = find_python_path(task, settings, files, python=policy.python)
+    python_path = {"PYTHONPATH": ":".join(path.folders)} if path.folders else {}
     if not variables and not python_path:
         return policy
-    return policy.model_copy(update={"environment": {**python_path, **variables, **policy.environment}})
+    environment = {**python_path, **variables, **policy.environment}
+    return policy.model_copy(update={"environment": environment, "beside": {**policy.beside, **path.shown}})
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:

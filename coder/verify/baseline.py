@@ -22,7 +22,7 @@ from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
 from coder.verify.missing_programs import find_missing_programs
 from coder.verify.preflight import require_decisive_command
-from coder.verify.uninstalled import require_pass_without
+from coder.verify.uninstalled import require_pass_without, require_shown
 from coder.verify.verification import Verification
 
 Recall = Callable[[State, BaselineTaken], Awaitable[tuple[str, ...]]]
@@ -118,9 +118,11 @@ async def take_baseline(
     first, alone_s = await _finish_interrupted(verification, runs[0])
     missing = () if first.passed else missing_modules(first.text, state.files)
     programs = await find_missing_programs(await bench.candidate(), first, state)
+    path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
+    sources = path.added
+    require_shown(missing, path.outside)
     require_decisive_command(first, state, missing=missing, missing_programs=programs)
     runs[0] = first
-    sources = find_python_path(state.task, state.settings, state.files, python=bench.policy.python).added
     runs_twice = state.task.mends or bool(first.passing)
     if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         if first_taken is not None and not (

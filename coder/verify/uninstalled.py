@@ -1,6 +1,7 @@
-"""Refuse a command that passes only because coder puts a folder on PYTHONPATH: for the user it fails."""
+"""Refuse a command whose result is due to where the sandbox finds modules: for the user it is another."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
@@ -10,6 +11,28 @@ from coder.source.manifests import missing_modules
 from coder.source.shell import format_command, line_of
 from coder.verify.finding import last_line, telling_line
 from coder.verify.verification import Verification
+
+
+def require_shown(missing: Sequence[str], outside: Sequence[Path]) -> None:
+    """Raise UsageError if missing modules are in folders outside of the workspace, which the user imports.
+
+    Args:
+        missing: modules that the sandbox doesn't have.
+        outside: folders from which the user's Python imports.
+    """
+    places = {
+        name: folder
+        for name in missing
+        for folder in outside
+        if (folder / name).is_dir() or (folder / f"{name}.py").is_file()
+    }
+    if places:
+        names, folders = join_names([*places]), [str(folder) for folder in dict.fromkeys(places.values())]
+        raise UsageError(
+            f"The tests import {names} from {join_names(folders)}, which the sandbox doesn't show: it shows "
+            "a Python project outside of the folder if the user's own environment imports it and nothing in "
+            f"it may hold keys. Show it: --add-dir {folders[0]}. Or install it without -e."
+        )
 
 
 async def require_pass_without(verification: Verification, sources: Sequence[str]) -> None:

@@ -56,7 +56,9 @@ def test_what_leads_out_of_the_folder_or_to_nothing_is_left_out(tmp_path: Path, 
     (site / "a.pth").write_text(f"{tmp_path.parent}\n{tmp_path}/gone\n../..\n\0\n")
     (site / "__editable___b_finder.py").write_text("MAPPING = {'b': open('/etc/passwd')}\n")
 
-    assert found(tmp_path, "main.py") == PythonPath()
+    path = found(tmp_path, "main.py")
+
+    assert (path.folders, path.added, path.shown) == ((), (), {})
 
 
 def test_only_sources_that_neither_an_install_nor_the_user_names_are_added(
