@@ -4,10 +4,12 @@ import os
 import posixpath
 import re
 import stat
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from weakref import WeakValueDictionary
 
 from coder.base.errors import UsageError
 from coder.base.fs.git_names import is_git_name
@@ -22,6 +24,18 @@ _TOOL_FILES = ("pyvenv.cfg", "CACHEDIR.TAG")
 """A folder with one of these files was made by a tool, such as a virtual environment or a cache."""
 
 _GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
+
+_RESTING_NS = 2_000_000_000
+"""A file that changed later than this before it was read may change again without another time of change."""
+_Version = tuple[int, ...]
+_known_files: WeakValueDictionary[_Version, StoredFile] = WeakValueDictionary()
+"""Files that this process has read and that a run still holds: an unchanged file isn't read again."""
+
+
+def _version(status: os.stat_result) -> _Version:
+    """Return what differs once a file's content or mode has changed."""
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return (status.st_dev, status.st_ino, status.st_mode, status.st_size, *times)
 
 
 @dataclass(slots=True)
@@ -82,20 +96,21 @@ class FolderReader:
 
         Raises UsageError if a required file is too large, or if the files exceed the limits.
         """
-        if len(content) > self.max_file_bytes:
-            if must:
-                raise UsageError(
-                    f"{self.path} has more than {self.max_file_bytes:,} bytes, the most we read."
-                )
+        if len(content) <= self.max_file_bytes:
+            self._add(path, StoredFile.of(content, mode=mode), len(content))
+        elif must:
+            raise UsageError(f"{self.path} has more than {self.max_file_bytes:,} bytes, the most we read.")
+        else:
             self.notes.append(f"{path}: left out, more than {self.max_file_bytes:,} bytes")
-            return
-        self.total_bytes += len(content)
+
+    def _add(self, path: str, file: StoredFile, size: int) -> None:
+        self.total_bytes += size
         if len(self.files) == self.max_files or self.total_bytes > self.max_bytes:
             raise UsageError(
                 f"{self.path} holds more than the {self.max_files:,} files or {self.max_bytes:,} bytes that "
                 f"a run reads. Name a smaller folder, or a file."
             )
-        self.files[path] = StoredFile.of(content, mode=mode)
+        self.files[path] = file
 
     def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
         if is_made_by_tools(name):
@@ -116,11 +131,18 @@ class FolderReader:
             return
         try:
             path.encode()
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            known = _known_files.get(_version(status))
+            if known is not None and status.st_size <= self.max_file_bytes:
+                self._add(path, known, status.st_size)
+                return
             content, status = read_regular(folder, name, limit=self.max_file_bytes)
         except (OSError, UnicodeEncodeError) as error:
             self._leave_out(path, error)
         else:
             self.take(path, content, stat.S_IMODE(status.st_mode))
+            if path in self.files and time.time_ns() - status.st_ctime_ns > _RESTING_NS:
+                _known_files[_version(status)] = self.files[path]
 
     def _copy(self, link: str, target: str) -> None:
         """Replace a link inside the tree by its target's file or files; other links are omitted."""

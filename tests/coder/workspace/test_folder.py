@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,28 @@ def test_regular_files_are_taken_with_content_hash_and_mode(tmp_path: Path) -> N
     assert snapshot.files["b.py"].mode == 0o755
     assert snapshot.files["b.py"].sha256 == hashlib.sha256(b"b.py").hexdigest()
     assert snapshot.notes == ()
+
+
+def test_a_file_that_is_as_it_was_is_not_read_again() -> None:
+    pages = Path(__file__).parents[3] / "docs/decisions"
+
+    before, again = take_snapshot(pages), take_snapshot(pages)
+
+    resting = [path for path in before.files if time.time() - (pages / path).stat().st_ctime > 60]
+    assert [path for path in resting if again.files[path] is not before.files[path]] == []
+    assert again.files == before.files
+
+
+def test_a_file_is_read_again_whose_size_and_time_are_as_before(tmp_path: Path) -> None:
+    contents = [f"{number:04}\n".encode() for number in range(200)]
+    snapshots = []
+
+    for content in contents:
+        (tmp_path / "notes").write_bytes(content)
+        os.utime(tmp_path / "notes", ns=(0, 0))
+        snapshots.append(take_snapshot(tmp_path))
+
+    assert [snapshot.files["notes"].content for snapshot in snapshots] == contents
 
 
 def test_what_tools_made_is_left_out_without_a_word(tmp_path: Path) -> None:
