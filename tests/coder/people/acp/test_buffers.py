@@ -82,6 +82,27 @@ async def test_what_is_typed_during_the_question_is_merged_and_asked_about_again
     assert path.read_text() == f"# typed\n\n\n{RIGHT}"
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_text_of_a_file_that_the_change_leaves_alone_stays_unsaved_and_holds_nothing_up(
+    console: Console, project: Path, *, before: bool
+) -> None:
+    editor, other = Editor("yes"), project / "other.py"
+    other.write_text("X = 1\n")
+
+    def type_on() -> None:
+        editor.buffers[str(other)] = "X = 2  # not sa"
+
+    if before:
+        type_on()
+    else:
+        editor.on_question = type_on
+    await work(console, editor, project, offers())
+
+    assert len(editor.questions) == 1
+    assert (project / "calc.py").read_text() == RIGHT
+    assert (other.read_text(), editor.written) == ("X = 1\n", {})
+
+
 async def test_a_buffer_that_shows_the_old_text_is_written_through_the_editor(
     console: Console, project: Path
 ) -> None:
