@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pydantic import JsonValue
 
-from coder.run.conversation import before_talk, is_rejection, since_rejection
+from coder.run.conversation import before_talk, codes_since_rejected, is_rejection, since_rejection
 from coder.run.message import CodeMessage, Outcome, ReplyMessage, outcome_in, outcomes_in
 from coder.run.state import State
 
@@ -36,10 +36,13 @@ def most_repeated(*states: State) -> int:
 
 
 def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
-    """Whether an equal answer was given before: equal code, or equal words if it has no code."""
+    """Whether an equal answer was given before: equal code, or equal words if it has no code.
+
+    What came before the change that the user wants otherwise is no repetition: they may want that one back.
+    """
     identity, parent = _code_identity(files, text), state.progress.parent
     is_known = parent is not None and digest(identity) in parent.earlier
-    return is_known or any(_identity(message) == identity for message in state.codes)
+    return is_known or any(_identity(code) == identity for code in codes_since_rejected(state))
 
 
 def digests_of(states: Iterable[State]) -> tuple[str, ...]:

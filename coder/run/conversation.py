@@ -44,14 +44,14 @@ def _is_talk(messages: Sequence[Message], start: int, end: int) -> bool:
     """Whether the messages between a rejection and `end` answer it without another change, so that the
     earlier one stays.
 
-    An answer in words does so, as does an answer or `done` with the code that was rejected.
+    An answer in words does so, as does an answer or `done` that leaves the code as it was.
     """
     answers = messages[start + 1 : end]
     if not answers or not (isinstance(answers[-1], ReplyMessage | OutcomeMessage) or _repeats(answers[-1])):
         return False
-    earlier = next((code for code in reversed(messages[:start]) if isinstance(code, CodeMessage)), None)
     codes = [message for message in answers if isinstance(message, CodeMessage) and message.is_change]
-    return earlier is not None and all(code.changes.texts == earlier.changes.texts for code in codes)
+    has_earlier = any(isinstance(message, CodeMessage) for message in messages[:start])
+    return has_earlier and all(code.repeats for code in codes)
 
 
 def _repeats(message: Message) -> bool:
@@ -63,7 +63,24 @@ def reply_about_change(state: State) -> str:
     last_message = state.last
     if before_talk(state) is state or not isinstance(last_message, ReplyMessage | CodeMessage):
         return ""
-    return "" if "```" in last_message.text and _repeats(last_message) else last_message.text
+    return last_message.text if isinstance(last_message, ReplyMessage) else words_before_code(last_message)
+
+
+def words_before_code(code: CodeMessage) -> str:
+    """Return the text of an answer before its first code block, without the block's path."""
+    words, block, _ = code.text.partition("```")
+    lines = words.strip().splitlines()
+    if block and lines and len(lines[-1].split()) == 1:
+        del lines[-1]
+    return "\n".join(lines).strip()
+
+
+def codes_since_rejected(state: State) -> Sequence[CodeMessage]:
+    """Return the code that the user's last rejection is about and all later ones; without one, all codes."""
+    messages = state.progress.messages
+    start = _last_rejection(messages) or 0
+    rejected = [message for message in messages[:start] if isinstance(message, CodeMessage)][-1:]
+    return [*rejected, *(message for message in messages[start:] if isinstance(message, CodeMessage))]
 
 
 def answer_in_words(state: State) -> str | None:

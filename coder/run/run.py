@@ -6,7 +6,7 @@ from pydantic import BaseModel, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome, find_answer_of
-from coder.run.conversation import answer_in_words
+from coder.run.conversation import answer_in_words, words_before_code
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.extensions import Ruling
 from coder.run.message import Cause, CheckLine, CodeMessage, Verified
@@ -169,7 +169,7 @@ def summarize(state: State) -> Run:
         run_id=state.run,
         status=stopped.status,
         reason=stopped.reason,
-        summary=_summary(last_code) if last_code is not None else "",
+        summary=words_before_code(last_code)[:_MAX_SUMMARY] if last_code is not None else "",
         verified=stopped.verified,
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
@@ -239,15 +239,6 @@ def _question(state: State) -> Question | None:
 def _texts(code: CodeMessage) -> dict[str, str]:
     files = {path: text for path, text in code.changes.files.items() if text is not None}
     return {path: text for path, text in files.items() if not is_binary(text)}
-
-
-def _summary(code: CodeMessage) -> str:
-    """Return the text of an answer before its first code block, without the block's path."""
-    words, block, _ = code.text.partition("```")
-    lines = words.strip().splitlines()
-    if block and lines and len(lines[-1].split()) == 1:
-        del lines[-1]
-    return "\n".join(lines).strip()[:_MAX_SUMMARY]
 
 
 def _left_out(state: State, last_code: CodeMessage | None) -> dict[str, LeftOut]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from coder.base.errors import own_command
 from coder.run.attempts import best_code, decisive_outcome, shows_done
-from coder.run.conversation import reply_about_change
+from coder.run.conversation import before_rejection, before_talk, reply_about_change, since_rejection
 from coder.run.journal import Journal
-from coder.run.message import HUMAN, Outcome
+from coder.run.message import HUMAN, Outcome, outcomes_in
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
@@ -36,7 +37,7 @@ async def ask_consent(
         return None
     text = f"Change {', '.join(overwritten or paths) or 'the given tests'}?"
     text = _question(state, paths) if is_needed else text
-    note = _unshown(state) if state.settings.chat else ""
+    note = "; ".join(filter(None, [_unshown(state) if state.settings.chat else "", _on_earlier(state)]))
     by_flag = is_needed and has_passed and not is_whole(state, paths)
     question = landing_question(state, text, diff=diff, note=note, passed=has_passed, by_flag=by_flag)
     otherwise = NOBODY if is_needed else _YES if has_passed or not state.settings.chat else _NO
@@ -144,6 +145,19 @@ def _unshown(state: State) -> str:
     is_decided = outcome.verified == "self" or shows_done(state, outcome)
     is_suite = state.task.test_command is not None and outcome.passed and not is_decided
     return why_unverified(state, outcome) if is_suite else ""
+
+
+def _on_earlier(state: State) -> str:
+    """Return a note if an earlier change passed and the latest one doesn't; may be empty."""
+    outcomes = outcomes_in(since_rejection(before_talk(state)))
+    if outcomes and not outcomes[-1].passed and _has_passed(state):
+        return "the latest attempt doesn't pass; this earlier one does"
+    while not _has_passed(state) and (earlier := before_rejection(state)) is not state:
+        state = earlier
+        if _has_passed(state):
+            command = f"{own_command()} export {state.run} --change N"
+            return f"the change before your words passed, and is kept; {command} prints each that was offered"
+    return ""
 
 
 def needs_word(state: State) -> bool:

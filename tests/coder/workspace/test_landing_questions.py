@@ -23,7 +23,7 @@ from tests.memory_log import MemoryLog
 
 pytestmark = KEPT
 
-Way = Callable[[Path, Sequence[str], Person], Awaitable[tuple[Run, Scripted]]]
+Way = Callable[..., Awaitable[tuple[Run, Scripted]]]
 """Works on a task with these answers of the model, and asks this person."""
 DONE = "It is done."
 CHECK = ("python3", "check.py")
@@ -59,10 +59,13 @@ async def talk(
         yield session, model
 
 
-async def in_a_run(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
+async def in_a_run(
+    folder: Path, answers: Sequence[str], person: Person, *, log: MemoryLog | None = None, **limits: int
+) -> tuple[Run, Scripted]:
     task = Task(prompt="Make it more.", workspace=folder, checks=("assert x > 1",))
-    settings, model = Settings(strategy="repair", approve=("landing",)), Scripted(answers)
-    return await solve(task, model=model, settings=settings, log=MemoryLog(), watch=person), model
+    settings = Settings(strategy="repair", approve=("landing",), budget=Budget(**limits))
+    model = Scripted(answers)
+    return await solve(task, model=model, settings=settings, log=log or MemoryLog(), watch=person), model
 
 
 async def in_a_conversation(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
@@ -70,7 +73,9 @@ async def in_a_conversation(folder: Path, answers: Sequence[str], person: Person
         return await session.say("Make it more."), model
 
 
-async def by_tools(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
+async def by_tools(
+    folder: Path, answers: Sequence[str], person: Person, *, log: MemoryLog | None = None, **limits: int
+) -> tuple[Run, Scripted]:
     """The same run by a model with tools: code is written by a call, and code again is only `done`."""
     first, *others = answers
     calls = [bash("echo 'x = 2' > main.py"), [call("done", summary=DONE)]]
@@ -78,8 +83,8 @@ async def by_tools(folder: Path, answers: Sequence[str], person: Person) -> tupl
         [*calls, *([call("done", summary=DONE)] if answer == first else answer for answer in others)]
     )
     task = Task(prompt="Make it more.", workspace=folder, checks=("assert x > 1",))
-    settings = Settings(strategy="act", approve=("landing",))
-    return await solve(task, model=model, settings=settings, log=MemoryLog(), watch=person), model
+    settings = Settings(strategy="act", approve=("landing",), budget=Budget(**limits))
+    return await solve(task, model=model, settings=settings, log=log or MemoryLog(), watch=person), model
 
 
 async def by_attempts(folder: Path, answers: Sequence[str], person: Person) -> tuple[Run, Scripted]:
@@ -159,6 +164,47 @@ async def test_a_change_is_exported_after_words_about_it_that_a_limit_left_unans
     assert session.state is not None
     assert (run.status, run.landed) == ("limit", ())
     assert "+x = 2" in patch_of(session.state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [in_a_run, by_tools])
+@pytest.mark.parametrize("words", [ASKS, OTHERWISE], ids=["question", "wish"])
+@pytest.mark.parametrize("reply", ["One is odd.", ""])
+async def test_a_change_is_offered_again_by_a_resume_after_words_about_it_that_a_limit_left_unanswered(
+    folder: Path, way: Way, words: Decision, reply: str
+) -> None:
+    """An empty reply stands for the same code again, or `done` without another edit."""
+    log, calls, first = MemoryLog(), 2 if way is by_tools else 1, Person(words)
+    run, _ = await way(folder, [code(TWO)], first, log=log, max_calls=calls)
+    again = [call("done", summary=DONE)] if way is by_tools else code(TWO)
+    person, limits = Person(YES), Budget(max_calls=calls + 1)
+    done = await resume(run.run_id, log=log, model=Scripted([reply or again]), watch=person, budget=limits)
+
+    assert (run.status, run.landed, (folder / "main.py").read_text()) == ("limit", (), TWO)
+    assert [question.patch for question in person.shown] == [question.patch for question in first.shown]
+    assert (done.landed, person.shown[0].passed) == (("main.py",), True)
+
+
+async def test_a_wish_for_the_change_before_offers_that_one_again(folder: Path) -> None:
+    back = Decision(decision="no", words="2 was better")
+    person = Person(OTHERWISE, back, YES)
+    async with talk(folder, [code(TWO), code(THREE), code(TWO)], person) as (session, _):
+        await session.say("make it more")
+
+    assert ["+x = 2" in question.patch for question in person.shown] == [True, False, True]
+    assert (folder / "main.py").read_text() == TWO
+
+
+@pytest.mark.slow
+async def test_a_question_about_a_change_that_fails_says_that_the_one_before_passed(checked: Path) -> None:
+    person = Person(Decision(decision="no", words="2, please"), NO)
+    async with talk(checked, [code(THREE), code(TWO)], person, repairs=0) as (session, _):
+        await session.say("make it more")
+
+    assert [question.passed for question in person.shown] == [True, False]
+    assert person.shown[0].note == ""
+    assert person.shown[1].note.startswith("the change before your words passed, and is kept")
+    assert f"export {session.run} --change N" in person.shown[1].note
 
 
 @pytest.mark.slow
