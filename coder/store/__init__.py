@@ -31,14 +31,14 @@ __all__ = [
 
 TABLE = "store"
 """Table of the user's file with the addresses `log` and `blobs`; a repository can't set it."""
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=")
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|\bpassword\s*=")
 
 
 class StoreAddresses(NamedTuple):
     """Addresses of a log and of its blobs. They may contain passwords."""
 
     log: str | None
-    """`postgresql://…`; None: SQLite in the data folder."""
+    """`postgresql://…`, or `host=…`; None: SQLite in the data folder."""
     blobs: str | None
     """A folder or `s3://…`; None: beside the log, or in the database for Postgres."""
 

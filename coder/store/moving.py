@@ -29,6 +29,8 @@ class Moved(NamedTuple):
     """Number of runs in the target, all verified."""
     blobs: int
     """Number of blobs read from the target with the right digest."""
+    present: int
+    """Number of these that were in the target before."""
     left: list[str]
     """Runs that are still in the source, because they continued or began during the move."""
 
@@ -53,16 +55,18 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
     await run_in_thread(partial(_require_separate, source.blobs, target.blobs))
     runs = source.rows.runs()
     digests: dict[str, str] = {}
+    copied: set[str] = set()
     for number, run in enumerate(runs, 1):
         tell("copy", run, number, len(runs))
         async with source.lease(run):
-            digests[run] = await run_in_thread(partial(_copy_run, run, source, target))
+            digests[run] = await run_in_thread(partial(_copy_run, run, source, target, copied))
     blob_names: set[str] = set()
     for number, run in enumerate(runs, 1):
         tell("verify", run, number, len(runs))
         blob_names |= await run_in_thread(partial(_verify_run, run, target, digests[run], blob_names))
+    present = len(blob_names - copied)
     if keep:
-        return Moved(len(runs), len(blob_names), [])
+        return Moved(len(runs), len(blob_names), present, [])
     for number, run in enumerate(runs, 1):
         tell("remove", run, number, len(runs))
         with suppress(LeaseHeld):
@@ -71,7 +75,7 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
                     source.rows.remove(run)
     for blob in clean(source, grace_s=0.0, is_removable=partial(_is_readable, target.blobs)):
         tell("remove", blob.name, 1, 1)
-    return Moved(len(runs), len(blob_names), source.rows.runs())
+    return Moved(len(runs), len(blob_names), present, source.rows.runs())
 
 
 def move_blobs(
@@ -86,10 +90,10 @@ def move_blobs(
     """
     _require_separate(source, target)
     names = sorted(references(rows))
-    for number, name in enumerate(names, 1):
-        if not target.has(name):
-            tell("copy", name, number, len(names))
-            target.put(source.get(name))
+    missing = [name for name in names if not target.has(name)]
+    for number, name in enumerate(missing, 1):
+        tell("copy", name, number, len(missing))
+        target.put(source.get(name))
     for number, name in enumerate(names, 1):
         tell("verify", name, number, len(names))
         target.get(name)
@@ -98,27 +102,29 @@ def move_blobs(
             if is_locked() and target.has(name):
                 tell("remove", name, number, len(names))
                 source.remove([name])
-    return Moved(0, len(names), [])
+    return Moved(0, len(names), len(names) - len(missing), [])
 
 
 def _require_separate(source: Blobs, target: Blobs) -> None:
-    """Raise UsageError if a blob in a place of the target is also one in a place of the source.
-
-    Two addresses can lead to one place, as through a link, a mount or an alias, so a blob is stored to see.
-    """
+    """Raise UsageError if a blob in a place of the target is also one in a place of the source."""
     is_one = bool(source.places.keys() & target.places.keys())
-    probe = secrets.token_bytes(32)
-    for place in () if is_one else target.places.values():
-        name = place.put(probe)
-        try:
-            is_one = is_one or source.has(name)
-        finally:
-            place.remove([name])
-    if is_one:
+    if is_one or any(share_blobs(source, place) for place in target.places.values()):
         raise UsageError(
             "The blobs are in that place already: both addresses lead to it. Nothing was copied or removed. "
             "Name another place."
         )
+
+
+def share_blobs(source: Blobs, target: Blobs) -> bool:
+    """Whether a blob that is stored in the target is found in the source.
+
+    Two addresses can lead to one place, as through a link, a mount or an alias of a host.
+    """
+    name = target.put(secrets.token_bytes(32))
+    try:
+        return source.has(name)
+    finally:
+        target.remove([name])
 
 
 def _is_readable(blobs: Blobs, name: str) -> bool:
@@ -129,8 +135,11 @@ def _is_readable(blobs: Blobs, name: str) -> bool:
         return False
 
 
-def _copy_run(run: str, source: Store, target: Store) -> str:
-    """Copy a run, unless the target has the same, and return the digest of its events."""
+def _copy_run(run: str, source: Store, target: Store, copied: set[str]) -> str:
+    """Copy a run, unless the target has the same, and return the digest of its events.
+
+    The names of copied blobs are added to `copied`.
+    """
     rows = source.rows.read(run)
     present = target.rows.read(run)
     if present and digest(present) != digest(rows[: len(present)]):
@@ -140,7 +149,7 @@ def _copy_run(run: str, source: Store, target: Store) -> str:
     def put_missing() -> None:
         for name in names:
             if not target.blobs.has(name):
-                target.blobs.put(source.blobs.get(name))
+                copied.add(target.blobs.put(source.blobs.get(name)))
 
     put_missing()
     if len(present) < len(rows):  # else it was copied before, and may go on there already

@@ -2,6 +2,7 @@
 
 import asyncio
 import json as json_format
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ from coder.store.blobs import Blobs
 from coder.store.cleaning import GRACE_S, unreferenced
 from coder.store.cleaning import check as check_store
 from coder.store.cleaning import clean as clean_store
-from coder.store.moving import Moved, move_blobs
+from coder.store.moving import Moved, move_blobs, share_blobs
 from coder.store.moving import move as move_store
 from coder.store.places import open_place
 
@@ -99,7 +100,8 @@ def move(
     moved = asyncio.run(_move(where, _log_of(target), from_blobs, to_blobs, keep=keep))
     runs = f"{count_of(moved.runs, 'run')} and " if moved.runs else ""
     kept = "copied" if keep else "moved"
-    typer.echo(f"✓ {kept} {runs}{count_of(moved.blobs, 'blob')}, all verified", err=True)
+    present = f"; {moved.present} of the blobs were there before" if moved.present else ""
+    typer.echo(f"✓ {kept} {runs}{count_of(moved.blobs, 'blob')}, all verified{present}", err=True)
     if moved.left:
         names = f"{', '.join(moved.left[:3])}{', …' if len(moved.left) > 3 else ''}"
         typer.echo(f"  · went on meanwhile, and stay in both: {names}; move again", err=True)
@@ -113,15 +115,19 @@ async def _move(
 ) -> Moved:
     with open_store(source, from_blobs) as old:
         if _is_one_log(source, target):
-            places = _place(old, from_blobs), _place(old, to_blobs)
-            return move_blobs(old.rows, *places, keep=keep, tell=_tell)
+            return _move_blobs(old, from_blobs, to_blobs, keep=keep)
         with open_store(target, to_blobs) as new:
             if old.identity() == new.identity():
-                raise UsageError(
-                    "FROM and TO are one log, or one is a copy of the other. Name the log by one address, "
-                    "to move its blobs, or name an empty log."
-                )
+                if share_blobs(old.own_blobs, new.own_blobs):
+                    return _move_blobs(old, from_blobs, to_blobs, keep=keep)
+                raise UsageError("One of FROM and TO is a copy of the other. Name an empty log.")
             return await move_store(old, new, keep=keep, tell=_tell)
+
+
+def _move_blobs(
+    log: "SqliteLog | PostgresLog", from_blobs: str | None, to_blobs: str | None, *, keep: bool
+) -> Moved:
+    return move_blobs(log.rows, _place(log, from_blobs), _place(log, to_blobs), keep=keep, tell=_tell)
 
 
 def _is_one_log(source: "str | Path", target: "str | Path") -> bool:
@@ -135,7 +141,9 @@ def _place(log: "SqliteLog | PostgresLog", address: str | None) -> Blobs:
 
 
 def _log_of(address: str) -> "str | Path":
-    return address if "://" in address else Path(address).expanduser().absolute()
+    folder = Path(address).expanduser().absolute()
+    is_database = "://" in address or (re.match(r"\w+\s*=", address) is not None and not folder.exists())
+    return address if is_database else folder
 
 
 def _tell(verb: str, name: str, number: int, count: int) -> None:

@@ -74,11 +74,22 @@ async def test_the_users_file_names_it_and_the_variable_takes_precedence(
         ("[store]\nblobs = 1", "blobs of .* must be a text"),
         ('[store]\nlog = "postgresql://me:hunter2hunter@h/d"', "has a password"),
         ('[store]\nlog = "postgresql://h/d?user=me&password=hunter2hunter"', "has a password"),
+        ('[store]\nlog = "host=h password = hunter2hunter"', "has a password"),
         ('[store]\nlog = "mysql://h/d"', "no address of Postgres"),
         ('[store]\nblobs = "relative"', "an absolute path"),
         ('[store]\nblobs = "ftp://host/x"', "an absolute path"),
     ],
-    ids=["no table", "unknown", "number", "password", "password beside", "other log", "relative", "scheme"],
+    ids=[
+        "no table",
+        "unknown",
+        "number",
+        "password",
+        "password beside",
+        "password by key",
+        "other log",
+        "relative",
+        "scheme",
+    ],
 )
 def test_a_table_that_cannot_be_used_is_refused_without_its_password(
     tmp_path: Path, table: str, problem: str

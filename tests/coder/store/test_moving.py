@@ -351,6 +351,44 @@ async def test_a_link_in_the_target_is_replaced_by_the_content_before_the_source
 
 
 @pytest.mark.slow
+def test_a_move_of_blobs_that_is_killed_at_any_step_loses_none(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "one") as log:
+        asyncio.run(fill(log))
+        before, identity = asyncio.run(contents(log)), log.identity()
+    place, step, was_killed = tmp_path / "place", 0, True
+
+    while was_killed:
+
+        def work(tell: Callable[..., None]) -> None:
+            with SqliteLog(tmp_path / "one") as log:
+                move_blobs(log.rows, log.own_blobs, FolderBlobs(place / identity), keep=False, tell=tell)
+
+        was_killed = killed_at(step, work)
+        step += 1
+        with SqliteLog(tmp_path / "one", blobs=str(place)) as either:
+            assert asyncio.run(contents(either)) == before
+
+    assert step > 6  # each start goes on where the last one was killed
+    with SqliteLog(tmp_path / "one") as log:
+        assert list(log.own_blobs.entries()) == []
+
+
+async def test_a_move_says_how_many_blobs_were_there_before(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "one") as old, SqliteLog(tmp_path / "two") as new:
+        await fill(old)
+        new.own_blobs.put(old.own_blobs.get(next(old.own_blobs.entries()).name))
+        place = FolderBlobs(tmp_path / "place")
+
+        first = await move(old, new, keep=True, tell=ignore)
+        second = await move(old, new, keep=True, tell=ignore)
+        alone = [move_blobs(old.rows, old.own_blobs, place, keep=True, tell=ignore) for _ in range(2)]
+
+    assert [(moved.blobs, moved.present) for moved in (first, second, *alone)] == [
+        (4, 1), (4, 4), (4, 0), (4, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
 async def test_every_spelling_of_a_bucket_is_one_place(
     tmp_path: Path, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

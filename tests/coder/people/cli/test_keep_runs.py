@@ -1,15 +1,19 @@
 """`CODER_BLOBS`: runs with long contents are solved, shown, exported and listed from a place of their own."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from coder.store.event_codec import BLOB_BYTES
+from coder.store.postgres import PostgresLog
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
+from tests.coder.store.test_moving import contents, fill
 from tests.faulty_endpoint import faulty_endpoint, says, unused_port
 from tests.object_store import SECRET, ObjectStore, refusal
+from tests.postgres import PASSWORD, Server
 
 SHORT_KEY = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "any"}
 """Too short to be looked for, so that commands with it are forked (warm_start.py)."""
@@ -124,6 +128,35 @@ def test_runs_are_moved_checked_and_cleaned_by_commands(
     assert not [path for path in (tmp_path / "place").rglob("*") if path.is_file()]
     assert "solved" in details.out
     assert run not in console.run("ls").out
+
+
+@pytest.mark.slow
+def test_every_spelling_of_a_database_is_one_log_whose_blobs_move(
+    console: Console, tmp_path: Path, postgres: Server
+) -> None:
+    url = postgres.database()
+    name = url.partition("@/")[2].partition("?")[0]
+    spellings = (
+        url.replace("postgresql://", "postgres://"),
+        f"{url}&port=5432&sslmode=disable",
+        f"host={postgres.folder} dbname={name} user=coder password={PASSWORD}",
+    )
+    with PostgresLog(url) as log:
+        asyncio.run(fill(log))
+        before = asyncio.run(contents(log))
+
+        for spelling in spellings:
+            same = console.run("store", "move", url, spelling)
+            assert (same.code, "in that place already" in same.err) == (2, True), same.err
+        moved = console.run("store", "move", url, spellings[2], "--to-blobs", f"{tmp_path}/place")
+        again = console.run("store", "move", spellings[1], url, "--to-blobs", f"{tmp_path}/place")
+
+        assert (moved.code, "moved 4 blobs, all verified\n" in moved.err) == (0, True), moved.err
+        assert (again.code, "4 of the blobs were there before" in again.err) == (0, True), again.err
+        assert [*log.own_blobs.entries()] == []
+    with PostgresLog(url, blobs=f"{tmp_path}/place") as log:
+        assert asyncio.run(contents(log)) == before
+    assert PASSWORD not in same.err + moved.err + again.err
 
 
 def test_a_move_that_cannot_begin_says_why(console: Console, tmp_path: Path) -> None:
