@@ -4,7 +4,7 @@ The format is detected: search/replace blocks, unified diffs, the `apply_patch` 
 fenced blocks, or several of these. Either all edits are made, none, or those that fit.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from coder.context.quoting import shown_path
@@ -41,7 +41,7 @@ def read_answer(
     ignored: Callable[[str], bool] = lambda path: False,
     in_part: bool = False,
     blocks: FileBlocks = "all",
-    owned: Container[str] = (),
+    originals: Files | None = None,
     doubted: Mapping[str, str] | None = None,
 ) -> Answered:
     """Return the files that an answer changes, and its problems.
@@ -53,7 +53,8 @@ def read_answer(
         ignored: whether an answer may not write a path.
         in_part: make the edits that fit even if others don't, provided that the whole answer is readable.
         blocks: which fenced blocks are whole files; the others are part of the words.
-        owned: the user's files: a whole file that drops most names of one is doubted, and not written.
+        originals: the user's files before the model's work: a whole file that drops most names of one is
+            doubted and not written, and an edit that was made is not made again.
         doubted: whole files of the previous answer that were doubted: written if this answer repeats them.
     """
     answer_text = text[:MAX_ANSWER]
@@ -65,7 +66,7 @@ def read_answer(
     )
     answer.blocks = file_blocks(answer.blocks, blocks)
     whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
-    reader = _Answer(files, whole_blocks, ignored, owned, doubted or {})
+    reader = _Answer(files, whole_blocks, ignored, originals, doubted or {})
     if answer.edits or answer.slips:
         return reader.edited(answer, default, in_part=in_part)
     if blocks != "all" and not answer.blocks:
@@ -81,11 +82,11 @@ class _Answer:
         files: Files,
         whole: Whole,
         ignored: Callable[[str], bool],
-        owned: Container[str],
+        originals: Files | None,
         doubted: Mapping[str, str],
     ) -> None:
         self._files = files
-        self._owned, self._doubted = owned, doubted
+        self._originals, self._doubted = originals, doubted
         self._names = paths.TreeNames(files)
         self._whole = whole
         self._ignored = ignored
@@ -112,7 +113,7 @@ class _Answer:
         wholes = {edit.path: edit.text for edit in allowed_edits if edit.action == "write" and not edit.new}
         if not slips and (doubt := self._doubt(wholes)) is not None:
             return doubt
-        result = apply(allowed_edits, self._files, slips=slips, in_part=in_part)
+        result = apply(allowed_edits, self._files, slips=slips, in_part=in_part, originals=self._originals)
         if result.problem is not None:
             return result
         return replace(result, problem=find_broken(result.files, self._files), left_out=left_out, apart=apart)
@@ -161,7 +162,7 @@ class _Answer:
         None if there are none, or if the previous answer had them, too.
         """
         new_texts = {self._find(name) or paths.plain(name): code for name, code in files.items()}
-        new_texts = {path: code for path, code in new_texts.items() if path in self._owned}
+        new_texts = {path: code for path, code in new_texts.items() if path in (self._originals or {})}
         if not new_texts:
             return None
         doubted_files: dict[str, str] = {}
@@ -207,7 +208,7 @@ class _Answer:
         for path in dict.fromkeys(edit.path for edit in edits):
             file_edits = [edit for edit in edits if edit.path == path]
             if not any(map(self._elides, file_edits)):
-                results |= apply(file_edits, self._files).files
+                results |= apply(file_edits, self._files, originals=self._originals).files
         return {path: text for path, text in results.items() if text is None or not self._refusal(path, text)}
 
     def _elides(self, edit: Edit) -> Slip | None:

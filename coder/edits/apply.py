@@ -6,7 +6,7 @@ from coder.edits import paths
 from coder.edits.change import EditedFile
 from coder.edits.edit import Answered, Edit, Hunk, Slip
 from coder.edits.lines import like
-from coder.edits.locate import HunkPlace, Index, is_done, locate, place_of_addition
+from coder.edits.locate import HunkPlace, Index, is_done, is_made, locate, place_of_addition
 from coder.edits.misses import NOT_THERE, around, miss, nearest, reported, summarize_misses
 
 _MAX_MISSES = 4
@@ -26,6 +26,7 @@ def apply(
     *,
     slips: Sequence[Slip] = (),
     in_part: bool = False,
+    originals: Mapping[str, str | None] | None = None,
 ) -> Answered:
     """Apply edits to files: all, none, or those that fit.
 
@@ -33,8 +34,9 @@ def apply(
         files: every present file; None is a binary file.
         slips: unreadable parts of the answer; if there are any, nothing is changed.
         in_part: make the edits that fit even if others don't.
+        originals: the files before the model's work, whose edits aren't made a second time; None: any are.
     """
-    tree = _Tree(files, slips, in_part=in_part and not slips)
+    tree = _Tree(files, slips, originals, in_part=in_part and not slips)
     remaining = len(edits)
     for edit in edits:
         if tree.is_full:
@@ -73,8 +75,15 @@ class _Refused(Exception):
 class _Tree:
     """The files while edits are applied."""
 
-    def __init__(self, files: Mapping[str, str | None], slips: Sequence[Slip], *, in_part: bool) -> None:
-        self._files = files
+    def __init__(
+        self,
+        files: Mapping[str, str | None],
+        slips: Sequence[Slip],
+        originals: Mapping[str, str | None] | None,
+        *,
+        in_part: bool,
+    ) -> None:
+        self._files, self._originals = files, originals
         self._names = paths.TreeNames(files)
         self.in_part = in_part
         self.changes: dict[str, str | None] = {}
@@ -148,21 +157,21 @@ class _Tree:
         return path
 
     def _apply_hunks(self, path: str, text: str, hunks: Sequence[Hunk]) -> str:
-        file = EditedFile(text)
+        file, original = EditedFile(text), self._original(path, text)
         index = Index(file.lines)
         previous_end = 0
-        applied_hunks: set[Hunk] = set()
+        applied_hunks: dict[Hunk, HunkPlace] = {}
         for hunk in map(file.unmarked, hunks):
-            place = self._put(file, index, hunk, previous_end)
+            place = self._put(file, index, hunk, previous_end, original, applied_hunks.get(hunk))
             if place is None and file.is_touched and self._rebuilds < _MAX_REBUILDS:
                 # The hunk may refer to the result of an earlier hunk.
                 self._rebuilds += 1
                 result = EditedFile(file.text())
-                place = self._put(result, Index(result.lines), hunk, 0)
+                place = self._put(result, Index(result.lines), hunk, 0, original)
                 if place is not None:
                     file, index = result, Index(result.lines)
             if place is not None:
-                applied_hunks.add(hunk)
+                applied_hunks[hunk] = place
                 previous_end = place.end
             elif hunk not in applied_hunks:  # a repeated hunk is applied once
                 is_shown = len(self.misses) < _MAX_MISSES
@@ -171,15 +180,38 @@ class _Tree:
                     break
         return file.text()
 
-    def _put(self, changed: EditedFile, index: Index, hunk: Hunk, behind: int) -> HunkPlace | None:
-        """Apply a hunk at its place; None if the place is ambiguous or another hunk changes it."""
-        if not hunk.old:
-            place = place_of_addition(changed.lines, index, hunk)
-            return place if place is not None and changed.put(hunk, place) else None
-        match = locate(index, hunk, previous_end=behind)
-        if not match.places and is_done(index, hunk):
-            return HunkPlace(behind, behind)
-        return match.place if match.place is not None and changed.put(match.hunk, match.place) else None
+    def _original(self, path: str, text: str) -> Index | None:
+        """Return the lines of a file before the model's work; None if it is as it was, or isn't known."""
+        original = self._originals.get(path, "") if self._originals is not None else None
+        return Index(EditedFile(original).lines) if original is not None and original != text else None
+
+    def _put(
+        self,
+        changed: EditedFile,
+        index: Index,
+        hunk: Hunk,
+        behind: int,
+        original: Index | None,
+        earlier: HunkPlace | None = None,
+    ) -> HunkPlace | None:
+        """Apply a hunk at its place; None if the place is ambiguous or another hunk changes it.
+
+        Args:
+            behind: the end of the previous hunk.
+            original: the file before the model's work, which may have made this edit.
+            earlier: the place of the same hunk in this answer.
+        """
+        if hunk.old:
+            match = locate(index, hunk, previous_end=behind)
+            if not match.places and is_done(index, hunk):
+                return HunkPlace(behind, behind)
+            reading, place = match.hunk, match.place
+        else:
+            reading, place = hunk, place_of_addition(changed.lines, index, hunk)
+        if place is None:
+            return None
+        is_repeated = place == earlier or (original is not None and is_made(index, original, reading, place))
+        return place if is_repeated or changed.put(reading, place) else None
 
 
 def _miss(path: str, changed: EditedFile, index: Index, hunk: Hunk, *, is_shown: bool) -> Slip:

@@ -168,3 +168,21 @@ def is_done(index: Index, hunk: Hunk) -> bool:
     if sum(map(len, added_lines)) < _MIN_ADDED:
         return False
     return len(locate(index, Hunk(tuple((" ", line) for line in hunk.new))).places) == 1
+
+
+def is_made(index: Index, original: Index, hunk: Hunk, place: HunkPlace) -> bool:
+    """Whether a hunk that still fits was applied at this place before, such as a line added above another.
+
+    Args:
+        index: the file as it is now.
+        original: the file before the model's work.
+        place: where the hunk's old lines are now.
+    """
+    if len(hunk.new) <= len(hunk.old):
+        return False  # its result can't hold all old lines and more
+    result = Hunk(tuple((" ", line) for line in hunk.new))
+    for form in (_exactly, _roughly, _unindented):
+        places = _places(index, result, form)
+        if any(at.start <= place.start and place.end <= at.end for at in places):
+            return len(places) > len(_places(original, result, form))
+    return False

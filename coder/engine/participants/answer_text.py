@@ -70,7 +70,7 @@ class AnswerText:
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
             blocks=file_blocks(state, acts=True),
-            owned=state.files,
+            originals={path: stored.text for path, stored in state.files.items()},
             doubted=self.ends.doubted,
         )
         self.ends.doubted = edits.doubted

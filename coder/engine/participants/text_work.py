@@ -165,7 +165,7 @@ def read_edits(
         expected=target.names,
         ignored=partial(is_protected, state=state, target=target),
         blocks=file_blocks(state, acts=False),
-        owned=state.files,
+        originals={path: stored.text for path, stored in state.files.items()},
         doubted=doubted,
     )
 

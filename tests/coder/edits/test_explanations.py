@@ -38,7 +38,7 @@ EXPLANATIONS = [
 
 def edits_in(answer: str, blocks: FileBlocks) -> Answered:
     """What an answer changes in the folder."""
-    return read_answer(answer, FILES, default="solution.py", in_part=True, blocks=blocks, owned=FILES)
+    return read_answer(answer, FILES, default="solution.py", in_part=True, blocks=blocks, originals=FILES)
 
 
 @pytest.mark.parametrize("answer", EXPLANATIONS)
@@ -71,7 +71,9 @@ def test_a_whole_file_that_drops_most_names_is_written_only_if_the_same_comes_ag
     first = edits_in(answer, "below_path")
     other = answer.replace("append", "insert")
     second, third = (
-        read_answer(text, FILES, default="app.py", blocks="below_path", owned=FILES, doubted=first.doubted)
+        read_answer(
+            text, FILES, default="app.py", blocks="below_path", originals=FILES, doubted=first.doubted
+        )
         for text in (answer, other)
     )
 
@@ -84,7 +86,7 @@ def test_a_whole_file_that_drops_most_names_is_written_only_if_the_same_comes_ag
 def test_a_file_of_the_models_own_is_written_though_it_drops_the_names_of_its_first_version() -> None:
     code = "def fetch():\n    pass\n"
 
-    edits = read_answer(f"app.py\n```python\n{code}```\n", FILES, default="app.py", owned=("run.sh",))
+    edits = read_answer(f"app.py\n```python\n{code}```\n", FILES, default="app.py", originals={"run.sh": ""})
 
     assert edits.files == {"app.py": code}
 
@@ -105,6 +107,6 @@ def test_a_whole_file_without_its_path_above_it_is_words_in_a_folder(heading: st
 def test_a_script_that_defines_nothing_is_rewritten_without_a_doubt() -> None:
     files: dict[str, str | None] = {"main.py": "raise SystemExit(1)\n"}
 
-    answer = read_answer("main.py\n```python\nprint(1)\n```\n", files, default="", owned=files)
+    answer = read_answer("main.py\n```python\nprint(1)\n```\n", files, default="", originals=files)
 
     assert answer.files == {"main.py": "print(1)\n"}
