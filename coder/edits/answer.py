@@ -15,7 +15,7 @@ from coder.edits.lines import like
 from coder.edits.paths import name_in_comment
 from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import find_broken
-from coder.edits.top_level import top_level_names
+from coder.edits.top_level import dropped_names
 
 _MAX_NAMED = 3
 """Maximum file names in a message about ignored files."""
@@ -168,17 +168,12 @@ class _Answer:
         doubted_files: dict[str, str] = {}
         problems: list[str] = []
         for path, code in new_texts.items():
-            names_before = top_level_names(path, self._old_text(path) or "")
-            names_after = set(top_level_names(path, code))
-            dropped_names = [name for name in names_before if name not in names_after]
-            if 2 * len(dropped_names) <= len(names_before):
+            if not (dropped := dropped_names(path, self._old_text(path) or "", code)):
                 continue
             doubted_files[path] = code
             if self._doubted.get(path) != code:
-                shown_names = ", ".join(f"`{name}`" for name in dropped_names[:_MAX_DROPPED])
-                further = (
-                    f" and {len(dropped_names) - _MAX_DROPPED} more" if dropped_names[_MAX_DROPPED:] else ""
-                )
+                shown_names = ", ".join(f"`{name}`" for name in dropped[:_MAX_DROPPED])
+                further = f" and {len(dropped) - _MAX_DROPPED} more" if dropped[_MAX_DROPPED:] else ""
                 problems.append(_DROPS.format(path=path, names=shown_names + further))
         return Answered(problem="\n".join(problems), fits=False, doubted=doubted_files) if problems else None
 

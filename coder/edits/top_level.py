@@ -21,12 +21,39 @@ _DEFINITION = re.compile(
 )
 """Lines at the left edge: a definition by a keyword, a C function, a key or variable, a shell function, a
 section, a heading."""
+_REQUIRED = re.compile(r"^(?:const|let|var)\s.*=\s*(?:await\s+import|require)\(.*$", re.MULTILINE)
+"""Imports of JavaScript that look like definitions."""
 
 
-def top_level_names(path: str, text: str) -> list[str]:
-    """Return the names that a file defines at its top level, in order and once each."""
+def dropped_names(path: str, old: str, new: str) -> list[str]:
+    """Return the names that a file defines at its top level and its new text doesn't bind, in order.
+
+    Empty unless they are more than half of the names. Imports count only in a file that defines nothing else,
+    as it is there to pass them on.
+    """
+    names = _definitions(path, old)
+    bound = _bound(path, new)
+    dropped = [name for name in names if name not in bound]
+    return dropped if 2 * len(dropped) > len(names) else []
+
+
+def _definitions(path: str, text: str) -> list[str]:
     text = text[:_MAX_READ]
-    if path.endswith((".py", ".pyi")) and parse_source(text) is not None:
-        return sorted(defined_names(text))
+    if not _is_python(path, text):
+        return _names_in_lines(_REQUIRED.sub("", text))
+    names = {name for name in defined_names(text, imports=False) if not name.startswith("__")}
+    return sorted(names or defined_names(text))
+
+
+def _bound(path: str, text: str) -> set[str]:
+    text = text[:_MAX_READ]
+    return defined_names(text) if _is_python(path, text) else set(_names_in_lines(text))
+
+
+def _is_python(path: str, text: str) -> bool:
+    return path.endswith((".py", ".pyi")) and parse_source(text) is not None
+
+
+def _names_in_lines(text: str) -> list[str]:
     matches = _DEFINITION.finditer(text)
     return list(dict.fromkeys(next(filter(None, match.groups()), "") for match in matches))

@@ -22,10 +22,14 @@ def parse_source(source: str) -> ast.Module | None:
         return None
 
 
-def defined_names(source: str) -> set[str]:
-    """Return the names that a module binds at its top level, also in `if` and `try`; empty if invalid."""
+def defined_names(source: str, *, imports: bool = True) -> set[str]:
+    """Return the names that a module binds at its top level, also in `if` and `try`; empty if invalid.
+
+    Args:
+        imports: whether names that are only imported count.
+    """
     tree = parse_source(source)
-    return set() if tree is None else _bound_names(tree.body)
+    return set() if tree is None else _bound_names(tree.body, imports=imports)
 
 
 def free_names(source: str) -> list[str]:
@@ -84,13 +88,13 @@ def names_in_prompt(prompt: str) -> list[str]:
     return list(dict.fromkeys(function or method for function, method in _PROMPT_NAME.findall(prompt)))
 
 
-def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
+def _bound_names(body: Iterable[ast.stmt], *, imports: bool = True) -> set[str]:
     names: set[str] = set()
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 names.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases) if imports:
                 names.update((alias.asname or alias.name).split(".")[0] for alias in aliases)
             case ast.Assign(targets=targets):
                 names.update(
@@ -102,18 +106,12 @@ def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
             case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(ast.Name(id=name), value=ast.expr()):
                 names.add(name)
             case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
-                names |= _bound_names(inner) | _bound_names(other)
+                names |= _bound_names([*inner, *other], imports=imports)
             case ast.With(body=inner):
-                names |= _bound_names(inner)
+                names |= _bound_names(inner, imports=imports)
             case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final_body):
-                names |= _bound_names(
-                    [
-                        *inner,
-                        *(statement for handler in handlers for statement in handler.body),
-                        *other,
-                        *final_body,
-                    ]
-                )
+                handled = (statement for handler in handlers for statement in handler.body)
+                names |= _bound_names([*inner, *handled, *other, *final_body], imports=imports)
     return names
 
 
