@@ -229,9 +229,14 @@ def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
     missing = ", ".join(baseline.missing[:3])
     parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
+    if baseline.ignored:
+        flags = " ".join(f"--show {name}.py" for name in baseline.ignored[:3])
+        parts += [f"not in the sandbox, as git ignores it: {', '.join(baseline.ignored[:3])} ({flags})"]
+    if baseline.offline:
+        parts += [f"left out for want of the network: {join_names(baseline.offline)} (--network HOST)"]
     sources = ", ".join(baseline.sources[:3])
     parts += [f"put on PYTHONPATH, as it isn't installed: {sources}"] if sources else []
-    return f"  · before  {one_line('; '.join(parts))}" if parts else None
+    return f"  · before  {one_line('; '.join(parts), width=500)}" if parts else None
 
 
 def _outcome_line(outcome: Outcome) -> str:

@@ -18,10 +18,10 @@ from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.source.manifests import missing_modules
-from coder.verify.finding import Finding, failures, feedback
+from coder.source.manifests import is_ignored_module, missing_modules
+from coder.verify.finding import Finding, failures, feedback, without_failures
 from coder.verify.missing_programs import find_missing_programs
-from coder.verify.preflight import require_decisive_command
+from coder.verify.preflight import require_decisive_command, require_online
 from coder.verify.uninstalled import require_pass_without, require_shown
 from coder.verify.verification import Verification
 
@@ -114,44 +114,39 @@ async def take_baseline(
         await verification.lay_over({})
         return await verification.run_command(is_shown=False, traces=traces)
 
-    runs = [await run(traces=True)]
-    first, alone_s = await _finish_interrupted(verification, runs[0])
+    first, alone_s = await _finish_interrupted(verification, await run(traces=True))
+    require_online(first, state)
+    first = without_failures(first, first.offline)
     missing = () if first.passed else missing_modules(first.text, state.files)
     programs = await find_missing_programs(await bench.candidate(), first, state)
     path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
-    sources = path.added
     require_shown(missing, path.outside)
     require_decisive_command(first, state, missing=missing, missing_programs=programs)
-    runs[0] = first
+    texts = {path: file.text for path, file in state.files.items()} if missing else {}
+    ignored = tuple(name for name in missing if is_ignored_module(name, texts))
+    facts = {
+        "missing": tuple(name for name in missing if name not in ignored),
+        "ignored": ignored,
+        "sources": path.added,
+    }
+    runs = [first]
     runs_twice = state.task.mends or bool(first.passing)
     if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         if first_taken is not None and not (
             first.passed and state.task.mends
         ):  # without failures there is no work
-            first_taken.set_result(_baseline(runs, alone_s, missing, sources=sources, is_preliminary=True))
-        runs.append(await run())
-    baseline = _baseline(runs, alone_s, missing, sources=sources)
-    if baseline.passed and state.task.mends and sources:
-        await require_pass_without(verification, sources)
-    return baseline
+            preliminary = _baseline(runs, alone_s).model_copy(update={**facts, "is_preliminary": True})
+            first_taken.set_result(preliminary)
+        second = await run()
+        runs.append(without_failures(second, second.offline))
+    baseline = _baseline(runs, alone_s)
+    if baseline.passed and state.task.mends and path.added:
+        await require_pass_without(verification, path.added)
+    return baseline.model_copy(update=facts)
 
 
-def _baseline(
-    runs: list[Finding],
-    alone_s: float,
-    missing: tuple[str, ...],
-    *,
-    sources: tuple[str, ...],
-    is_preliminary: bool = False,
-) -> BaselineTaken:
-    """Return the event that logs these runs.
-
-    Args:
-        alone_s: seconds of the rerun of an interrupted test.
-        missing: modules that aren't installed.
-        sources: folders that only coder has put on PYTHONPATH.
-        is_preliminary: whether another run follows.
-    """
+def _baseline(runs: list[Finding], alone_s: float) -> BaselineTaken:
+    """Return the event that logs these runs; `alone_s` are the seconds of an interrupted test's rerun."""
     first_run, flaky = runs[0], _flaky_tests(runs)
     lines = first_run.lines if not first_run.passed else runs[-1].lines
     failing = [line for line in lines if not line.passed and line.name not in flaky]
@@ -173,12 +168,10 @@ def _baseline(
         is_cut=first_run.is_cut,
         alone_s=alone_s,
         told=first_run.names_tests,
-        missing=missing,
+        offline=tuple(sorted(frozenset().union(*(run.offline for run in runs)))),
         pytest=first_run.pytest,
         calls=first_run.calls[:_MAX_CALLS],
         opened={path: users for path, users in first_run.opened.items() if users},
-        sources=sources,
-        is_preliminary=is_preliminary,
     )
 
 

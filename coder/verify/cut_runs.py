@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
 from coder.run.verdict_words import join_names
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, without_failures
 from coder.verify.new_tests import is_test_of
 from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
@@ -48,9 +48,6 @@ def _unreached_failures(
 
 def _without_failures(run: Finding, old_failures: Collection[str]) -> Finding:
     """Return the run without these failures."""
-    lines = tuple(line for line in run.lines if line.name not in old_failures)
-    if run.is_cut or not old_failures or any(not line.passed for line in lines):
-        return replace(run, lines=lines)
-    result = run.result.model_copy(update={"status": "ok", "exit_code": 0})
+    rest = without_failures(run, old_failures)
     note = f"still red, as before the work: {join_names(sorted(old_failures))}"
-    return replace(run, lines=lines, result=result, passed=run.complete and bool(lines), note=note)
+    return replace(rest, note=note) if rest.passed and not run.passed else rest

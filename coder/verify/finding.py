@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
@@ -66,6 +66,8 @@ class Finding:
     reached: frozenset[str] = frozenset()
     """Tests that failed in an assertion or an exception of the code; outside Python, with an expected
     value."""
+    offline: frozenset[str] = frozenset()
+    """Tests that failed for want of the network, by their exceptions."""
     opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Files whose code opens or imports a file, by that file's path; only filled with `traces`."""
     programs: tuple[ScriptProgram, ...] = ()
@@ -106,6 +108,15 @@ class Finding:
         """The program's output and the messages of the failures."""
         messages = [line.message for line in self.failing]
         return "\n".join([*messages, self.result.stdout, self.result.stderr])
+
+
+def without_failures(run: Finding, names: Collection[str]) -> Finding:
+    """Return the run without failures of these names; it passes if no other test fails."""
+    lines = tuple(line for line in run.lines if line.passed or line.name not in names)
+    if len(lines) == len(run.lines) or not run.complete or any(not line.passed for line in lines):
+        return replace(run, lines=lines)
+    result = run.result.model_copy(update={"status": "ok", "exit_code": 0})
+    return replace(run, lines=lines, result=result, passed=bool(lines))
 
 
 def finding_of(

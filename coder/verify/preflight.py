@@ -14,6 +14,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, is_test
 from coder.run.task import Task
+from coder.run.verdict_words import join_names
 from coder.source.manifests import are_declared, is_ignored_module
 from coder.source.python_names import imported_modules, parse_source
 from coder.source.shell import format_command
@@ -155,6 +156,23 @@ def advice_for_one_file(task: Task) -> str:
     if path is None or path.is_dir():
         return ""
     return f" PATH names the file {path.name} alone, so that nothing beside it is there: name its folder."
+
+
+def require_online(run: Finding, state: State) -> None:
+    """Raise UsageError if, without the tests that fail for want of the network, nothing is left to decide.
+
+    pytest runs no test if it can't collect a file, so that a file can't be left out.
+    """
+    others = [line for line in run.lines if line.name not in run.offline]
+    has_work = any(not line.passed for line in others) or not state.task.mends
+    is_collected = bool(run.passing) or run.pytest is None or all("::" in name for name in run.offline)
+    if run.offline and not (others and has_work and is_collected):
+        hosts = cause_of(run, state.files)[1]
+        raise UsageError(
+            f"The test command {format_command(state.task.test_command or ())!r} fails for want of the "
+            f"network in {join_names(sorted(run.offline))}, which no change can mend. --network "
+            f"{hosts[0] if hosts else 'HOST'} lets the tests reach it; or name a command without them."
+        )
 
 
 def require_decisive_command(

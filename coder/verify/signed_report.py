@@ -27,6 +27,7 @@ class _Row(BaseModel, frozen=True):
     passed: StrictBool = False
     message: str = ""
     reached: StrictBool = False
+    offline: StrictBool = False
     exit_code: int | None = None
     """Exit code of a failed script that has printed the reason."""
     setup: PytestSetup | None = None
@@ -47,6 +48,8 @@ class SignedReport:
     """Whether the report has its end."""
     reached: set[str] = field(default_factory=set)
     """Tests that failed in an assertion or an exception of the code."""
+    offline: set[str] = field(default_factory=set)
+    """Tests that failed for want of the network."""
     setup: PytestSetup | None = None
     programs: list[ScriptProgram] = field(default_factory=list)
     calls: list[PytestCall] = field(default_factory=list)
@@ -92,6 +95,8 @@ def _add_entry(entry: _Row, report: SignedReport, places: PrintedPlaces) -> None
     report.lines[line.name] = report.lines[line.name] if failed_before else line
     if entry.reached:
         report.reached.add(line.name)
+    if entry.offline:
+        report.offline.add(line.name)
 
 
 def _line(name: str, passed: bool, message: str, places: PrintedPlaces) -> CheckLine:

@@ -168,6 +168,7 @@ class _Run:
             finding,
             pytest=report.setup,
             opened=report.opened,
+            offline=frozenset(report.offline),
             running=printable(interrupted_test) if is_cut else None,
         )
 

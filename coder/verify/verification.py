@@ -8,7 +8,7 @@ from coder.environment.workbench import Workbench
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.state import State
 from coder.run.target import Target, is_test
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, without_failures
 from coder.workspace.consent import is_allowed
 from coder.workspace.overlay import workspace_files
 from sandbox import Check, CheckReport, CheckResult, Limits, check
@@ -76,7 +76,7 @@ class Verification:
             argv, setup = ("python", "-m", "pytest", *call.arguments), call.setup
         argv = argv or self.state.task.test_command
         assert argv is not None
-        return await run_tests(
+        run = await run_tests(
             await self.bench.candidate(),
             [*argv, *more],
             ours=[*self.target.tests, *ours],
@@ -90,6 +90,8 @@ class Verification:
             traces=traces,
             environment=environment or {},
         )
+        baseline = self.state.progress.baseline
+        return without_failures(run, baseline.offline) if baseline is not None else run
 
     def _setup(self) -> PytestSetup | None:
         """Return the source of pytest's settings before the work; None with `--allow`."""

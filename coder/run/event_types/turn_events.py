@@ -192,6 +192,10 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Files that opened or imported a file during a Python test command, by the path of the opened file."""
     missing: tuple[str, ...] = ()
     """Modules that the command reports as missing and that the folder doesn't contain."""
+    ignored: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Modules that the tests import, and that the sandbox lacks as git ignores their files."""
+    offline: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Tests that fail for want of the network, and are left out of all verdicts."""
     sources: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Folders that only coder has put on PYTHONPATH, as their projects aren't installed."""
     is_preliminary: bool = Field(default=False, exclude_if=not_)

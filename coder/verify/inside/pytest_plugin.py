@@ -75,6 +75,7 @@ class PytestPlugin:
         self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)
         self._places: dict[str, list[str]] = {}
         self._reached: set[str] = set()
+        self._errors: dict[str, BaseException] = {}
         self.unused: dict[str, tuple[object, object]] = {}
 
     def pytest_addoption(self, parser: Any) -> None:
@@ -112,6 +113,7 @@ class PytestPlugin:
         """
         self._places.pop(item.nodeid, None)
         self._reached.discard(item.nodeid)
+        self._errors.pop(item.nodeid, None)
         excinfo = call.excinfo
         self._look(item, excinfo)
         yield
@@ -121,6 +123,7 @@ class PytestPlugin:
     def _look(self, item: Any, excinfo: Any) -> None:
         """Record the files of an exception's frames, and whether the code was reached."""
         if excinfo is not None:
+            self._errors[item.nodeid] = excinfo.value
             frames = [(str(entry.path), str(entry.name)) for entry in excinfo.traceback]
             self._places[item.nodeid] = [path for path, _ in frames]
             if self._skips.reach_the_code(excinfo.value, frames, getattr(item, "originalname", "")):
@@ -140,6 +143,8 @@ class PytestPlugin:
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
         """Mark a file that can't be imported for lack of an added name, as all its tests fail."""
+        if call.when == "collect":
+            self._errors[node.nodeid] = call.excinfo.value
         cause = call.excinfo.value.__cause__ if call.when == "collect" else None
         if cause is not None and self._skips.lack_what_is_added(cause):
             self._reached.add(node.nodeid)
@@ -167,7 +172,8 @@ class PytestPlugin:
                 self._failed(report, reached=reached)
 
     def _failed(self, report: Any, *, reached: bool) -> None:
-        self._report.test(report.nodeid, False, _failure_text(report), reached=reached)
+        error = self._errors.pop(report.nodeid, None)
+        self._report.test(report.nodeid, False, _failure_text(report), reached=reached, error=error)
         if reached and self._is_proof and self._session is not None:
             self._session.shouldfail = "one failure is proof"
 

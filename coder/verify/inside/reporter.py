@@ -11,9 +11,9 @@ of the tests to run, empty for all, "brought": new files, "root": the workspace,
 before the work, or null, "proof": null, or the additions of a change and the seconds for one test, where
 the first failure in the code ends all tests, "trace": whether opened files are reported}.
 Rows are {"begin": 1}, {"setup": pytest's settings}, {"test": id, "passed": bool, "message": text, "reached":
-true if the code under test caused the failure, "exit_code": of a script that failed by it} …, {"opened":
-openers by path} …, {"end": code}. In a script, whose report is never read, a failure that the exit code
-would hide makes it 1.
+true if the code under test caused the failure, "offline": true if it failed for want of the network,
+"exit_code": of a script that failed by it} …, {"opened": openers by path} …, {"end": code}. In a script,
+whose report is never read, a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import file_trace  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 from pytest_plugin import MAX_MESSAGE, run_pytest  # type: ignore[import-not-found]
 from pytest_setup import Untouched  # type: ignore[import-not-found]
-from skips import Skips, is_ours  # type: ignore[import-not-found]
+from skips import Skips, is_ours, lacks_network  # type: ignore[import-not-found]
 from unittest_run import run_unittest  # type: ignore[import-not-found]
 
 for _beside in (
@@ -101,15 +101,18 @@ class RowReporter:
         *,
         reached: bool = False,
         exit_code: int | None = None,
+        error: BaseException | None = None,
     ) -> None:
         """Report one test's result; after many failures, messages are short.
 
         Args:
             exit_code: exit code of a failed script that printed the reason on stdout or stderr.
+            error: the exception of a failed test, if known.
         """
         self._failure_count += not passed
         max_characters = MAX_MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
         extra_fields: dict[str, object] = {"reached": True} if reached else {}
+        extra_fields.update({"offline": True} if error is not None and lacks_network(error) else {})
         extra_fields.update({} if exit_code is None else {"exit_code": exit_code})
         self.write(
             test=str(name)[:_MAX_NAME_CHARACTERS],
@@ -140,6 +143,7 @@ class FailureReporter(RowReporter):
         *,
         reached: bool = False,
         exit_code: int | None = None,
+        error: BaseException | None = None,
     ) -> None:
         """Record one test's result."""
         if not passed and not self.failed:
@@ -165,9 +169,9 @@ def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
             print(error.code, file=sys.stderr)
         report.test(args[0], exit_code == 0, exit_code=exit_code or None)
         return exit_code
-    except BaseException:  # noqa: BLE001 - whatever the test raised is its result
+    except BaseException as error:  # noqa: BLE001 - whatever the test raised is its result
         traceback.print_exc()
-        report.test(args[0], False, traceback.format_exc())
+        report.test(args[0], False, traceback.format_exc(), error=error)
         return 1
     report.test(args[0], True)
     return 0

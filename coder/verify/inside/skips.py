@@ -5,13 +5,16 @@ In the sandbox's archive with reporter.py; standard library only.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import socket
 from typing import Any
 
 _MISSING_IMPORT = re.compile(r"could not import '([^'.]+)")
 _MISSING_ERRORS = (ImportError, NameError, AttributeError, TypeError, FileNotFoundError)
 """Exceptions that a library also raises for a missing name, parameter or file."""
+_UNREACHABLE = (errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH)
 _FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
@@ -62,6 +65,19 @@ class Skips:
         return all(is_ours(path[len(root_prefix) :], self.ours) for path in own_paths) and (
             missing_module is None or missing_module.group(1) not in self._modules
         )
+
+
+def lacks_network(error: BaseException) -> bool:
+    """Return whether an exception, or one that led to it, says that a host can't be looked up or reached."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        is_unreachable = isinstance(current, OSError) and current.errno in _UNREACHABLE
+        if is_unreachable or isinstance(current, socket.gaierror):
+            return True
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return False
 
 
 def is_ours(path: str, ours: list[str]) -> bool:

@@ -61,7 +61,7 @@ def _result_class(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
 
         def _fail(self, test: unittest.TestCase, message: str, err: Any) -> None:
             reached = _reached(test, err)
-            report.test(test.id(), False, message, reached=reached)
+            report.test(test.id(), False, message, reached=reached, error=err[1])
             self.shouldStop = self.shouldStop or (is_proof and reached)
 
         def addSkip(self, test: unittest.TestCase, reason: str) -> None:
@@ -74,7 +74,7 @@ def _result_class(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
             super().addSubTest(test, subtest, err)
             if err is not None:
                 text = "".join(traceback.format_exception(*err))
-                report.test(subtest.id(), False, text, reached=_reached(test, err))
+                report.test(subtest.id(), False, text, reached=_reached(test, err), error=err[1])
 
     def _reached(test: Any, err: Any) -> bool:
         frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
