@@ -6,6 +6,7 @@ decide separately. The canonical answer computes expected values in the checker'
 
 from collections.abc import Callable
 from importlib.resources import files
+from sys import float_info
 from typing import Any
 
 from benchmarks.suite import FunctionCase
@@ -69,8 +70,10 @@ def evalplus_case(record: Record, where: str) -> FunctionCase:
     if not (isinstance(case, str) and isinstance(prompt, str) and isinstance(solution, str)):
         raise UsageError(f"{where}: task_id, prompt and canonical_solution have to be strings.")
     tolerance = record.get("atol", 0)
-    if not isinstance(tolerance, int | float) or not isinstance(name, str):
-        raise UsageError(f"{where}: atol has to be a number, entry_point a name.")
+    if not isinstance(tolerance, int | float) or not 0 <= tolerance <= float_info.max:
+        raise UsageError(f"{where}: atol has to be a finite number, not below 0.")
+    if not isinstance(name, str):
+        raise UsageError(f"{where}: entry_point has to be a name.")
     tests = {
         field: make_test(
             prompt + solution,
@@ -103,7 +106,7 @@ def _inputs(record: Record, field: str, case: str, where: str) -> list[object]:
         return inputs
     try:
         return convert_inputs(int(case.partition("/")[2]), inputs)
-    except (ValueError, TypeError, IndexError, AttributeError) as cause:
+    except (ValueError, TypeError, IndexError, AttributeError, OverflowError) as cause:
         raise UsageError(f"{where}: {field} isn't what this case of MBPP+ takes: {cause}.") from cause
 
 

@@ -28,6 +28,7 @@ from benchmarks.suites.records import (
     read_list,
     read_rows,
     read_start,
+    require_text,
 )
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
@@ -176,6 +177,7 @@ def harbor_case(task: HarborTask) -> HarborCase:
 
 def _case(record: Record, where: str, folder: Path) -> Case:
     """Make a case from a record, whose fields identify the format. Raises UsageError."""
+    require_text(record, where)
     for fields, make_case in _FORMATS:
         if record.keys() >= fields:
             return make_case(record, where)
@@ -204,7 +206,10 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     if (files is None) == (archive is None):
         raise UsageError(f"{where}: a repository has either `files` or an `archive`.")
     if isinstance(archive, str):
-        tree = repotasks.read_archive(repotasks.path_inside(folder, archive, where))
+        try:
+            tree = repotasks.read_archive(repotasks.path_inside(folder, archive, where))
+        except UsageError as cause:
+            raise UsageError(f"{where}: archive: {cause}") from cause
         return make(RepositoryCase, where, **{**fields, "files": tree.files, "executable": tree.executable})
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         raise UsageError(f"{where}: `files` has to be an object of texts by path, `archive` a path.")

@@ -118,6 +118,7 @@ def read_json_object(path: Path) -> Record:
     value = parse_json(read_document(path), str(path))
     if not isinstance(value, dict):
         raise UsageError(f"{path}: it has to hold one JSON object.")
+    require_text(value, str(path))
     return value
 
 
@@ -210,16 +211,27 @@ Value = TypeVar("Value", bound=BaseModel)
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
     """Make a case from unchecked fields; None means the default. Raises UsageError."""
-    try:
-        json.dumps(fields, ensure_ascii=False, default=lambda other: None).encode()
-    except UnicodeEncodeError as cause:
-        raise UsageError(
-            f"{where}: a text in it has half a surrogate pair, which no file can hold."
-        ) from cause
+    require_text(fields, where)
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:
         raise UsageError(f"{where}: {list_errors(cause)}") from cause
+
+
+def require_text(fields: object, where: str) -> None:
+    """Raise UsageError for a text that no file can hold, at any depth."""
+
+    def fields_of_model(value: object) -> object:
+        return value.model_dump() if isinstance(value, BaseModel) else None
+
+    try:
+        json.dumps(fields, ensure_ascii=False, skipkeys=True, default=fields_of_model).encode()
+    except UnicodeEncodeError as cause:
+        raise UsageError(
+            f"{where}: a text in it has half a surrogate pair, which no file can hold."
+        ) from cause
+    except (ValueError, RecursionError) as cause:
+        raise UsageError(f"{where}: nested too deeply to be read.") from cause
 
 
 def list_errors(error: ValidationError) -> str:
