@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import suggest_nearest
+from coder.base.text.usable import require_encodable
 from coder.config.layers import TaskOptions
 from coder.models.answer_parts import Image
 from coder.run.prompt import MAX_PROMPT, require_prompt
@@ -81,6 +82,7 @@ def read_task(
     sources = [_test_source(path, workspace) for path in (*task.test_files, *test_files)]
     statements = (*task.checks, *checks)
     for statement in statements:
+        require_encodable(statement, "The check")
         _check_syntax(statement, f"the check {statement!r}")
         if not statement.strip():
             raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")

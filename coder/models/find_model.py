@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.base.text.sanitize import suggest_nearest
+from coder.base.text.usable import require_usable_name
 from coder.base.usage import Price
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import LOOPBACK, UserModels
@@ -77,11 +78,13 @@ async def resolve(
         table: providers; None: the built-in ones and those of other packages.
 
     Raises:
-        UsageError: the provider, model, base URL, weights file or extra `local` doesn't exist.
+        UsageError: the provider, model, base URL, weights file or extra `local` doesn't exist, or the name
+            can't be encoded.
         ModelAuthError: the provider's key isn't set; the message names its variable.
     """
     rows = providers() if table is None else table
     book = book or UserModels()
+    require_usable_name(name or "", "The name of the model")
     name = book.meant(name.strip()) if name and name.strip() else None
     if name and not base_url and (split := _AT_ADDRESS.fullmatch(name)):
         name, base_url = split.groups()

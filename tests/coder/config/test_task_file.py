@@ -104,6 +104,11 @@ def test_markdown_is_the_task_itself(tmp_path: Path) -> None:
     assert task(None, file=file).prompt == "# Add\nWrite add(a, b).\n"
 
 
+def test_a_check_that_cannot_be_encoded_is_refused_in_a_sentence() -> None:
+    with pytest.raises(UsageError, match=r"The check has .* at character 16\. Nothing was stored\."):
+        task("Add.", checks=("assert f() == '\udcff'",))
+
+
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
 def test_yaml_and_json_may_hold_tests_and_checks(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "test_add.py").write_text("x = 1\n")

@@ -93,6 +93,12 @@ def test_a_name_near_to_nothing_lists_what_there_is() -> None:
     assert "first, second, local" in message
 
 
+@pytest.mark.parametrize("name", ["to\udcffy", "toy\0", "local/\ud800"])
+async def test_a_name_that_cannot_be_sent_is_refused_before_any_call(name: str) -> None:
+    with pytest.raises(UsageError, match=r"The name of the model has .* Omit it"):
+        await resolve(name, base_url="http://10.0.0.5:8000/v1", environ={}, table=HOSTED)
+
+
 async def test_any_model_name_goes_to_a_base_url() -> None:
     choice = await resolve("org/model:7b", base_url="http://10.0.0.5:8000/v1", environ={}, table=HOSTED)
 
