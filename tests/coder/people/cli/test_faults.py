@@ -208,9 +208,8 @@ def test_a_folder_that_is_not_there_is_asked_about_on_a_terminal(
     missing = folder / "new"
     with faulty_endpoint(says(replaced("solution.py", ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        done = console.on_terminal(
-            "solve", TASK, str(missing), *CHECK, *model, answers={"Make it?": f"{answer}\n"}, columns=200
-        )
+        answers = {"Make it?": f"{answer}\n", "Change solution.py?": "y\n"}
+        done = console.on_terminal("solve", TASK, str(missing), *CHECK, *model, answers=answers, columns=200)
 
     assert done.code == code_expected
     assert missing.exists() == (answer == "y")
