@@ -7,12 +7,14 @@ the copy.
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict
 from collections.abc import Callable, Collection, Mapping, Set
 from functools import _lru_cache_wrapper, lru_cache, partial
 from itertools import islice
+from struct import pack, unpack
 from types import CoroutineType, GeneratorType, MappingProxyType
 from typing import Any
 
@@ -78,7 +80,7 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
     if is_path(kind):
         return ("path", kind.__name__, str(value))
     if is_array_scalar(kind):
-        return ("copy", value.item())
+        return ("copy", _item(value))
     if kind not in _TAKE and (kind is GeneratorType or _is_iterable(kind)):
         name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # the latter can be iterated again
         return None if "generator" in kinds else (name, _items(value))
@@ -174,6 +176,9 @@ _COPIES: dict[type, Callable[[Any], object]] = {
 }
 _ARRAY_SCALARS = frozenset("?bhilqBHILQefdFDSU")
 """NumPy's type codes of scalars that equal a builtin value: not extended precision, times and records."""
+_SHORTER = {"e": "e", "f": "f", "F": "f"}
+"""Format of `struct` by NumPy's type code, for numbers of less precision than a float."""
+_MOST_DIGITS = 10
 _PATHS = ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
 _COMPARED = (*EQUALITY, *ORDER, "__hash__")
 _ALL = (*_COMPARED, "__contains__", *BINARY, *REFLECTED)
@@ -196,7 +201,7 @@ def plain(value: Any) -> object:
     if kind in _SETS:
         return set(value)
     if is_array_scalar(kind):
-        return value.item()
+        return _item(value)
     base = base_of(kind)
     if base is None:
         raise CodecError(f"a {kind.__name__} holds no builtin value")
@@ -231,6 +236,27 @@ def base_of(kind: type) -> type | None:
 def is_array_scalar(kind: type) -> bool:
     """Whether a class is NumPy's own for numbers or texts; never one that derives from it."""
     return kind.__module__ == "numpy" and "numpy" in sys.modules and kind in _array_scalars()
+
+
+def _item(value: Any) -> object:
+    """Return the builtin value of a scalar of NumPy; of a number of less precision, the one that it prints.
+
+    So `np.float32(0.1)` is 0.1, as for NumPy. It equals no other number: a tolerance would be one for cheats.
+    """
+    item, code = value.item(), _SHORTER.get(value.dtype.char)
+    if code is None:
+        return item
+    if isinstance(item, complex):
+        return complex(shortest(item.real, code), shortest(item.imag, code))
+    return shortest(item, code)
+
+
+def shortest(number: float, code: str) -> float:
+    """Return the shortest decimal that rounds to a number in `struct`'s format `code`; an integer exactly."""
+    if not math.isfinite(number) or number.is_integer():
+        return number
+    decimals = (float(f"{number:.{digits}g}") for digits in range(1, _MOST_DIGITS))
+    return next((one for one in decimals if unpack(code, pack(code, one)) == (number,)), number)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SPREAD = case("assert candidate([2, 7, 4]) == 5", "def f(xs):\n    return max(xs) - min(xs)\n")
 SIGNED = case("assert candidate([2, -7]) == True", "def f(xs):\n    return min(xs) < 0\n")
 MEAN = case("assert candidate([2, 5]) == 3.5", "def f(xs):\n    return sum(xs) / len(xs)\n")
+TENTH = case("assert candidate(1) == 0.1", "def f(n):\n    return n / 10\n")
+BIG = case("assert candidate(1) == 123456.75", "def f(n):\n    return 123456.75\n")
 SUMS = case("assert candidate([2, 5, 1]) == [2, 7, 8]", "def f(xs):\n    return [2, 7, 8]\n")
 HONEST = {
     "an int": (SPREAD, "def f(xs): return np.ptp(xs)"),
@@ -23,6 +25,16 @@ HONEST = {
     "a bool": (SIGNED, "def f(xs): return np.any(np.array(xs) < 0)"),
     "a float": (MEAN, "def f(xs): return np.mean(xs)"),
     "a half float": (MEAN, "def f(xs): return np.float16(sum(xs) / 2)"),
+    "a single float": (TENTH, "def f(n): return np.float32(n) / np.float32(10)"),
+    "a half float that is no dyadic fraction": (TENTH, "def f(n): return np.float16(0.1)"),
+    "a list of single floats": (
+        case("assert candidate(2) == [0.1, 0.2]", "def f(n):\n    return [0.1, 0.2]\n"),
+        "def f(n): return [*np.array([0.1, 0.2], dtype='f')]",
+    ),
+    "a single complex number": (
+        case("assert candidate(2) == 0.1 + 0.2j", "def f(n):\n    return 0.1 + 0.2j\n"),
+        "def f(n): return np.complex64(0.1 + 0.2j)",
+    ),
     "a complex number": (
         case("assert candidate(2) == 2j", "def f(n):\n    return n * 1j\n"),
         "def f(n): return np.sqrt(np.complex64(-n * n))",
@@ -54,6 +66,14 @@ HONEST = {
     ),
 }
 WRONG = {
+    "a half float near the right one": (TENTH, "def f(n): return np.float16(0.1001)"),
+    "an infinite half float": (BIG, "def f(n): return np.float16('inf')"),
+    "a half float of a big number": (BIG, "def f(n): return np.float32(123456.7)"),
+    "a class of single floats that equal everything": (
+        TENTH,
+        "class F(np.float32):\n    def __eq__(s, o): return True\n    __hash__ = None\n"
+        "def f(n): return F(0.2)",
+    ),
     "another int": (SPREAD, "def f(xs): return np.max(xs)"),
     "another float": (MEAN, "def f(xs): return np.sum(xs) / 3"),
     "a class of floats that equal everything": (
