@@ -8,10 +8,11 @@ import re
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from coder.edits.edit import FileBlocks
-from coder.edits.nesting import Fences, Language, opening_fence
-from coder.edits.paths import file_name_in, name_in_comment, name_in_sentence, name_of_block
+from coder.edits.nesting import Fences, Language, closes, opening_fence
+from coder.edits.paths import file_name_in, is_member, name_in_comment, name_in_sentence, name_of_block
 from coder.source.python_names import defined_names, longest_start, parse_source
 
 MAX_ANSWER = 2 << 20
@@ -20,6 +21,8 @@ _MAX_PROSE = 12
 """Maximum lines of prose to drop after a block's code."""
 _MAX_PARSED = 500_000
 """Maximum characters of code to parse."""
+_MAX_SEARCHED = 200
+"""Maximum lines of a block to search for a name."""
 _CODE_STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _NO_SOURCE = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
 _PYTHON_NAMES = {"", "python", "py", "python3", "py3"}
@@ -98,8 +101,8 @@ def block_at(lines: Sequence[str], at: int, fences: Fences, *, files: Collection
     """Return the block that line `at` of an answer opens, and the index of the line that closes it."""
     opening = opening_fence(lines[at])
     assert opening is not None
-    first_line = lines[at + 1] if at + 1 < len(lines) else ""
-    head = _head(opening["info"].strip(), line_above(lines, at), first_line, files)
+    begun = takewhile(lambda line: not closes(line, opening["mark"]), lines[at + 1 : at + 1 + _MAX_SEARCHED])
+    head = _head(opening["info"].strip(), line_above(lines, at), [*begun], files)
     end = fences.end(at, head.kind)
     body = lines[at + 1 : end] if end < len(lines) or lines[-1] else lines[at + 1 : end - 1]
     return replace(head, text="".join(f"{line}\n" for line in body), is_closed=end < len(lines)), end
@@ -110,13 +113,17 @@ def line_above(lines: Sequence[str], at: int) -> str:
     return next((line for line in reversed(lines[max(0, at - 2) : at]) if line.strip()), "")
 
 
-def _head(info: str, above: str, first: str, files: Collection[str]) -> Block:
-    """Return a block without text, from its fence, the line above and its first line."""
+def _head(info: str, above: str, begun: Sequence[str], files: Collection[str]) -> Block:
+    """Return a block without text, from its fence, the line above and its first lines."""
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
-    path_above = file_name_in(above, files)
-    name = name_of_block(info, files) or path_above or name_in_comment(first)
+    is_python, code = language in _PYTHON_NAMES - {""}, "\n".join(begun)
+    path_above, path_in_sentence = (
+        None if name is None or is_member(name, code, files, is_python=is_python) else name
+        for name in (file_name_in(above, files), name_in_sentence(above))
+    )
+    name = name_of_block(info, files) or path_above or name_in_comment(begun[0] if begun else "")
     if name is None and language not in _NO_SOURCE:
-        name = name_in_sentence(above, files)
+        name = path_in_sentence
     if name is not None and name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
     return Block(language, name, path_above=path_above)

@@ -23,14 +23,6 @@ _NAME_OR_ABSOLUTE = re.compile(rf"/?{NAME.pattern}")
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
 """A NAME, or any word with a slash."""
 WORD = re.compile(r"\S+")
-_OTHER_SUFFIXES = re.compile(
-    r"(?:adoc|asm|astro|bat|cfg|clj|cmake|cmd|conf|cr|css|csv|dart|diff|ejs|elm?|env|erl|exs?|f90|gql|gradle|"
-    r"graphql|groovy|hbs|hs|html?|ini|ipynb|j2|jinja2?|jl|json[5lc]?|kts?|less|lock|log|lua|markdown|mdx?|mk|ml|"
-    r"mm?|nim|nix|org|patch|p[lmo]|properties|proto|ps1|r|rst|sass|scala|scss|sol|sql|styl|sv|svelte|svg|swift|"
-    r"tex|tf|thrift|tmpl|toml|tpl|tsv|txt|v|vhdl?|vim|vue|xml|ya?ml|zig)",
-    re.IGNORECASE,
-)
-"""Suffixes of text files and of languages that `coder.source.languages` doesn't have."""
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _FILE_LABEL = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
 _DECORATION = " \t\r*`#:\"'<>"
@@ -146,16 +138,22 @@ def name_of_block(
 
 
 def file_name_in(line: str, files: Collection[str]) -> str | None:
-    """Return the path of which a line consists: a known file, or a path that can be a new file's.
+    """Return the path of which a line consists: a known file, or a path that can be a new file's."""
+    return name_in(line, files, _NAME_OR_ABSOLUTE)
 
-    `Store.add` is a method, not a file, unless a file has this name or its suffix.
+
+def is_member(name: str, code: str, files: Collection[str], *, is_python: bool) -> bool:
+    """Return whether a name above a block of code, such as `Store.add`, is a member that the code shows.
+
+    It is a file if its suffix is that of a language or of another file; else if the code neither is Python,
+    whose files end in `.py`, nor defines or calls what the suffix names.
     """
-    name = name_in(line, files, _NAME_OR_ABSOLUTE)
-    if name is None or name in files or "/" in name or "." not in name:
-        return name
+    if name in files or "/" in name or "." not in name.lstrip(".") or name.startswith(".") or is_source(name):
+        return False
     suffix = PurePosixPath(name).suffix
-    is_known = is_source(name) or _OTHER_SUFFIXES.fullmatch(suffix[1:]) or name.startswith(".")
-    return name if is_known or any(path.endswith(suffix) for path in files) else None
+    if any(path.endswith(suffix) for path in files):
+        return False
+    return is_python or re.search(rf"\b{re.escape(suffix[1:])}\(", code) is not None
 
 
 def name_in_comment(line: str) -> str | None:
@@ -163,9 +161,9 @@ def name_in_comment(line: str) -> str | None:
     return name_in(line, ()) if line.lstrip().startswith(("#", "//")) else None
 
 
-def name_in_sentence(line: str, files: Collection[str]) -> str | None:
+def name_in_sentence(line: str) -> str | None:
     """Return the only file quoted in a sentence that introduces a block: "The corrected `a.py`:"."""
     match = _SENTENCE.match(line.strip()[:_MAX_LENGTH])
     if match is None or _OTHER_PURPOSE.search(line) is not None:
         return None
-    return file_name_in(match[1], files)
+    return match[1]
