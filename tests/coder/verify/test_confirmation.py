@@ -1,5 +1,6 @@
 """Passing tests that run again apart from the code: which failures there count, and how long it takes."""
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from coder.models.scripted import Scripted
-from coder.run.event_types import ConfirmationStarted, parse
+from coder.run.event_types import ConfirmationStarted, Spoken, parse
+from coder.run.message import OutcomeMessage
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -208,3 +210,49 @@ async def test_a_confirmation_is_named_in_the_log(tmp_path: Path) -> None:
 
     bodies = [parse(event) for event in await log.read(run.run_id)]
     assert [body.tests for body in bodies if isinstance(body, ConfirmationStarted)] == [1]
+
+
+APART = """import time, types
+import scale
+
+
+def is_cut():
+    return type(scale) is not types.ModuleType and {0}
+
+
+def test_slow():
+    assert scale.weigh() == 2
+    if is_cut():
+        open("again", "w").close()
+        time.sleep(600)
+"""
+"""A test that its time limit cuts off apart from the code, under a condition."""
+FIRST_TIME = 'not __import__("os").path.exists("again")'
+
+
+async def test_what_time_cut_off_apart_from_the_code_is_tried_once_more(tmp_path: Path) -> None:
+    files = {"scale.py": WRONG, "test_scale.py": TEST, "test_slow.py": APART.format(FIRST_TIME)}
+    start = time.monotonic()
+
+    run = await mended(tmp_path, files)
+
+    assert (run.status, run.strength) == ("solved", "outside"), run.reason
+    assert time.monotonic() - start > 10  # the first try had its whole time
+
+
+async def test_what_time_cuts_off_twice_is_named_and_the_change_stands(tmp_path: Path) -> None:
+    files = {"scale.py": WRONG, "test_scale.py": TEST, "test_slow.py": APART.format(True)}
+    log = MemoryLog()
+
+    run = await mended(tmp_path, files, log=log)
+
+    assert (run.status, run.strength) == ("solved", "inside"), run.reason
+    bodies = [parse(event) for event in await log.read(run.run_id)]
+    outcome = next(
+        body.message.outcome
+        for body in bodies
+        if isinstance(body, Spoken) and isinstance(body.message, OutcomeMessage)
+    )
+    assert re.fullmatch(
+        r"not confirmed apart from the code, in \d+ s: test_slow.py::test_slow", outcome.note
+    ), outcome.note
