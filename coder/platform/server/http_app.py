@@ -1,6 +1,7 @@
 """The application of a server, and how the server listens and ends."""
 
 import asyncio
+import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -15,9 +16,10 @@ from fastapi import Body, Depends, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPBearer
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder.base.errors import UsageError
 from coder.platform.server import run_acts, run_routes, studio
@@ -31,6 +33,8 @@ from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "coder.routes"
 """Entry point group: each entry takes a Serving and returns an APIRouter."""
+_SESSION_ID = "mcp-session-id"
+"""Header of requests in a session; from protocol 2026-07-28 on there are none, and the SDK cancels."""
 _STATIC = Path(studio.__file__).with_name("static")
 _SIGNAL_S = 0.1
 """Seconds for the ending signal to cancel the server's task, before cleanup begins."""
@@ -113,7 +117,53 @@ class _Mcp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for scope_name in SCOPES:
             caller = await require_scope(scope_name)(Request(scope))
-        await self.apps[caller](scope, receive, send)
+        app = self.apps[caller]
+        if not (scope["method"] == "POST" and _SESSION_ID in Headers(scope=scope)):
+            await app(scope, receive, send)
+            return
+        pieces: list[bytes] = []
+        is_answered = is_abandoned = False
+
+        async def receive_on() -> Message:
+            nonlocal is_abandoned
+            message = await receive()
+            pieces.append(message.get("body", b""))
+            is_abandoned = is_abandoned or (message["type"] == "http.disconnect" and not is_answered)
+            return message
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_answered
+            await send(message)
+            is_answered = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        await app(scope, receive_on, send_on)
+        if is_abandoned:
+            await _cancel_call(app, scope, b"".join(pieces))
+
+
+async def _cancel_call(app: ASGIApp, scope: Scope, body: bytes) -> None:
+    """Cancel the call of a client that has gone away: no answer could reach it.
+
+    In a session, the SDK's server goes on with such a call, and reads what cancels it from a request.
+    """
+    try:
+        number = json.loads(body).get("id")
+    except (ValueError, AttributeError, RecursionError):  # the client has sent no call
+        return
+    if number is None:
+        return
+    params = {"requestId": number, "reason": "the client has gone away"}
+    notice = json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).encode()
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    headers.append((b"content-length", str(len(notice)).encode()))
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": notice, "more_body": False}
+
+    async def send(message: Message) -> None:
+        """Send nothing: nobody is there."""
+
+    await app({**scope, "headers": headers}, receive, send)
 
 
 async def serve_http(

@@ -100,6 +100,38 @@ async def test_calls_that_come_at_once_wait_for_a_worker_and_are_all_answered(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_that_goes_away_leaves_no_program_and_frees_its_worker(
+    served: Served, token_file: Path, era: str
+) -> None:
+    tag = f"4{time.monotonic_ns()}"
+    params = {"name": "run_code", "arguments": {"command": f"sleep {tag}", "timeout_s": 600}}
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+    headers = dict(HEADERS)
+    async with serving(served, "--token-file", str(token_file), "--workers", "1") as (url, _):
+        async with httpx2.AsyncClient(timeout=60, headers=headers) as http:
+            if era == "legacy":
+                begun = await http.post(url, json=INITIALIZE)
+                headers["Mcp-Session-Id"] = begun.headers["mcp-session-id"]
+                await http.post(url, json=INITIALIZED, headers=headers)
+            else:
+                headers |= {"MCP-Protocol-Version": era, "Mcp-Method": "tools/call", "Mcp-Name": "run_code"}
+                params["_meta"] = {
+                    "io.modelcontextprotocol/protocolVersion": era,
+                    "io.modelcontextprotocol/clientInfo": {"name": "by hand", "version": "1"},
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                }
+            answer = asyncio.create_task(http.post(url, json=call, headers=headers))
+            began = await asyncio.to_thread(wait_until, lambda: answer.done() or bool(processes_with(tag)))
+            assert (began, answer.done()) == (True, False)
+            answer.cancel()
+            await asyncio.wait([answer])
+        assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
+        async with client_of(url, TOKEN) as client:
+            assert document(await client.call_tool("run_code", {"code": "print(1)"}))["stdout"] == "1\n"
+
+
+@pytest.mark.slow
 async def test_a_signal_ends_what_runs(served: Served, token_file: Path) -> None:
     tag = f"4{time.monotonic_ns()}"
     params = {"name": "run_code", "arguments": {"command": f"sleep {tag}", "timeout_s": 600}}
