@@ -1,12 +1,14 @@
 """EndsInWords: the end of a turn without a changed file, which is an answer after at most one follow-up."""
 
 from coder.base.prompts import prompt
+from coder.edits.code_blocks import find_blocks
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role, takes_words, wants_files
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
 from coder.run.message import CodeMessage, Message, ReplyMessage
 from coder.tools.registry import DONE
+from coder.tools.text_mode import text_call
 
 
 class EndsInWords:
@@ -43,6 +45,7 @@ class EndsInWords:
             if message.role != "assistant" and nudge in message.content
         ]
         ends = [
+            _explanation_in(messages[0].content) if len(messages) > 1 else "",
             *(_answer_before(messages, index) for index in nudges),
             _answer_before(messages, len(messages)),
         ]
@@ -53,6 +56,17 @@ class EndsInWords:
         messages, answers = self._dialogue.messages, len(self._turn.state.progress.pending)
         indices = [index for index, message in enumerate(messages) if message.role == "assistant"]
         return messages[indices[max(0, len(indices) - answers)] :] if indices and answers else []
+
+
+def _explanation_in(text: str) -> str:
+    """Return an answer whose ```bash block was carried out, if its words go on behind the block; else empty.
+
+    Before a model is told that such a block is a call, it may only explain a command.
+    """
+    if text_call(text) is None:
+        return ""
+    ends_in_block = text.rstrip().endswith(("```", "~~~")) and find_blocks(text)[-1].language == "bash"
+    return "" if ends_in_block else text.strip()
 
 
 def _answer_before(messages: list[ChatMessage], end: int) -> str:

@@ -92,6 +92,8 @@ class TextWork:
         text, state, target = self.talk.words or "", self._state, self._target
         edits = read_edits(text, state, target, self._repaired, doubted=self._doubted)
         self._doubted = edits.doubted
+        if edits.doubted and edits.problem:
+            self._words.append(text.strip())  # it may be an explanation, as the next answer tells
         if (message := self._spoken(edits, text)) is not None:
             return message
         if self._is_final(edits, text):

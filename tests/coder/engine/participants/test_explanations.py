@@ -14,6 +14,7 @@ from tests.memory_log import MemoryLog
 
 pytestmark = KEPT
 
+ACTS = Settings(strategy="act")
 REQUESTS = {"How does adding an item work?": 1, "Make adding faster, and change app.py for it.": 2}
 """A question and an order, with the calls that an end in words after each may cost."""
 ADD_JS, RUN_SH, NOTES_MD = (
@@ -42,7 +43,7 @@ def contents(folder: Path) -> dict[str, str]:
 async def test_an_explanation_by_a_model_with_tools_ends_the_run_and_changes_no_byte(
     tmp_path: Path, answer: str, request_text: str
 ) -> None:
-    run, model = await run_on(tmp_path, request_text, answer, answer, settings=Settings(strategy="act"))
+    run, model = await run_on(tmp_path, request_text, answer, answer, settings=ACTS)
 
     assert (run.status, run.exit_code, run.words) == ("answered", 0, answer.strip())
     assert len(model.requests) == REQUESTS[request_text]
@@ -63,4 +64,24 @@ async def test_an_explanation_by_a_model_without_tools_ends_the_run_and_changes_
     assert (run.status, run.exit_code) == ("answered", 0)
     assert answer.strip() in (run.words or "") or more in (run.words or "")
     assert len(model.requests) <= 3
+    assert contents(tmp_path) == FILES
+
+
+async def test_an_explanation_with_a_command_is_shown_though_the_command_was_run(tmp_path: Path) -> None:
+    answer = "Try it:\n\n```bash\ncat app.py\n```\n\nIt prints the store."
+
+    run, _ = await run_on(tmp_path, "How do I try it?", answer, "That is all.", settings=ACTS)
+
+    assert run.words == f"{answer}\n\nThat is all."
+
+
+async def test_an_excerpt_that_was_doubted_as_a_whole_file_is_shown_with_the_words_behind_it(
+    tmp_path: Path,
+) -> None:
+    answer = "app.py\n```python\ndef load(path):\n    return Store()\n```\nIt makes a store."
+    order, more = "Make loading faster.", "I only explain."
+
+    run, model = await run_on(tmp_path, order, answer, more, settings=Settings(strategy="repair"))
+
+    assert (run.status, run.words, len(model.requests)) == ("answered", f"{answer}\n\n{more}", 2)
     assert contents(tmp_path) == FILES
