@@ -46,8 +46,10 @@ def read_rows(path: Path) -> Iterator[Row]:
     with open_unpacked(path) as file:
         while line := _read_line(file, where := f"{path}, line {number}"):
             if isinstance(line, UsageError):
-                yield where, partial(_refuse, line)
-                if not _skip_line(file):
+                goes_on = _skip_line(file)
+                error = line if goes_on else UsageError(f"{line}\nNothing behind it is read.")
+                yield where, partial(_refuse, error)
+                if not goes_on:
                     return
             elif line.strip():
                 yield where, partial(parse_record, line, where)
@@ -70,10 +72,10 @@ def _refuse(error: UsageError) -> Record:
 
 
 def _skip_line(file: BinaryIO) -> bool:
-    """Read to the end of a line; return whether there is more to read."""
+    """Read to the end of a line, if it isn't far; return whether there is more to read."""
     try:
-        while part := file.readline(1 << 20):
-            if part.endswith(b"\n"):
+        for _ in range(MAX_DOCUMENT >> 20):
+            if file.readline(1 << 20).endswith(b"\n"):
                 return True
     except (EOFError, OSError, zlib.error, UsageError):
         pass

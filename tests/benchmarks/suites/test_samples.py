@@ -207,6 +207,9 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="line 1: longer than"):
             take_stock(path, SUITE)
     rows = [[*read_samples(path, IDS)] for path in (bomb, behind)]
+    far = written(tmp_path / "far.jsonl", spaces * 96 + gzip.compress(f"\n{B}\n".encode()))
+    with pytest.raises(UsageError, match=r"longer than 64 MiB.*\n.*Nothing behind it is read"):
+        take_stock(far, SUITE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
