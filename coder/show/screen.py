@@ -241,8 +241,10 @@ class Screen:
 
     def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)
-        if isinstance(body, event_types.Spoken) and self._record_pass(run, body.message):
+        if isinstance(body, event_types.Spoken) and self._is_known_pass(run, body.message):
             return None
+        if isinstance(body, event_types.StepStarted | event_types.FilesChanged):
+            self._passed.clear()
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
         elif isinstance(body, event_types.ToolAnswered) and render.is_refused(body):
@@ -257,16 +259,16 @@ class Screen:
         has_line = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
         return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if has_line else None
 
-    def _record_pass(self, run: str, message: Message) -> bool:
-        """Record a passing outcome; return whether an attempt of the run has reported it already."""
+    def _is_known_pass(self, run: str, message: Message) -> bool:
+        """Record a pass of an attempt; return whether this is that of the run that has chosen it."""
         if message.author == "human":
             self._passed.clear()
         if not isinstance(message, OutcomeMessage) or not message.outcome.passed:
             return False
-        parent_run = run.partition(ATTEMPT_SEPARATOR)[0]
-        is_known = parent_run in self._passed
-        self._passed.add(parent_run)
-        return is_known and not is_attempt(run)
+        if not is_attempt(run):
+            return run in self._passed
+        self._passed.add(run.partition(ATTEMPT_SEPARATOR)[0])
+        return False
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MAX_NOTES]:

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from coder.run.event_types import Body, ConfirmationStarted, PatchProposed, Spoken
+from coder.run.event_types import Body, ConfirmationStarted, FilesChanged, PatchProposed, Spoken
 from coder.run.events import Event
-from coder.run.message import AnswerChanges, CodeMessage
+from coder.run.message import AnswerChanges, CheckLine, CodeMessage, Outcome, OutcomeMessage
+from coder.run.stored_file import StoredFile
 from coder.show.screen import Screen
 from coder.store.run_list import attempt_id
 
@@ -59,6 +60,31 @@ def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(
 
     output = terminal.getvalue()
     assert (output.count("x = 2"), output.count("x = 3")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("between", "run", "count"),
+    [
+        (FilesChanged(files={"b.py": StoredFile.of(b"y = 1\n")}), "run_a", 2),
+        (None, "run_a", 2),
+        (None, attempt_id("run_a", 1), 1),
+        (FilesChanged(gone=("b.py",)), attempt_id("run_a", 1), 2),
+    ],
+    ids=["the folder changed", "further code", "an attempt is chosen", "an attempt is tried on other files"],
+)
+def test_every_verdict_is_shown_but_that_of_an_attempt_once(
+    monkeypatch: pytest.MonkeyPatch, between: Body | None, run: str, count: int
+) -> None:
+    screen, terminal = on_terminal(monkeypatch)
+    passed = Outcome(passed=True, verified="tests", checks=(CheckLine(name="test_a", passed=True),))
+    verdict = Spoken(message=OutcomeMessage(author="executor", outcome=passed))
+
+    screen.event(event(verdict, run=run))
+    if between is not None:
+        screen.event(event(between))
+    screen.event(event(verdict))
+
+    assert terminal.getvalue().count("✓ 1 of 1 passed") == count
 
 
 def test_the_status_line_names_a_confirmation_and_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
