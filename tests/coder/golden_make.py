@@ -69,6 +69,7 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "switched": ([DOWN, DOWN, R], {f"{CHECKED} --fallback toy-large@URL": 0}),
     "stuck": ([W], {GIVEN: 6}),
     "unsolved": ([W, L], {f"{CHECKED} --repairs 1": 1}),
+    "answered": ([says("It sums."), says("As I said.")], {f"{CHECKED} .": 8}),
     "unverified": ([R], {f"{SOLVE} --strategy repair --samples 1": 8}),
     "fix": ([L_FILE, R_FILE], {"fix --strategy repair --samples 1 -- pytest -q": 0}),
     "fix-commit": ([R_FILE], {"fix --strategy repair --samples 1 --commit -- pytest -q": 0}),

@@ -167,7 +167,8 @@ def _names(heading: str, names: Sequence[str]) -> str:
 
 
 def _summary(run: Run) -> str:
-    return f"The model says:\n\n{block(run.summary)}" if run.summary else ""
+    words = run.summary or run.words
+    return f"The model says:\n\n{block(words)}" if words else ""
 
 
 def _left_out(run: Run) -> str:

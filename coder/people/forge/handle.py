@@ -142,7 +142,7 @@ class Handler:
 
 def _unproposed(run: Run) -> Run:
     """Return a run that isn't proposed: a solution without evidence counts as unverified."""
-    if run.exit_code != 0:
+    if run.exit_code != 0 or run.status == "answered":
         return run
     fields = {"status": "unverified", "exit_code": EXIT_CODES["unverified"]}
     return run.model_copy(update=fields)

@@ -109,6 +109,17 @@ def test_a_proposal_names_new_tests_strength_cost_run_and_what_still_fails() -> 
         assert line in body
 
 
+def test_a_comment_on_a_run_that_was_answered_in_words_holds_them() -> None:
+    answered = run(
+        status="answered", verified="none", strength="none", words="It is in `total`.", commit=None
+    )
+
+    comment = evidence.missing_of(answered, state(), evidence.evidence_of(answered, state()))
+
+    assert "the run ended as `answered`" in comment
+    assert "The model says:\n\n```text\nIt is in `total`.\n```" in comment
+
+
 def test_words_of_others_stand_in_code_alone() -> None:
     lines = (CheckLine(name=HOSTILE, passed=True), CheckLine(name=f"{HOSTILE}2", passed=False))
     result = run(
