@@ -1,17 +1,17 @@
 """Attempts: runs of their own under one budget, of which the best lands, and which go on together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
 from coder.base.errors import UsageError
 from coder.engine.resume import fork
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
+from coder.models.model import Answer, Asking, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
 from coder.run.event_types import Parent
 from coder.run.questions import Decision, Question
@@ -41,17 +41,10 @@ class Several(Scripted):
         super().__init__(())
         self.scripts = [Scripted(script) for script in scripts]
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
+        sampling = asking["sampling"]
         script = self.scripts[(sampling.seed or 0) // 1000]
-        return await script.answer(messages, sampling=sampling, form=form)
+        return await script.answer(messages, sampling=sampling, form=asking.get("form"))
 
 
 class Asked:
