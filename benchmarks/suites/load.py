@@ -92,11 +92,13 @@ class SuiteEntry:
 
 
 def _distinct(entries: Iterable[SuiteEntry], where: str) -> tuple[Case, ...]:
-    """Read the cases of a suite. Raises UsageError if two have one id, or if none can be read."""
+    """Read the cases of a suite; those with one id can't be read. Raises UsageError if none can be read."""
     cases: dict[str, Case] = {}
-    for case in map(read_entry, entries):
-        if case.id in cases:
-            raise UsageError(f"{where}: two cases have the id {case.id!r}. Rename one.")
+    for number, case in enumerate(map(read_entry, entries), 1):
+        while case.id in cases:
+            reason = f"{where}: two cases have the id {case.id!r}. Rename one."
+            cases[case.id] = UnreadableCase(id=case.id, reason=reason)
+            case = UnreadableCase(id=f"{case.id} (case {number})", reason=reason)
         cases[case.id] = case
     if not cases:
         raise UsageError(f"{where} holds no cases.")

@@ -124,6 +124,18 @@ def test_a_bad_suite_is_refused_by_its_line(tmp_path: Path, text: str | bytes, s
         load_suite(path)
 
 
+def test_two_cases_with_one_id_leave_the_other_cases(tmp_path: Path) -> None:
+    rows = (FUNCTION, {**FUNCTION, "id": "other"}, FUNCTION, {**FUNCTION, "id": "add (case 3)"})
+
+    suite = load_suite(written(tmp_path / "own.jsonl", *rows))
+
+    assert len(suite.cases) == len(rows)
+    assert [case.id for case in suite.cases if isinstance(case, FunctionCase)] == ["other"]
+    first = suite.cases[0]
+    assert isinstance(first, UnreadableCase)
+    assert "two cases have the id 'add'" in first.reason
+
+
 def test_yaml_that_makes_objects_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("- !!python/object/apply:os.getcwd []")
 
