@@ -17,6 +17,7 @@ from benchmarks.harbor.step import HarborStep, find_environment, read_step
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
 from coder.base.text.strict_toml import parse_toml
+from coder.base.text.usable import require_usable_name
 from sandbox.result import Value
 
 TASK_FILE = "task.toml"
@@ -44,6 +45,8 @@ def read_task(folder: Path) -> HarborTask:
             f"A task is a folder with {TASK_FILE}, instruction.md, environment/ and tests/test.sh."
         )
     table = parse_task(read_task_text(root / TASK_FILE, root), str(folder / TASK_FILE))
+    task_name = table.task.name if table.task else root.name
+    require_usable_name(task_name, f"{folder}: the task's name")
     if table.environment.os != "linux":
         raise UsageError(
             f"{folder / TASK_FILE}: its containers run {table.environment.os}; only linux is supported."
@@ -51,7 +54,7 @@ def read_task(folder: Path) -> HarborTask:
     for name in ("tests", "solution", "steps"):
         check_tree(root / name, root)
     return HarborTask(
-        name=table.task.name if table.task else root.name,
+        name=task_name,
         folder=root,
         table=table,
         steps=tuple(read_step(root, table, step) for step in table.steps or (None,)),

@@ -1,5 +1,7 @@
 """A Harbor task is read as Harbor reads it."""
 
+import os
+
 import pytest
 
 from benchmarks.harbor.allowed_hosts import NetworkPolicy
@@ -187,3 +189,11 @@ def test_a_file_that_the_schema_refuses_names_the_place(
 
     assert "task.toml" in str(refused.value)
     assert reason in str(refused.value)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_by_a_sentence(write_task: WriteTask) -> None:
+    folder = write_task("")
+    renamed = folder.rename(folder.with_name(os.fsdecode(b"task\xfe")))
+
+    with pytest.raises(UsageError, match="the task's name has a byte that isn't UTF-8"):
+        read_task(renamed)
