@@ -85,6 +85,7 @@ def _unjudged(report: Report, session: BenchSession) -> str:
     if len(samples) > _SHOWN:
         lines.append(f"  and {len(samples) - _SHOWN:,} more; the report (-o FILE) has all")
     lines.append(f"Judge them again with: {own_command()} bench {session.command} --resume {session.run}")
+    lines.append("After a change of the suite or of the samples, begin anew instead.")
     if session.faults:
         lines.append(save_traceback("\n".join(judged.evidence.fault for judged in session.faults)))
     return "\n".join(lines)

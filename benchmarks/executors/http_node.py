@@ -23,6 +23,7 @@ from benchmarks.executors.wire import (
     sendable_text,
 )
 from benchmarks.suite import FunctionCase, ScriptCase
+from benchmarks.suites.records import list_errors
 from coder.base.errors import UsageError
 
 _SILENCE_S = 4 * HEARTBEAT_S
@@ -224,4 +225,5 @@ class HttpNode(Generic[J, O]):
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__} {error}".rstrip()
+    text = list_errors(error) if isinstance(error, ValidationError) else str(error)
+    return f"{type(error).__name__} {text}".rstrip()

@@ -342,6 +342,7 @@ def test_status_and_progress_count_passes_as_the_report_does_and_a_resume_judges
     assert (done.code, resumed.code) == (5, 5)
     assert report["pass_at"]["1"] == pytest.approx((3 / 2 + 1 / 3) / 4)
     assert f"Judge them again with: coder bench grade --resume {run}" in done.err
+    assert "After a change of the suite or of the samples, begin anew" in done.err
     assert (first["judged"], first["passed"]) == (9, 3)
     assert (status["judged"], status["passed"]) == (9, 3)
     assert again["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}

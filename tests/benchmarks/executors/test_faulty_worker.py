@@ -63,6 +63,7 @@ async def test_a_line_without_an_outcome_costs_its_sample_alone(
     (bad,) = [one.verdict for one in judged if one.verdict and one.verdict.verdict == "infrastructure"]
     assert (bad.id, bad.sample) == (CASES[2].id, 1)
     assert worker.url in bad.detail
+    assert "pydantic" not in bad.detail
 
 
 def resets(handler: Handler) -> None:
