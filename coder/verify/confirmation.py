@@ -166,8 +166,9 @@ class _Confirmation:
         """Run plain tests alone, and return the report if one is refuted, else None.
 
         A comparison that comes out differently refutes, unless the test passed before the work and fails
-        apart from the untouched code. So does the end of the code's process if the untouched code reaches
-        the comparison. Any other failure may be due to the tests being apart from the code.
+        apart from the untouched code. So do the end of the code's process, and a comparison for which the
+        code's object isn't asked, if the untouched code is compared. Any other failure may be due to the
+        tests being apart from the code.
 
         Args:
             passed_before: names of tests that passed before the work.
@@ -180,9 +181,10 @@ class _Confirmation:
             checks = reduced_files(self.checks, suspects)
             report = await self._run_checks(self.files, checks, seconds=seconds)
         results = results_of(report, suspects)
-        failing = {name for name, result in results.items() if result.cause in ("assertion", "exit")}
-        exits = {name for name in failing if results[name].cause == "exit"}
-        if passed_before & failing or exits:
+        causes = {name: result.cause for name, result in results.items()}
+        failing = {name for name, cause in causes.items() if cause in ("assertion", "withheld", "exit")}
+        uncompared = {name for name in failing if causes[name] != "assertion"}
+        if passed_before & failing or uncompared:
             untouched, failing_suspects = (
                 workspace_files(self.verification.state, {}),
                 only(suspects, failing),
@@ -191,7 +193,7 @@ class _Confirmation:
             before = results_of(control, failing_suspects)
             compared = {name for name, result in before.items() if result.passed or result.asserted}
             passing = {name for name, result in before.items() if result.passed}
-            failing = (failing - exits | exits & compared) - (passed_before - passing)
+            failing = (failing - uncompared | uncompared & compared) - (passed_before - passing)
         return report if failing else None
 
     async def _run_all(self, checks: Sequence[TestFile]) -> CheckReport:

@@ -53,8 +53,9 @@ ANY_CROSSING = Crossing(kinds=None, errors=None, write_back=True)
 """Allows everything."""
 
 
-FailureCause = Literal["", "assertion", "exit", "cut"]
-"""A failed assertion; the candidate ended its process; the test was cut off, or not run; or anything else."""
+FailureCause = Literal["", "assertion", "withheld", "exit", "cut"]
+"""A failed assertion; one after an object's own answer to a comparison wasn't taken; the candidate ended its
+process; the test was cut off, or not run; or anything else."""
 
 
 class CheckResult(Value):

@@ -30,7 +30,8 @@ def is_discriminating(equals: Callable[[Any], object], value: object) -> bool:
     others: list[Any] = []
     for _ in range(_TRIES):
         other = _make_similar(value)
-        if other is not None and other not in others and len(others) < _OTHERS_NEEDED:
+        is_new = other is not None and other != value and other not in others
+        if is_new and len(others) < _OTHERS_NEEDED:
             others.append(other)
     if len(others) < (1 if type(value) is bool else _OTHERS_NEEDED):
         return False
@@ -53,7 +54,7 @@ def _random_below(end: int) -> int:
 
 
 def _make_similar(value: Any) -> Any:
-    """Make a value similar but unequal to `value`; None if there is none."""
+    """Make a value similar to `value`, by chance the same; None if there is none."""
     kind = type(value)
     if kind is bool:
         return not value

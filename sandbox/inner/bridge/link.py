@@ -52,6 +52,8 @@ class CandidateLink:
         self.guard = guard or Guard()
         self.custom_equality = False
         """Whether an object with a custom `__eq__` was compared with plain data, which it never equals."""
+        self.withheld = 0
+        """Comparisons with plain data whose answer, by the object's custom `__eq__`, wasn't taken."""
         self.ambiguous: set[str] = set()
         """Modules of the candidate that weren't imported, since the checker has them, too."""
         self.errors: dict[type, type] = {}

@@ -72,10 +72,12 @@ class Proxy:
             return self.__link.request("__eq__", self, value)
 
         is_asked = self.__built or is_class(cls) or self.__link.guard.probes
-        if is_asked and is_discriminating(equals, other):
-            return True
-        if claims(equals, other):
-            self.__link.custom_equality = True  # it equals values that it can't know
+        if is_discriminating(equals, other):
+            self.__link.withheld += not is_asked
+            return is_asked
+        is_claimed = claims(equals, other)
+        self.__link.custom_equality |= is_claimed  # it equals values that it can't know
+        self.__link.withheld += is_claimed or not is_asked
         return False
 
     def __equals_all(self) -> bool:

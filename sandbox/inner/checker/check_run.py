@@ -36,6 +36,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
             `folders` (further folders to look in), `crossing`, `wall_s`.
     """
     link = CandidateLink(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
+    reports.link = link
     module: str = job["module"]
     sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
     sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))

@@ -24,10 +24,14 @@ class Reports:
     def __init__(self, channel: Channel, *, max_failures: int | None = None) -> None:
         """`max_failures`: failures without a failed assertion after which the rest of a check is left out."""
         self.number = 0
+        self.link: CandidateLink | None = None
+        """The link to the candidate, if there is only one."""
         self.count = 0
         """Results so far."""
         self._failures = 0
         self._max_failures = max_failures
+        self._withheld = 0
+        """Withheld comparisons of the link before the current test."""
         self._channel = channel
         self._turns = RLock()  # reentrant: an alarm goes off within a report, and in any thread
         self._unsent: list[bytes] = []
@@ -43,6 +47,7 @@ class Reports:
 
     def begin(self, name: str) -> None:
         """Report the start of a test, so that the host can name it if it never ends."""
+        self._withheld = self.link.withheld if self.link is not None else 0
         self.say("begin", self.number, name)
         self.flush()
 
@@ -58,6 +63,8 @@ class Reports:
     ) -> None:
         """Report the end of a test, and what made it fail, as `CheckResult.cause`."""
         self.count += 1
+        if cause == "assertion" and self.link is not None and self.link.withheld > self._withheld:
+            cause = "withheld"
         self._failures += not (passed or cause == "assertion")
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
         self.say("result", self.number, name, passed, message[:_MAX_MESSAGE], *sides, cause)

@@ -589,6 +589,16 @@ def test_count():
 """
 COUNT = "def count(rows):\n    return len(rows) + 1\n"
 COUNTED = "from query import count\n\n\ndef test_count():\n    number = count([1])\n    assert number == 1\n"
+LINK = """class Link:
+    def __init__(self, path): self.path = path
+    def __str__(self): return self.path
+    def __eq__(self, other): return str(self) == str(other)
+
+
+def link(name):
+    return Link(f"/{name}/x")
+"""
+LINKED = 'from query import link\n\n\ndef test_link():\n    assert link("a") == "/a"\n'
 EQUAL_TO_ALL = (
     "class Same:\n    def __eq__(self, other): return True\n\n\ndef count(rows):\n    return Same()\n"
 )
@@ -599,16 +609,21 @@ EQUAL_TO_ALL = (
     ("before", "test", "answer", "status"),
     [
         (QUERY, QUERIED, QUERY.replace(" + 1", ""), "solved"),
+        (LINK, LINKED, LINK.replace("/x", ""), "solved"),
         (COUNT, COUNTED, EQUAL_TO_ALL, "unsolved"),
     ],
-    ids=["operators that build a query", "an object that is equal to all"],
+    ids=[
+        "operators that build a query",
+        "an object of a class that the test doesn't name",
+        "an object that is equal to all",
+    ],
 )
 async def test_an_equality_that_the_users_own_code_has_refutes_no_answer(
     before: str, test: str, answer: str, status: str, tmp_path: Path
 ) -> None:
     (tmp_path / "query.py").write_text(before)
     (tmp_path / "test_query.py").write_text(test)
-    task = Task(prompt="Mend count.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
+    task = Task(prompt="Mend it.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
     code = f"**query.py**\n```python\n{answer}```\n"
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
