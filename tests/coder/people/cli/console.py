@@ -1,6 +1,7 @@
 """Start the installed `coder` as a person or a program does: in a pipe, or on a terminal.
 
-A command is forked where that makes no difference; `start_anew` and `run_behind` start an interpreter.
+A command that is run to its end runs in this process where that makes no difference, and is forked elsewhere;
+`start_anew` and `run_behind` start an interpreter.
 """
 
 import os
@@ -16,6 +17,7 @@ from select import select
 from time import monotonic
 
 from tests.coder.people.cli.forked_command import ForkedCommand
+from tests.coder.people.cli.in_process import run_in_process, runs_in_process
 from tests.coder.people.cli.warm_start import warm_start
 from tests.less_machine import run_behind
 
@@ -69,7 +71,16 @@ class Console:
         )
 
     def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
-        """Run a command to its end in a pipe."""
+        """Run a command to its end in a pipe; in this process where that makes no difference."""
+        own = self.environ | environ
+        if runs_in_process(arguments, own):
+            return Finished(*run_in_process(arguments, environ=own, cwd=cwd or self.home, stdin=stdin))
+        return self.run_apart(*arguments, stdin=stdin, cwd=cwd, **environ)
+
+    def run_apart(
+        self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str
+    ) -> "Finished":
+        """Run a command to its end in a pipe, in a process of its own."""
         process = self.start(*arguments, cwd=cwd, **environ)
         try:
             out, err = process.communicate(stdin, timeout=LONGEST_S)
