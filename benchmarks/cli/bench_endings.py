@@ -20,6 +20,7 @@ from coder.models.endpoint import for_log
 from coder.show.failure import save_traceback
 from coder.show.interrupt import run_until_interrupted
 from coder.show.tables import print_blocks
+from sandbox.errors import SandboxError
 
 INFRASTRUCTURE, LIMIT = 5, 3
 _SHOWN = 5
@@ -46,7 +47,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
     command = f"{own_command()} bench {session.command} --resume"
     try:
         return run_until_interrupted(work, run_id=lambda: session.run, resume_prefix=command)
-    except (ModelError, MachineError) as error:
+    except (ModelError, MachineError, SandboxError) as error:
         if session.logged:
             advice = f"What was judged until then is saved. Go on with: {command} {session.run}"
             error.args = (f"{error}\n{advice}",)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.executors.executor import NodeTally
+from benchmarks.reports.figures import rule
 from benchmarks.runner.bench_session import open_log
 from benchmarks.runner.node_rates import node_table
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchNodes, BenchStarted
@@ -22,6 +23,8 @@ from sandbox.result import Value
 _PAGE = 500
 _RECENT_S = 60.0
 """The rate is that of the verdicts within this time before the latest one, in seconds."""
+_LEAST_S = 1.0
+"""Least time for a rate, in seconds: verdicts are stored several at once."""
 
 
 class RunStatus(Value):
@@ -35,6 +38,8 @@ class RunStatus(Value):
     """Why the run ended; None if it hasn't."""
     judged: int = 0
     passed: int = 0
+    min_strength: Strength | None = None
+    """Passes with a weaker verdict count as not passed; None: all passes count."""
     rate: float = 0.0
     """Verdicts a second."""
     last_s: float | None = None
@@ -57,9 +62,11 @@ def status(
         typer.echo(run_status.model_dump_json())
         return
     state = "ended: " + run_status.ended if run_status.ended else "runs" if run_status.holder else "stopped"
+    minimum = f" ({text})" if (text := rule(run_status.min_strength)) else ""
     typer.echo(
         f"{run_status.run}  {run_status.suite}  {state}\n"
-        f"{count_of(run_status.judged, 'sample')}, {run_status.passed:,} passed, {run_status.rate:.1f}/s"
+        f"{count_of(run_status.judged, 'sample')}, {run_status.passed:,} passed{minimum}, "
+        f"{run_status.rate:.1f}/s"
     )
     if run_status.nodes:
         print_blocks([node_table(run_status.nodes)])
@@ -69,7 +76,6 @@ async def read_status(log: SqliteLog, run: str) -> RunStatus:
     """Return a run's status from its log. Raises UsageError if the run isn't a benchmark."""
     times, seq = deque[float](), 0
     run_status: RunStatus | None = None
-    min_strength: Strength | None = None
     undecided = set[tuple[str, int]]()
     """Samples counted as `infrastructure`, which a resumed run judges again."""
     while events := await log.read(run, after=seq, limit=_PAGE):
@@ -78,7 +84,8 @@ async def read_status(log: SqliteLog, run: str) -> RunStatus:
                 started = BenchStarted.model_validate(event.body)
                 minimum = started.parameters.get("min_strength")
                 min_strength = next((one for one in STRENGTHS if one == minimum), None)
-                run_status = RunStatus(run=run, suite=started.suite, holder=await log.holder(run))
+                holder = await log.holder(run)
+                run_status = RunStatus(run=run, suite=started.suite, holder=holder, min_strength=min_strength)
             elif run_status is None:
                 break
             elif event.type == BenchJudged.type:
@@ -86,7 +93,7 @@ async def read_status(log: SqliteLog, run: str) -> RunStatus:
                 outcome, strength = judged.verdict.verdict, judged.verdict.strength
                 counts = {
                     "judged": run_status.judged + (judged.key not in undecided),
-                    "passed": run_status.passed + is_pass(outcome, strength, min_strength),
+                    "passed": run_status.passed + is_pass(outcome, strength, run_status.min_strength),
                     "ended": None,
                 }
                 run_status = run_status.model_copy(update=counts)
@@ -107,5 +114,5 @@ async def read_status(log: SqliteLog, run: str) -> RunStatus:
         raise UsageError(f"{run} is no benchmark's run. See them with: {own_command()} bench list --runs")
     if not times:
         return run_status
-    rate = (len(times) - 1) / max(times[-1] - times[0], 1e-3)
+    rate = (len(times) - 1) / max(times[-1] - times[0], _LEAST_S)
     return run_status.model_copy(update={"rate": rate, "last_s": time.time() - times[-1]})

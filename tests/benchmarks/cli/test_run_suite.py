@@ -334,6 +334,7 @@ def test_status_and_progress_count_passes_as_the_report_does_and_a_resume_judges
         ((run,),) = log.execute("SELECT run FROM run").fetchall()
         log.execute("UPDATE event SET body = replace(body, 'strong', 'weak') WHERE body LIKE '%\"c/0\"%'")
     first = json.loads(console.run("bench", "status", run, "--json", CODER_HOME=home).out)
+    words_of_status = console.run("bench", "status", run, CODER_HOME=home)
 
     resumed = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
 
@@ -343,7 +344,9 @@ def test_status_and_progress_count_passes_as_the_report_does_and_a_resume_judges
     assert report["pass_at"]["1"] == pytest.approx((3 / 2 + 1 / 3) / 4)
     assert f"Judge them again with: coder bench grade --resume {run}" in done.err
     assert "After a change of the suite or of the samples, begin anew" in done.err
-    assert (first["judged"], first["passed"]) == (9, 3)
+    assert (first["judged"], first["passed"], first["min_strength"]) == (9, 3, "strong")
+    assert first["rate"] <= first["judged"]
+    assert "3 passed (passes below strong count as not passed)" in words_of_status.out
     assert (status["judged"], status["passed"]) == (9, 3)
     assert again["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
     assert again["pass_at"]["1"] == pytest.approx((2 / 2 + 1 / 3) / 4)
@@ -517,6 +520,17 @@ def test_a_full_disk_ends_a_grading_with_what_was_judged_and_how_to_go_on(consol
     assert "passed 160  failed 160" in done.out, done.out
     assert "What was judged until then is saved. Go on with: coder bench grade --resume bench_" in done.err
     assert re.search(r"320 samples, \d+ of them done before", done.err)
+
+
+@pytest.mark.slow
+def test_a_grading_without_a_sandbox_says_how_to_go_on(console: Console) -> None:
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--sandbox", "docker")
+
+    done = console.run(*words, DOCKER_HOST="tcp://127.0.0.1:1")
+
+    assert done.code == 5
+    assert "No Docker engine answers" in done.err
+    assert "Go on with: coder bench grade --resume bench_" in done.err
 
 
 @pytest.mark.slow
