@@ -1,0 +1,43 @@
+"""`./run test changed` finds the tests of a change by names and imports."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+from tools import changed_tests
+from tools.changed_tests import PACKAGES, ROOT
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PACKAGES, cache_dir=None)
+
+
+@pytest.mark.parametrize(
+    ("path", "concerned"),
+    [
+        ("coder/edits/unified.py", "tests/coder/edits/test_round_trip.py"),
+        ("sandbox/inner/bridge/equality_probe.py", "tests/sandbox/inner/bridge/test_equality_probe.py"),
+        ("coder/verify/confirmation.py", "tests/coder/verify/test_confirmation.py"),
+        ("coder/verify/plain_suspects.py", "tests/coder/verify/test_confirmation.py"),
+        ("tests/coder/people/cli/console.py", "tests/coder/people/cli/test_fix.py"),
+        ("tests/coder/people/cli/test_fix.py", "tests/coder/people/cli/test_fix.py"),
+        ("docs/how-to/guard-texts.md", "tests/coder/people/cli/test_guards.py"),
+        ("CHANGELOG.md", "tests/docs/test_docs.py"),
+    ],
+    ids=["path", "import", "name", "importer", "helper", "test", "page", "any page"],
+)
+def test_a_changed_file_concerns_the_tests_of_its_name_and_of_its_importers(
+    path: str, concerned: str, graph: grimp.ImportGraph
+) -> None:
+    tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
+
+    assert concerned in changed_tests.tests_of([path], graph, tests)
+
+
+def test_every_test_that_is_found_exists(graph: grimp.ImportGraph) -> None:
+    tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
+    sources = [str(file.relative_to(ROOT)) for file in (ROOT / "coder" / "verify").rglob("*.py")]
+
+    assert all(Path(ROOT, test).exists() for test in changed_tests.tests_of(sources, graph, tests))
