@@ -18,7 +18,7 @@ from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
 from benchmarks.runner.spread import parse_spread
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite, UnreadableCase
-from benchmarks.suites.extract import completion_patch, program_of
+from benchmarks.suites.extract import completion_patch, program_of, script_of
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.suites.selection import Selection, parse_slice
@@ -26,7 +26,6 @@ from benchmarks.verdict import STRENGTHS, Verdict
 from benchmarks.written import replacing
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
-from coder.base.text.thoughts import without_thoughts
 from coder.run.option_table import File, Text
 from coder.show.flags import option, takes
 from coder.store import SqliteLog
@@ -164,12 +163,12 @@ def answer_case(case: Case | None, sample: Sample, *, exact: bool) -> CaseAttemp
     if case is None or isinstance(case, UnreadableCase):
         return CaseAttempt()
     if isinstance(case, RepositoryCase) and case.completes is not None and sample.form != "patch":
-        return CaseAttempt(text=completion_patch(case, case.completes, sample))
+        return CaseAttempt(text=completion_patch(case, case.completes, sample, exact=exact))
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):
         return CaseAttempt(text=program_of(case, sample, exact=exact))
-    return CaseAttempt(text=sample.text if sample.form == "patch" else without_thoughts(sample.text))
+    return CaseAttempt(text=sample.text if sample.form == "patch" else script_of(sample, exact=exact))
 
 
 def write_results(samples: Path, suite: Suite, report: Report) -> None:

@@ -34,9 +34,9 @@ class JudgedAnswer(Value):
 
 def extract_answer_code(case: Case, text: str) -> str:
     """Return the code in an answer: the last fenced block, a completion, or all text except thoughts."""
-    text = without_thoughts(text)
     if isinstance(case, FunctionCase):
         return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True)
+    text = without_thoughts(text)
     blocks = find_blocks(text)
     return blocks[-1].text if blocks else text
 

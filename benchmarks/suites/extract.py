@@ -42,9 +42,11 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
 
     `last`: if several fenced blocks fit, use the last block, for answers that begin with a draft.
     """
-    text = sample.text if exact else without_thoughts(sample.text)
-    program = _join_prompt(case.prompt, text) if sample.form == "completion" else text
-    if exact or len(text) > MAX_CODE or _is_answer(program, case.entry_point):
+    for text in (sample.text, without_thoughts(sample.text)):  # valid code may hold a tag in a string
+        program = _join_prompt(case.prompt, text) if sample.form == "completion" else text
+        if exact or (len(text) <= MAX_CODE and _is_answer(program, case.entry_point)):
+            return program
+    if len(text) > MAX_CODE:
         return program
     if _is_answer(whole := with_future_first(program), case.entry_point):
         return whole
@@ -52,9 +54,15 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
     return program if code is None else code
 
 
-def completion_patch(case: RepositoryCase, path: str, sample: Sample) -> str:
+def script_of(sample: Sample, *, exact: bool = False) -> str:
+    """Return the script of a sample: without thoughts, unless it is valid Python as it is."""
+    is_code = exact or (len(sample.text) <= MAX_CODE and parse_source(sample.text) is not None)
+    return sample.text if is_code else without_thoughts(sample.text)
+
+
+def completion_patch(case: RepositoryCase, path: str, sample: Sample, *, exact: bool = False) -> str:
     """Return the patch that continues a file of the case by a completion, or replaces it by a solution."""
-    before, code = case.files[path], without_thoughts(sample.text).encode()
+    before, code = case.files[path], (sample.text if exact else without_thoughts(sample.text)).encode()
     after = code if sample.form == "solution" else before + code
     return unified_diff({path: before}, {path: after})
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.judge.mode import with_setup
-from benchmarks.suite import FunctionCase
-from benchmarks.suites.extract import extract_code, program_of
+from benchmarks.suite import FunctionCase, RepositoryCase
+from benchmarks.suites.extract import MAX_CODE, completion_patch, extract_code, program_of, script_of
 from benchmarks.suites.samples import Form, Sample
 
 PROMPT = '''from typing import List
@@ -165,6 +165,30 @@ def test_a_draft_in_thoughts_is_not_the_answer(before: str, form: Form) -> None:
     draft = "```python\ndef double(values):\n    return []\n```"
 
     assert works(program_of(CASE, sample(f"{before.format(draft)}\n```python\n{WHOLE}```\n", form)))
+
+
+def test_valid_code_keeps_a_tag_of_thoughts_in_a_text() -> None:
+    code = f"TAG = '''\n</think>\n'''\n{WHOLE}"
+
+    assert program_of(CASE, sample(code, "solution")) == code
+    assert script_of(sample(code, "solution")) == code
+
+
+def test_exact_answers_keep_their_thoughts() -> None:
+    thinking = sample(f"<think>\nso\n</think>\n{WHOLE}", "solution")
+    case = RepositoryCase(id="double", prompt="", files={"m.py": b""}, hidden_tests={})
+
+    assert script_of(thinking) == WHOLE
+    assert script_of(thinking, exact=True) == thinking.text
+    assert "<think>" not in completion_patch(case, "m.py", thinking)
+    assert "<think>" in completion_patch(case, "m.py", thinking, exact=True)
+
+
+def test_long_thoughts_are_no_part_of_the_code() -> None:
+    code = program_of(CASE, sample(f"<think>\n{'so ' * MAX_CODE}\n</think>\n{WHOLE}"))
+
+    assert works(code)
+    assert "<think>" not in code
 
 
 def test_an_answer_that_ends_within_its_thoughts_holds_no_code() -> None:
