@@ -69,7 +69,7 @@ class AnswerText:
             expected=target.names,
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
-            blocks=file_blocks(state, acts=True),
+            blocks=file_blocks(state, acts=not state.dialogue.is_text),
             originals={path: stored.text for path, stored in state.files.items()},
             doubted=self.ends.doubted,
         )

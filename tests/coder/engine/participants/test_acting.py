@@ -268,6 +268,16 @@ async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path
 
 
 @pytest.mark.slow
+async def test_a_whole_file_below_its_path_is_written_where_an_endpoint_refuses_tools(project: Path) -> None:
+    model = Toolless(["calc.py\n```python\ndef add(a, b):\n    return a + b\n```\n"])
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
+
+    run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
+
+    assert (run.status, len(model.requests)) == ("solved", 1)
+
+
+@pytest.mark.slow
 async def test_a_bash_block_from_an_endpoint_that_calls_nothing_is_run(project: Path) -> None:
     run, model = await worked(project, "```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE")
 
