@@ -6,11 +6,11 @@ have `archive`, a tar file beside the suite, in place of `files`.
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.judging import solution_answer
@@ -191,10 +191,19 @@ def _case(record: Record, where: str, folder: Path) -> Case:
     kind = record.get("kind") or ("repository" if {"files", "archive"} & record.keys() else None)
     kind = kind or ("script" if "runs" in record else "function")
     if kind == "repository":
-        return _repository(record, where, folder)
+        repository = _repository(record, where, folder)
+        _require_folders({*repository.files, *repository.hidden_tests}, where)
+        return repository
     if not isinstance(kind, str) or kind not in _KINDS:
         raise UsageError(f"{where}: the kind {kind!r} is none of function, script, repository.")
     return make(_KINDS[kind], where, **{**record, "kind": kind})
+
+
+def _require_folders(paths: Set[str], where: str) -> None:
+    """Raise UsageError if a path lies below another, which so would be a file and a folder."""
+    for path in sorted(paths):
+        if above := paths & {str(parent) for parent in PurePosixPath(path).parents}:
+            raise UsageError(f"{where}: {min(above)} is a file, so {path} can't lie in it.")
 
 
 def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:

@@ -107,6 +107,14 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         '{"id": "a", "prompt": "", "archive": "../x.tar", "hidden_tests": {}}',
         "leads out of the tree",
     ),
+    "a file that is a folder, too": (
+        '{"id": "a", "prompt": "", "files": {"a": "", "a/b": ""}, "hidden_tests": {}}',
+        "a is a file, so a/b can't lie in it",
+    ),
+    "a test in a file": (
+        '{"id": "a", "prompt": "", "files": {"a/b": ""}, "hidden_tests": {"a/b/test_c.py": ""}}',
+        "a/b is a file, so a/b/test_c.py can't lie in it",
+    ),
     "a folder of this machine": (
         '{"id": "a", "prompt": "", "files": {}, "hidden_tests": {}, "shown": {"x": "/"}}',
         "can't show folders of this machine",
