@@ -9,7 +9,15 @@ from dataclasses import replace
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.code_blocks import ELIDED_LINE, MAX_ANSWER, Whole, file_blocks, is_elision, whole_files
+from coder.edits.code_blocks import (
+    ELIDED_LINE,
+    MAX_ANSWER,
+    Block,
+    Whole,
+    file_blocks,
+    is_elision,
+    whole_files,
+)
 from coder.edits.edit import Answered, Edit, FileBlocks, Slip
 from coder.edits.lines import like
 from coder.edits.paths import name_in_comment
@@ -64,7 +72,11 @@ def read_answer(
         files=files,
         takes_unnamed_diffs=blocks == "all",
     )
-    answer.blocks = file_blocks(answer.blocks, blocks)
+    answer.blocks = [
+        block
+        for block in file_blocks(answer.blocks, blocks)
+        if blocks == "all" or not _is_quoted(block, files, originals or {})
+    ]
     whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
     reader = _Answer(files, whole_blocks, ignored, originals, doubted or {})
     if answer.edits or answer.slips:
@@ -72,6 +84,13 @@ def read_answer(
     if blocks != "all" and not answer.blocks:
         return Answered(problem=NO_FILE, empty=True)
     return reader.written(*whole_files(answer_text, answer.blocks, default=default, expected=expected))
+
+
+def _is_quoted(block: Block, files: Files, originals: Files) -> bool:
+    """Return whether a block shows a file of the user as it is, so that it changes nothing."""
+    path = paths.plain(block.name or "")
+    text = originals.get(path)
+    return text is not None and files.get(path) == text and text.replace("\r\n", "\n") == block.text
 
 
 class _Answer:

@@ -63,6 +63,10 @@ def test_edits_beside_an_excerpt_are_made_and_the_excerpt_is_not(blocks: FileBlo
     assert edits.files == {"app.py": APP.replace("Store()", "Store(path)")}
 
 
+def test_a_file_that_is_quoted_as_it_is_is_only_words() -> None:
+    assert edits_in(f"It is all in\n\napp.py\n```python\n{APP}```\n", "below_path").empty
+
+
 def test_a_whole_file_that_drops_most_names_is_written_only_if_the_same_comes_again() -> None:
     answer = f"app.py\n```python\n{EXCERPT}```\n".replace("    def", "def").replace(
         "        self", "    self"
