@@ -33,16 +33,26 @@ _PROGRAM = re.compile(r"(?<![\w.-])\S")
 """Where the name of a program may begin, such as behind the folders of its path."""
 
 
-def condition_problem(event: str, condition: object) -> str:
-    """Return why an `if` can't be used; empty if it can."""
-    if event not in EVENTS_WITH_CONDITIONS:
-        return "only hooks of tools have `if`"
+def is_rule(condition: object) -> bool:
+    """Whether an `if` is a permission rule; another one restricts nothing, so that no deny is lost."""
+    return _rule_of(condition) is not None
+
+
+def _rule_of(condition: object) -> PermissionRule | None:
     try:
         rule = parse_rule(condition) if isinstance(condition, str) else None
     except ValueError:
-        rule = None
-    if rule is None or not _is_balanced(rule.specifier):
-        return f"its `if` {condition!r} is no rule: write one TOOL or TOOL(SPECIFIER)"
+        return None
+    return rule if rule is not None and _is_balanced(rule.specifier) else None
+
+
+def condition_problem(event: str, condition: object) -> str:
+    """Return why a hook with this `if` never runs; empty if it may."""
+    if event not in EVENTS_WITH_CONDITIONS:
+        return "only hooks of tools have `if`"
+    rule = _rule_of(condition)
+    if rule is None:
+        return ""  # it restricts nothing
     if rule.tool.startswith("mcp__"):
         return (
             "" if not rule.specifier else f"its `if` {condition!r} has a specifier, and MCP tools have none"

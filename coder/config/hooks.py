@@ -15,7 +15,7 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import one_line
 from coder.base.text.wildcards import Wild, matches
-from coder.config.hook_conditions import condition_problem
+from coder.config.hook_conditions import condition_problem, is_rule
 from coder.config.plug_places import reason_of
 from coder.config.plugins import own_plugins, without_refused
 from coder.config.strict_yaml import read_json
@@ -101,7 +101,7 @@ def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
         Hook(
             event=event,
             matcher=_checked(each.matcher, is_own=is_own),
-            conditions=tuple(map(str, _conditions(each, command))),
+            conditions=tuple(map(str, filter(is_rule, _conditions(each, command)))),
             command=command.command,
             timeout=min(command.timeout, MAX_TIMEOUT_S),
         )
@@ -110,7 +110,7 @@ def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
     ]
     if len(hooks) > MAX_HOOKS:
         raise ValueError(f"more than {MAX_HOOKS} hooks")
-    reasons = (_reason_to_ignore(*row) or _unused_row_keys(*row) for row in rows)
+    reasons = (_reason_to_ignore(*row) or _no_rule(*row) or _unused_row_keys(*row) for row in rows)
     empty = (
         f"a row of {one_line(event, width=80)} names no hooks"
         for event, matchers in file.hooks.items()
@@ -132,6 +132,17 @@ def _unused_keys(file: _File) -> list[str]:
 def _conditions(matcher: _Matcher, command: _Command) -> list[object]:
     """Return the `if` of a hook, and of the row that lists it."""
     return [condition for condition in (matcher.condition, command.condition) if condition is not None]
+
+
+def _no_rule(event: str, matcher: _Matcher, command: _Command) -> str:
+    """Return a description of an `if` that is no rule; empty if all are."""
+    condition = next((one for one in _conditions(matcher, command) if not is_rule(one)), None)
+    if condition is None:
+        return ""
+    shown = one_line(repr(condition), width=200)
+    return (
+        f"a hook of {event} runs at each call: its `if` {shown} is no rule: write one TOOL or TOOL(SPECIFIER)"
+    )
 
 
 def _unused_row_keys(event: str, matcher: _Matcher, command: _Command) -> str:

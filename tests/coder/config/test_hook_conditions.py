@@ -124,15 +124,12 @@ def test_a_hook_keeps_the_conditions_of_its_row_and_its_own(row: object) -> None
 @pytest.mark.parametrize(
     ("event", "condition", "reason"),
     [
-        ("PreToolUse", "tool_input.command matches 'git push'", "is no rule"),
-        ("PreToolUse", "Bash(git push)|Bash(git pull)", "is no rule"),
-        ("PreToolUse", ["Bash(git push)"], "is no rule"),
         ("PreToolUse", "Read(*.env)", "no such tool"),
         ("PreToolUse", "NotebookEdit(a.ipynb)", "specifier"),
         ("Stop", "Bash(git push)", "only hooks of tools have `if`"),
     ],
 )
-def test_a_condition_that_cannot_be_understood_is_reported_and_its_hook_never_runs(
+def test_a_condition_that_no_call_can_meet_is_reported_and_its_hook_never_runs(
     event: str, condition: object, reason: str
 ) -> None:
     file = read_hook_file(file_of(event, **{"if": condition}))
@@ -141,6 +138,19 @@ def test_a_condition_that_cannot_be_understood_is_reported_and_its_hook_never_ru
     assert len(file.ignored) == 1
     assert f"a hook of {event} doesn't run: " in file.ignored[0]
     assert reason in file.ignored[0]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["tool_input.command matches 'git push'", "Bash(git push)|Bash(git pull)", ["Bash(git push)"]],
+)
+def test_a_condition_that_is_no_rule_is_reported_and_its_hook_runs_at_each_call(condition: object) -> None:
+    file = read_hook_file(file_of("PreToolUse", **{"if": condition}))
+
+    assert [hook.conditions for hook in file.hooks] == [()]
+    (reason,) = file.ignored
+    assert reason.startswith("a hook of PreToolUse runs at each call: its `if` ")
+    assert "is no rule: write one TOOL or TOOL(SPECIFIER)" in reason
 
 
 def test_keys_of_a_row_that_nothing_reads_are_reported_and_the_hook_runs() -> None:
