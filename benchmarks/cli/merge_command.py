@@ -66,11 +66,11 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Stre
             f"The reports aren't of the suite {suite.name} as it is here: its digest is another.\n"
             "Of a run with --filter or --slice, give merge the same ones."
         )
+    isolation = next((report.isolation for report in reports if report.isolation is not None), None)
     for number, report in enumerate(reports[1:], 2):
         differences = differing_digests(first.digests, report.digests)
-        differences += [
-            name for name in ("model", "isolation") if getattr(first, name) != getattr(report, name)
-        ]
+        differences += ["model"] if report.model != first.model else []
+        differences += ["isolation"] if report.isolation not in (isolation, None) else []
         if differences:
             raise UsageError(f"Report {number} differs from the first one in {', '.join(differences)}.")
     seconds = [report.times.seconds for report in reports if report.times.seconds is not None]
@@ -81,7 +81,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Stre
             [verdict for report in reports for verdict in report.verdicts],
             digests={name: value for name, value in first.digests.items() if name != "suite"},
             model=first.model,
-            isolation=first.isolation,
+            isolation=isolation,
             usage=sorted(
                 (usage for report in reports for usage in report.usage),
                 key=lambda usage: (usage.id, usage.sample),

@@ -122,9 +122,9 @@ class JudgingSandboxes:
         self._in_images = asyncio.Semaphore(_MAX_IMAGES)
 
     @property
-    def isolation(self) -> str:
-        """Mechanism that isolates candidates."""
-        return self._pair.candidate.backend if self._pair is not None else self._backend
+    def isolation(self) -> str | None:
+        """Mechanism that isolates candidates; None if no case needed a sandbox so far."""
+        return self._pair.candidate.backend if self._pair is not None else None
 
     @property
     def image(self) -> str | None:
