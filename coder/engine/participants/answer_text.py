@@ -9,7 +9,7 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_words
 from coder.engine.participants.dialogue import DialogueTurn
-from coder.engine.participants.ends_in_words import EndsInWords
+from coder.engine.participants.ends_in_words import EndsInWords, explanation_in
 from coder.engine.participants.role import Role
 from coder.engine.participants.submission import code_message
 from coder.engine.participants.workplace import Workplace
@@ -45,7 +45,8 @@ class AnswerText:
             return code
         if self.dialogue.speaks_text():
             await self.dialogue.to_text()
-            return None if self.dialogue.open_calls() else prompt("act-text")
+            is_call = self.dialogue.open_calls() and not explanation_in(text)
+            return None if is_call else prompt("act-text")
         if code.changes.texts and not code.repeats:
             return code
         may_talk = turn.state.settings.chat or self.role.is_member or is_asked_about_change(turn.state)

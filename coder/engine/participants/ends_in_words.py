@@ -45,7 +45,7 @@ class EndsInWords:
             if message.role != "assistant" and nudge in message.content
         ]
         ends = [
-            _explanation_in(messages[0].content) if len(messages) > 1 else "",
+            explanation_in(messages[0].content) if len(messages) > 1 else "",
             *(_answer_before(messages, index) for index in nudges),
             _answer_before(messages, len(messages)),
         ]
@@ -58,8 +58,8 @@ class EndsInWords:
         return messages[indices[max(0, len(indices) - answers)] :] if indices and answers else []
 
 
-def _explanation_in(text: str) -> str:
-    """Return an answer whose ```bash block was carried out, if its words go on behind the block; else empty.
+def explanation_in(text: str) -> str:
+    """Return an answer with a ```bash block if its words go on behind the block; else empty.
 
     Before a model is told that such a block is a call, it may only explain a command.
     """

@@ -67,12 +67,14 @@ async def test_an_explanation_by_a_model_without_tools_ends_the_run_and_changes_
     assert contents(tmp_path) == FILES
 
 
-async def test_an_explanation_with_a_command_is_shown_though_the_command_was_run(tmp_path: Path) -> None:
-    answer = "Try it:\n\n```bash\ncat app.py\n```\n\nIt prints the store."
+async def test_a_command_that_an_explanation_shows_is_not_run_and_the_words_are_shown(tmp_path: Path) -> None:
+    answer = "To add one:\n\n```bash\necho 1 >> app.py\n```\n\nThis appends a line."
 
-    run, _ = await run_on(tmp_path, "How do I try it?", answer, "That is all.", settings=ACTS)
+    run, model = await run_on(tmp_path, "How do I add one?", answer, "That is all.", settings=ACTS)
 
-    assert run.words == f"{answer}\n\nThat is all."
+    assert (run.status, run.words) == ("answered", f"{answer}\n\nThat is all.")
+    assert "To run a command, answer with exactly one block" in model.requests[1].messages[-1].content
+    assert contents(tmp_path) == FILES
 
 
 async def test_an_excerpt_that_was_doubted_as_a_whole_file_is_shown_with_the_words_behind_it(
