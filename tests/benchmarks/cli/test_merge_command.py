@@ -17,7 +17,7 @@ SUITE = Suite(
 
 
 def report(case: str, verdict: str, *, isolation: str | None) -> Report:
-    one = Verdict.model_validate({"id": case, "verdict": verdict, "strength": "weaker"})
+    one = Verdict.model_validate({"id": case, "sample": 0, "verdict": verdict, "strength": "weaker"})
     return make_report(SUITE, [one], digests={}, isolation=isolation)
 
 
