@@ -59,7 +59,8 @@ def test_a_killed_run_goes_on_in_the_folder_and_its_patch_holds_what_no_event_re
     with faulty_endpoint(work, slow, calls("done", summary="Done.")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
         killed = console.start("solve", "Mend add.", ".", *CHECK, *FLAGS, *model, cwd=folder, **PERMITTED)
-        assert wait_until((folder / "late.txt").exists)
+        late = folder / "late.txt"
+        assert wait_until(lambda: late.exists() and late.read_text() == "late\n")
         killed.kill()
         killed.communicate()
         refused = console.run("resume", "run_", "--sandbox", "docker", cwd=folder, **PERMITTED)
