@@ -26,7 +26,9 @@ import pytest
 from coder.environment import run_policy
 from coder.people.cli import app
 from sandbox import Policy, Sandbox, open_sandbox
+from tests.coder.people.cli.warm_start import import_all
 from tests.kept_sandboxes import keep_sandboxes, open_kept
+from tests.tiers import uncounted
 
 _AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """Beginnings of variables that are read when an interpreter starts."""
@@ -159,6 +161,8 @@ def _run_on_kept_loop(work: Coroutine[Any, Any, Any], **options: Any) -> Any:
 @cache
 def _kept_loop() -> tuple[asyncio.Runner, object]:
     """The loop of this worker's commands, and what keeps sandboxes open on it until the process ends."""
+    with uncounted():
+        import_all()  # else threads of two commands would import the same packages at once
     runner, keeping = asyncio.Runner(), keep_sandboxes()
     runner.run(keeping.__aenter__())
     return runner, keeping

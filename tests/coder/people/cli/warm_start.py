@@ -118,14 +118,16 @@ def _read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name.startswith(_AT_START)}
 
 
-def _import_all() -> None:
+def import_all() -> None:
+    """Import what commands import, also in threads beside their work."""
     for name in ("coder", "sandbox", "benchmarks"):
         for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
             if not f"{module.name}.".startswith(_INSIDE):
                 _import_where_installed(module.name)
     for name in ("platformdirs", *_FOR_SERVERS, *_AT_FIRST_USE):
         _import_where_installed(name)
-    import_module("coder.models.connection").import_client()
+    for api in ("chat", "messages"):
+        import_module("coder.models.connection").import_client(api)
 
 
 def _fill_caches() -> None:
@@ -218,7 +220,7 @@ def _text(number: int, mode: Literal["r", "w"], like: TextIO) -> TextIOWrapper:
 if __name__ == "__main__":
     program = sys.argv[1]
     sys.path[0] = str(Path(program).parent)
-    _import_all()
+    import_all()
     _fill_caches()
     gc.collect()
     gc.freeze()
