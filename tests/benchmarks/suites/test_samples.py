@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites import records
-from benchmarks.suites.records import MAX_LINE
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from coder.base.errors import UsageError
 
@@ -193,8 +192,11 @@ def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
 
 
 @pytest.mark.slow
-def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
-    spaces = gzip.compress(b" " * (MAX_LINE >> 3))  # what follows itself is one file, too
+def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    max_line = 4 << 20
+    monkeypatch.setattr(records, "MAX_LINE", max_line)
+    monkeypatch.setattr(records, "MAX_DOCUMENT", 8 * max_line)
+    spaces = gzip.compress(b" " * (max_line >> 3))  # what follows itself is one file, too
     bomb = written(tmp_path / "bomb.jsonl", gzip.compress(f"{A}\n".encode()) + spaces * 64)
 
     first = written(tmp_path / "first.jsonl", spaces * 64)
@@ -208,7 +210,7 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
             take_stock(path, SUITE)
     rows = [[*read_samples(path, IDS)] for path in (bomb, behind)]
     far = written(tmp_path / "far.jsonl", spaces * 96 + gzip.compress(f"\n{B}\n".encode()))
-    with pytest.raises(UsageError, match=r"longer than 64 MiB.*\n.*Nothing behind it is read"):
+    with pytest.raises(UsageError, match=r"longer than 4 MiB.*\n.*Nothing behind it is read"):
         take_stock(far, SUITE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -217,7 +219,7 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
         [("a", True), ("", False)],
         [("", False), ("b", True)],
     ]
-    assert peak < 3 * MAX_LINE
+    assert peak < 3 * max_line
 
 
 def test_a_packed_file_has_a_bound_in_all_whatever_its_lines(
