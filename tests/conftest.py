@@ -17,6 +17,7 @@ pytest_plugins = [
     for name in (
         "no_skips",
         "tiers",
+        "room_costs",
         "docker_engine",
         "postgres",
         "object_store",
