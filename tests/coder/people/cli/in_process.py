@@ -18,7 +18,6 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -102,7 +101,7 @@ def _process_state(arguments: tuple[str, ...], environ: Mapping[str, str], cwd: 
         try:
             yield
         finally:
-            _forget(set(sys.modules) - modules)
+            _forget(set(sys.modules) - modules, (environ["HOME"], str(cwd)))
             os.chdir(folder)
             os.umask(umask)
             os.environ.clear()
@@ -111,10 +110,11 @@ def _process_state(arguments: tuple[str, ...], environ: Mapping[str, str], cwd: 
                 signal.signal(number, handler)
 
 
-def _forget(modules: set[str]) -> None:
+def _forget(modules: set[str], folders: tuple[str, ...]) -> None:
     """Forget modules of the test's own folders: another test may have others of their names."""
     for name in modules:
-        if (getattr(sys.modules[name], "__file__", None) or "").startswith(gettempdir()):
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if any(Path(file).is_relative_to(folder) for folder in folders):
             del sys.modules[name]
 
 
