@@ -274,7 +274,8 @@ def _error_message(line: CheckLine) -> str:
 
 
 def _status_text(run: Run) -> str:
-    return f"{SIGNS.get(run.status, FAILED_SIGN)} {run.status}"
+    is_untested = run.status == "answered" and run.exit_code != 0  # as if `unverified`
+    return f"{SIGNS['unverified'] if is_untested else SIGNS.get(run.status, FAILED_SIGN)} {run.status}"
 
 
 def _reason_text(run: Run) -> str:

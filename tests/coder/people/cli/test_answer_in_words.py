@@ -45,3 +45,4 @@ def test_words_where_a_check_was_to_decide_end_with_exit_code_8(console: Console
         done = console.run("solve", "Make f return 1.", ".", *flags, cwd=folder)
 
     assert (done.code, done.out) == (8, "It is done already.\n\nAs I said.\n")
+    assert done.verdict.startswith("? answered")
