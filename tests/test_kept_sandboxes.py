@@ -3,7 +3,8 @@
 import pytest
 
 from sandbox import Policy, PythonCode, SandboxBroken
-from tests.kept_sandboxes import KEPT, MOST_IDLE, open_kept
+from tests.kept_sandboxes import KEPT
+from tests.sandbox_pool import MOST_IDLE, open_kept
 
 pytestmark = KEPT
 _LEAVES = """

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from coder.tools.tool import Desk
 from sandbox import Policy, Session
-from tests.kept_sandboxes import open_kept
+from tests.sandbox_pool import open_kept
 
 SECRET = "s3cret-value"
 

@@ -23,9 +23,10 @@ from coder.verify.test_command import Proof, run_tests
 from sandbox import Limits, Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.kept_baselines import KEPT_BASELINES
-from tests.kept_sandboxes import KEPT, open_kept, resume, solve
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.sandbox_pool import open_kept
 
 pytestmark = [KEPT, KEPT_BASELINES]
 

@@ -20,9 +20,10 @@ from coder.verify.our_programs import programs
 from coder.verify.test_command import run_tests
 from sandbox import Command, Limits, Policy, Sandbox
 from tests.coder.run.test_ownership import PROMPT, cases
-from tests.kept_sandboxes import KEPT, open_kept, solve
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.sandbox_pool import open_kept
 
 pytestmark = [KEPT, pytest.mark.slow]
 SHOP = "def price(n):\n    return n\n\n\ndef read(path):\n    return int(open(path).read())\n"

@@ -9,8 +9,8 @@ import pytest_asyncio
 from coder.verify.finding import Finding, feedback
 from coder.verify.test_command import run_tests
 from sandbox import Limits, Policy, Sandbox
-from tests.kept_sandboxes import open_kept
 from tests.only_pytest import only_pytest
+from tests.sandbox_pool import open_kept
 
 TESTS = """import unittest
 

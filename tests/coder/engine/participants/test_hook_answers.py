@@ -8,7 +8,8 @@ import pytest
 from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_in_sandbox, run_on_host
 from coder.run.extensions import Hook
 from sandbox import Policy
-from tests.kept_sandboxes import KEPT, open_kept
+from tests.kept_sandboxes import KEPT
+from tests.sandbox_pool import open_kept
 
 pytestmark = KEPT
 

@@ -26,7 +26,7 @@ from coder.environment import run_policy
 from coder.people.cli import app
 from sandbox import Policy, Sandbox, open_sandbox
 from tests.coder.people.cli.warm_start import import_all
-from tests.kept_sandboxes import keep_sandboxes, open_kept
+from tests.sandbox_pool import keep_sandboxes, open_kept
 from tests.tiers import uncounted
 
 _AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
