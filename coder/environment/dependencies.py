@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.context.secrecy import is_secret
 from coder.run.command_inputs import MODULES
 from coder.run.settings import Settings
 from coder.workspace.overlay import place_in, shown_files
@@ -142,8 +143,6 @@ def _check_no_secrets(folder: Path, flag: str) -> None:
 
 def _find_secret(folder: Path) -> str | None:
     """Return the first path in a folder that may hold keys, by its name; None if there is none."""
-    from coder.context.secrecy import is_secret  # imported late: most runs are shown no further folder
-
     for base, folders, names in os.walk(folder):
         secret = next((name for name in names if is_secret(name)), None)
         secret = secret or next((name for name in folders if name in _SECRET_FOLDERS - {".git"}), None)
