@@ -117,7 +117,7 @@ def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
         done = solve(console, endpoint, *CHECK, "--strategy", "repair")
 
     assert done.code == 8, done.err
-    assert done.verdict.startswith("✓ answered")
+    assert done.verdict.startswith("? answered")
     assert done.out == "I can't help with that.\n\nAsk something else.\n"
     assert "\x1b" not in done.err
 
