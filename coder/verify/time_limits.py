@@ -4,14 +4,14 @@ from coder.run.state import State
 
 EXTRA_TEST_S = 10
 """Seconds for one test, added to twice the time of the passing run."""
-_EXTRA_S = 30.0
+EXTRA_S = 30.0
 """Seconds for all tests, added to twice the time of the whole test command."""
 
 
-def trial_s(state: State) -> float:
+def trial_s(state: State, extra_s: float = EXTRA_S) -> float:
     """Return the time limit for the new tests or the check, as one may never end without the change."""
     baseline_s = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
-    return min(state.settings.test_timeout, _EXTRA_S + 2 * baseline_s)
+    return min(state.settings.test_timeout, extra_s + 2 * baseline_s)
 
 
 def max_test_s(state: State) -> float:

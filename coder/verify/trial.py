@@ -18,7 +18,7 @@ from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist, telling_line
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
-from coder.verify.time_limits import EXTRA_TEST_S, max_test_s, trial_s
+from coder.verify.time_limits import EXTRA_S, EXTRA_TEST_S, max_test_s, trial_s
 from coder.verify.trial_outcomes import (
     QUOTE_CHARACTERS,
     first_failure,
@@ -31,8 +31,8 @@ from sandbox import Command
 
 _MAX_UNSTEADY = 3
 """Stop after this many tests with varying results."""
-_CHECK_RUNS, _LONG_CHECK_S = 2, 10.0
-"""Runs of a check on unchanged files; a check that takes this many seconds runs once."""
+_CHECK_RUNS = 2
+"""Runs of a short check on unchanged files."""
 _MIN_TIME_FACTOR = 2
 """Minimum time limit of a check on the code before, as a multiple of its time with the change."""
 _LOGGED_NAMES = 20
@@ -49,6 +49,12 @@ class AnswerTrial:
     code: CodeMessage
     unrun_files: tuple[str, ...] = ()
     """New test files that the test command doesn't run by itself."""
+    extra_s: float = EXTRA_S
+    """Seconds for the tests, added to twice the time of the whole test command."""
+    extra_test_s: float = EXTRA_TEST_S
+    """Seconds for one test on the code before, added to twice the time of the passing run."""
+    long_check_s: float = 10.0
+    """A check that takes longer runs once."""
     tried: list[Tried] = field(default_factory=list)
     """The runs, for the log."""
 
@@ -94,7 +100,7 @@ class AnswerTrial:
                     "lacks": (),
                 }  # those fields belong to the suite before the change
                 return outcome.model_copy(update=failure_fields)
-            if run.result.wall_s > _LONG_CHECK_S:
+            if run.result.wall_s > self.long_check_s:
                 break
         most_s = self.verification.state.settings.test_timeout
         wall_s = min(most_s, max(self._wall_s, _MIN_TIME_FACTOR * run.result.wall_s))
@@ -110,7 +116,7 @@ class AnswerTrial:
                     f"the check {name} succeeds, but without the change {failure_words}: {first_failure(run)}"
                 )
                 return unshown_outcome(outcome, text, has_new_tests=True)
-            if run.result.wall_s > _LONG_CHECK_S:
+            if run.result.wall_s > self.long_check_s:
                 break
         return reproduced_outcome(outcome, (name,))
 
@@ -197,7 +203,7 @@ class AnswerTrial:
         state, files = self.verification.state, self.code.changes.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
         sources_before = {path: state.files[path].text or "" for path in code if path in state.files}
-        limit_s = min(EXTRA_TEST_S + 2 * outcome.seconds, max_test_s(state))
+        limit_s = min(self.extra_test_s + 2 * outcome.seconds, max_test_s(state))
         return Proof(added=find_additions(sources_before, code), limit_s=limit_s)
 
     def _record(
@@ -237,7 +243,7 @@ class AnswerTrial:
     @property
     def _wall_s(self) -> float:
         """Time limit in seconds, as a test may never end without the change."""
-        return trial_s(self.verification.state)
+        return trial_s(self.verification.state, self.extra_s)
 
 
 def _python_tests(check: str) -> tuple[str, ...] | None:

@@ -381,19 +381,6 @@ async def test_an_error_that_only_sounds_so_is_no_evidence(line: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_limit(shop: Path) -> None:
-    loop = (
-        "    while shop.price(2) == 2:\n        time.sleep(1)\n"  # asleep: it waits, and costs no processor
-    )
-    new = f"import time\n\nimport shop\n\n\ndef test_ends():\n{loop}"
-    settings = PYTEST.model_copy(update={"test_timeout": 12.0})
-
-    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), settings=settings)
-
-    assert (run.status, run.reproduced_by) == ("solved", ("test_two.py::test_ends",))
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "new"),
     [

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from coder.run.event_types import ProgramFinished, parse
-from coder.run.settings import Settings
 from tests.memory_log import MemoryLog
 
 from .test_acting import DONE, EDIT, bash, call, project, told, worked
@@ -34,14 +33,12 @@ async def test_done_again_without_a_change_ends_with_the_models_explanation(proj
     assert run.reason.endswith("and says: The test itself is wrong.")
 
 
-async def checked(project: Path, check: str, **settings: float) -> tuple[str, list[tuple[str, str]]]:
+async def checked(project: Path, check: str) -> tuple[str, list[tuple[str, str]]]:
     """What the model is told of its check in a suite that is red as before, and the check's runs."""
     (project / "test_calc.py").write_text(OTHER)
     log = MemoryLog()
-    values = Settings(strategy="act", **settings)  # type: ignore[arg-type]
-    run, model = await worked(
-        project, EDIT, [call("done", summary="It adds.", check=check)], DONE, settings=values, log=log
-    )
+    done = [call("done", summary="It adds.", check=check)]
+    run, model = await worked(project, EDIT, done, DONE, log=log)
     bodies = [parse(event) for event in await log.read(run.run_id)]
     tried = [one for body in bodies if isinstance(body, ProgramFinished) for one in body.tried]
     words = told(model, 3) if len(model.requests) > 2 else ""
@@ -57,20 +54,3 @@ async def test_a_check_that_fails_is_told_with_its_output_though_the_suite_is_re
     assert "The check `echo seen by nobody; exit 3` fails with the change." in words
     assert "seen by nobody" in words
     assert runs == [("after", "error")]
-
-
-@pytest.mark.slow
-async def test_a_check_that_is_stopped_is_told_to_be(project: Path) -> None:
-    words, runs = await checked(project, "sleep 60", test_timeout=5.0)
-
-    assert "The check `sleep 60` is stopped with the change." in words
-    assert runs == [("after", "timeout")]
-
-
-@pytest.mark.slow
-async def test_a_long_check_has_the_time_of_the_tests_and_runs_once_on_each_code(project: Path) -> None:
-    check = "sleep 31; python -c 'import calc; assert calc.add(1, 2) == 3'"
-
-    _, runs = await checked(project, check)
-
-    assert runs == [("after", "ok"), ("before", "error")]
