@@ -1,9 +1,13 @@
-"""Suites that take longer than their time limit, before the work and with the change."""
+"""Suites that take longer than their time limit, before the work and with the change.
+
+Where a test reaches the limit is written in it; one test waits for a real one.
+"""
 
 from pathlib import Path
 
 import pytest
 
+from coder.environment.run_policy import OpenSandbox
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, parse
 from coder.run.run import Run
@@ -11,8 +15,10 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show.render import progress
 from tests.coder.workspace.test_edited_tests import answer
+from tests.early_timeouts import REACHES_LIMIT, open_early
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.sandbox_pool import open_kept
 
 pytestmark = [KEPT, pytest.mark.slow]
 LIMIT_S = 8.0
@@ -29,26 +35,34 @@ def test_zero():
 def test_rebate():
     assert rebate(1) == 0
 """
-SLOW = """import time
-import pytest
+SLOW = f"""import pytest
+
+RAN = []
 
 
-@pytest.mark.parametrize("n", range(200))
+@pytest.mark.parametrize("n", range(9))
 def test_slow(n):
-    time.sleep(0.4)
+    RAN.append(n)
+    if len(RAN) > 3:
+        {REACHES_LIMIT}
 """
+"""The fourth test of a run is stopped, and passes alone."""
+SLOW_CODE = SLOW.replace("import pytest\n", "import pytest\nimport shop\n").replace(
+    "len(RAN) > 3", "shop.IS_SLOW and len(RAN) > 3"
+)
+"""The same as long as the code is slow."""
 FILES = {"shop.py": WRONG, "test_a.py": FIRST, "test_b.py": RED, "test_slow.py": SLOW}
 
 
 async def work(
-    folder: Path, files: dict[str, str], *answers: str, mends: bool = False
+    folder: Path, files: dict[str, str], *answers: str, opened: OpenSandbox = open_early
 ) -> tuple[Run, BaselineTaken, Scripted]:
     for path, text in files.items():
         (folder / path).write_text(text)
     log, model = MemoryLog(), Scripted(answers)
     settings = Settings(plan=False, budget=Budget(samples=1, repairs=0), test_timeout=LIMIT_S)
-    task = Task(prompt="Mend the price.", workspace=folder, test_command=("pytest", "-q"), mends=mends)
-    run = await solve(task, model=model, settings=settings, log=log)
+    task = Task(prompt="Mend the price.", workspace=folder, test_command=("pytest", "-q"))
+    run = await solve(task, model=model, settings=settings, log=log, sandbox=opened)
     bodies = [parse(event) for event in await log.read(run.run_id)]
     return run, next(body for body in bodies if isinstance(body, BaselineTaken)), model
 
@@ -70,7 +84,7 @@ async def test_a_change_that_breaks_a_test_within_the_limit_is_not_accepted(tmp_
 
 
 async def test_a_change_that_makes_tests_too_slow_to_be_reached_is_not_accepted(tmp_path: Path) -> None:
-    slow = RIGHT.replace("return 0", "__import__('time').sleep(60)\n    return 0")
+    slow = RIGHT.replace("return 0", f"{REACHES_LIMIT}\n    return 0")
 
     run, _, _ = await work(tmp_path, FILES, answer(shop__py=slow))
 
@@ -80,38 +94,38 @@ async def test_a_change_that_makes_tests_too_slow_to_be_reached_is_not_accepted(
 async def test_a_change_that_no_test_shows_is_unverified_though_the_suite_ends_in_time_now(
     tmp_path: Path,
 ) -> None:
-    code = f"DELAY_S = 0.4\n{WRONG}"
-    slow = SLOW.replace("import time\n", "import time\nimport shop\n").replace("0.4", "shop.DELAY_S")
-    files = {"shop.py": code, "test_a.py": FIRST, "test_slow.py": slow}
+    code = f"IS_SLOW = True\n{WRONG}"
+    files = {"shop.py": code, "test_a.py": FIRST, "test_slow.py": SLOW_CODE}
 
-    run, baseline, _ = await work(tmp_path, files, answer(shop__py=code.replace("0.4", "0")))
+    run, baseline, _ = await work(tmp_path, files, answer(shop__py=code.replace("True", "False")))
 
     assert baseline.is_cut
     assert all(baseline.before.values())
     assert run.status == "unverified"
 
 
-async def test_a_test_that_hangs_alone_is_the_one_that_fails_before_the_work(tmp_path: Path) -> None:
-    hangs = (
-        "def test_hangs():\n    import shop, time\n    while shop.price(2) == 2:\n        time.sleep(0.1)\n"
-    )
+@pytest.mark.parametrize(("opened", "here"), [(open_kept, "time.sleep(0.1)"), (open_early, REACHES_LIMIT)])
+async def test_a_test_that_hangs_alone_is_the_one_that_fails_before_the_work(
+    tmp_path: Path, opened: OpenSandbox, here: str
+) -> None:
+    wait = f"        {here}\n"
+    hangs = f"def test_hangs():\n    import shop, time\n    while shop.price(2) == 2:\n{wait}"
     files = {"shop.py": WRONG, "test_a.py": FIRST, "test_b.py": hangs}
 
-    run, baseline, _ = await work(tmp_path, files, answer(shop__py=RIGHT))
+    run, baseline, _ = await work(tmp_path, files, answer(shop__py=RIGHT), opened=opened)
 
     assert [name for name, passed in baseline.before.items() if not passed] == ["test_b.py::test_hangs"]
     assert run.status == "solved"
 
 
-@pytest.mark.parametrize(("late", "status"), [("False", "solved"), ("shop.DELAY_S", "unsolved")])
+@pytest.mark.parametrize(("late", "status"), [("False", "solved"), ("shop.IS_SLOW", "unsolved")])
 async def test_a_failure_beyond_the_limit_counts_unless_it_was_there_before(
     tmp_path: Path, late: str, status: str
 ) -> None:
-    slow = SLOW.replace("import time\n", "import time\nimport shop\n").replace("0.4", "shop.DELAY_S")
     test = f"import shop\n\n\ndef test_late():\n    assert {late}\n"
-    files = {**FILES, "shop.py": f"DELAY_S = 0.4\n{WRONG}", "test_slow.py": slow, "test_z.py": test}
+    files = {**FILES, "shop.py": f"IS_SLOW = True\n{WRONG}", "test_slow.py": SLOW_CODE, "test_z.py": test}
 
-    run, baseline, _ = await work(tmp_path, files, answer(shop__py=f"DELAY_S = 0\n{RIGHT}"))
+    run, baseline, _ = await work(tmp_path, files, answer(shop__py=f"IS_SLOW = False\n{RIGHT}"))
 
     assert "test_z.py::test_late" not in baseline.before
     assert run.status == status

@@ -1,7 +1,8 @@
 """Test commands in a real sandbox: the tests that are asked for, and runners that report by themselves."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,7 @@ import pytest_asyncio
 from coder.verify.finding import Finding, feedback
 from coder.verify.test_command import run_tests
 from sandbox import Limits, Policy, Sandbox
+from tests.early_timeouts import REACHES_LIMIT, EarlyTimeouts
 from tests.only_pytest import only_pytest
 from tests.sandbox_pool import open_kept
 
@@ -78,36 +80,62 @@ PYTEST, UNITTEST = ("pytest", "-q"), ("python", "-m", "unittest")
 FOR_EVER = "__import__('threading').Event().wait()"
 
 
+async def at_real_limit(box: Sandbox, command: tuple[str, ...]) -> Finding:
+    """A run that its limit stopped in the tests; on a busy machine it takes longer until they begin."""
+    for wall_s in (2.0, 8.0, 32.0):
+        finding = await run(box, *command, wall_s=wall_s)
+        if finding.running or finding.lines:
+            break
+    return finding
+
+
+async def at_early_limit(box: Sandbox, command: tuple[str, ...]) -> Finding:
+    return await run(cast(Sandbox, EarlyTimeouts(box)), *command)
+
+
+LIMITS = pytest.mark.parametrize(
+    ("stopped", "here"), [(at_real_limit, FOR_EVER), (at_early_limit, REACHES_LIMIT)]
+)
+"""How a run is stopped, and the expression at which it is."""
+Stopped = Callable[[Sandbox, tuple[str, ...]], Awaitable[Finding]]
+
+
 @pytest.mark.slow
+@LIMITS
 @pytest.mark.parametrize(
     ("command", "source", "ran", "named"),
     [
-        (PYTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.py::Test::test_b"),
-        (UNITTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.Test.test_b"),
-        (PYTEST, f"{FOR_EVER}\n{TESTS}", "", "test_x.py"),
-        (("python", "test_x.py"), FOR_EVER, "", "test_x.py"),
+        (PYTEST, TESTS.replace("b(self): pass", "b(self): HERE"), "test_a", "test_x.py::Test::test_b"),
+        (UNITTEST, TESTS.replace("b(self): pass", "b(self): HERE"), "test_a", "test_x.Test.test_b"),
+        (PYTEST, f"HERE\n{TESTS}", "", "test_x.py"),
+        (("python", "test_x.py"), "HERE", "", "test_x.py"),
     ],
 )
 async def test_the_test_that_never_ends_is_named(
-    box: Sandbox, command: tuple[str, ...], source: str, ran: str, named: str
+    box: Sandbox, stopped: Stopped, here: str, command: tuple[str, ...], source: str, ran: str, named: str
 ) -> None:
-    await box.lay({"test_x.py": source.encode()})
+    await box.lay({"test_x.py": source.replace("HERE", here).encode()})
 
-    finding = await run(box, *command, wall_s=8)
+    finding = await stopped(box, command)
 
-    assert finding.result.status == "timeout"
+    result = finding.result
+    assert (result.status, result.exit_code, result.signal, result.killed_by) == ("timeout", None, 9, "wall")
     assert finding.running == named
     assert [line.name for line in finding.lines if ran == "" or ran not in line.name] == []
     assert finding.stop.endswith(f"while {named} ran; {named} may not be at fault.")
 
 
 @pytest.mark.slow
-async def test_what_never_ends_after_the_last_test_is_no_test(box: Sandbox) -> None:
-    await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {FOR_EVER})".encode()})
+@LIMITS
+async def test_what_never_ends_after_the_last_test_is_no_test(
+    box: Sandbox, stopped: Stopped, here: str
+) -> None:
+    await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {here})".encode()})
 
-    finding = await run(box, *PYTEST, wall_s=8)
+    finding = await stopped(box, PYTEST)
 
     assert not finding.passed
+    assert finding.lines
     assert all(line.passed for line in finding.lines)
 
 
