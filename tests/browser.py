@@ -9,12 +9,18 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Start the system's browser; where there is none, the test is skipped."""
+def require_chromium() -> str:
+    """Return the system's browser; skip the test where there is none."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no browser: apt-get install chromium")
+    return path
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start the system's browser."""
+    path = require_chromium()
     async with async_playwright() as playwright:
         # Chromium's own sandbox doesn't start as root; the pages are ours, and load nothing from elsewhere.
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

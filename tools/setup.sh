@@ -48,6 +48,7 @@ missing_packages() {
     if [ "$purpose" = test ]; then
         command -v git >/dev/null || printf ' git'
         command -v patch >/dev/null || printf ' patch'
+        command -v make >/dev/null || printf ' make'
         # An engine of Docker is a matter of root's; without it the tests that need one skip.
         if [ "$(id -u)" -eq 0 ]; then
             # A host behind ssh is this machine, by a server of its own.
@@ -65,7 +66,7 @@ missing_packages() {
             ! is_needed languages || command -v node >/dev/null || printf ' nodejs'
             ! is_needed languages || command -v go >/dev/null || printf ' golang-go'
             ! is_needed languages || command -v cargo >/dev/null || printf ' cargo'
-            ! is_needed languages || command -v cmake >/dev/null || printf ' cmake make g++'
+            ! is_needed languages || command -v cmake >/dev/null || printf ' cmake g++'
         fi
     fi
 }

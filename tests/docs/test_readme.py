@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faulty_endpoint import calls, faulty_endpoint, says
+from tests.programs import require_embedded_model
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -57,6 +58,7 @@ def shell(text: str, environ: Mapping[str, str]) -> "subprocess.CompletedProcess
 
 @pytest.mark.slow
 def test_the_first_run_is_solved_by_the_embedded_model_and_says_so_first(environ: dict[str, str]) -> None:
+    require_embedded_model()
     done = shell(block('./run solve "Write'), environ)
 
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,10 @@
 """`./run` on machines that lack something: it says exactly what to install, and touches nothing."""
 
-import ast
 import os
 import re
 import shlex
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,7 +159,7 @@ def test_uv_installs_what_the_tests_need_and_pip_where_uv_fails(
 ) -> None:
     set_up(clone)
     (clone / ".venv" / "set-up-for-test").unlink()
-    for name in ("bwrap", "python3", "git", "patch"):
+    for name in ("bwrap", "python3", "git", "patch", "make"):
         put(tools, name, "exit 0")
     put(clone / ".venv" / "bin", "python", 'echo "$*" >>"$HOME/asked"')
     put(clone / ".venv" / "bin", "uv", f'echo "uv $*" >>"$HOME/asked"; exit {uv_exit}')
@@ -275,89 +273,39 @@ def test_the_scripts_are_shell_that_every_debian_understands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "missing"),
+    ("arguments", "missing"),
     [
-        ("tests/test_f.py::test_f", "bubblewrap patch"),
-        ("tests/store/test_f.py", "bubblewrap patch postgresql"),
-        ("tests/store/", "bubblewrap patch postgresql"),
-        ("tests/docker/deep", "bubblewrap patch docker.io debootstrap"),
+        ("tests/test_f.py::test_f", "bubblewrap patch make"),
+        ("tests/store/test_f.py", "bubblewrap patch make postgresql"),
+        ("tests/store/", "bubblewrap patch make postgresql"),
+        ("tests/docker/test_f.py", "bubblewrap patch make docker.io debootstrap"),
+        ("tests/docker", "bubblewrap patch make docker.io debootstrap"),
+        ("-m,not foreign,tests/docker/test_f.py", "bubblewrap patch make"),
+        ("-m,not foreign,tests/docker/test_g.py", "bubblewrap patch make docker.io debootstrap"),
     ],
 )
 def test_tests_that_are_named_have_only_what_they_need_set_up(
-    clone: Path, tools: Path, path: str, missing: str
+    clone: Path, tools: Path, arguments: str, missing: str
 ) -> None:
     set_up(clone)
     (clone / ".venv" / "set-up-for-test").unlink()
-    for folder in ("store", "docker/deep"):
+    for folder in ("store", "docker"):
         (clone / "tests" / folder).mkdir(parents=True)
-    for name in ("test_f.py", "store/test_f.py"):
+    for name in ("test_f.py", "store/test_f.py", "docker/test_f.py"):
         (clone / "tests" / name).write_text("# docker, postgres and a browser are only words here")
+    (clone / "tests" / "docker" / "test_g.py").write_text("# first_stage\n")
     (clone / "tests" / "needs.txt").write_text(
-        "# docker tests\npostgres tests/store/test_f.py\ndocker tests/docker\n"
+        "# docker tests\npostgres tests/store/test_f.py\n"
+        "docker tests/docker/test_f.py\ndocker tests/docker/test_g.py\n"
     )
     (tools / "id").unlink()
     put(tools, "id", "echo 0")
-    put(tools, "tr", 'exec /usr/bin/tr "$@"')
+    for name in ("tr", "grep"):
+        put(tools, name, f'exec /usr/bin/{name} "$@"')
     put(tools, "git", "exit 0")
     put(tools, "python3", "exit 0")
     put(tools, "apt-get", "exit 100")
 
-    done = run(clone, tools, "test", path)
+    done = run(clone, tools, "test", *arguments.split(","))
 
     assert f"run: apt-get install -y {missing}\n" in done.stderr
-
-
-SEAMS = {"docker": "tests.docker_engine", "browser": "tests.browser", "postgres": "tests.postgres"}
-"""The modules by which tests reach what they need."""
-
-
-def imported(path: Path) -> set[str]:
-    """The modules of tests that a file imports, also by helpers and the conftest.py files above it."""
-    above = [folder / "conftest.py" for folder in path.parents if folder != ROOT / "tests"]
-    files, modules = [path, *(one for one in above if one.is_file())], set[str]()
-    while files:
-        for module in imported_by(files.pop()) - modules:
-            file = ROOT / f"{module.replace('.', '/')}.py"
-            if file.is_file() and not file.name.startswith("test_"):
-                files.append(file)
-            modules.add(module)
-    return modules
-
-
-@cache
-def imported_by(path: Path) -> set[str]:
-    """The modules of tests that a file names in an import."""
-    nodes = ast.walk(ast.parse(path.read_text()))
-    names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    return {name for name in names if name.startswith("tests.")}
-
-
-def uses_engine(path: Path) -> bool:
-    """Whether a file asks for the fixture `docker_engine`, by an argument or by its name."""
-    names = set[object]()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
-            "usefixtures",
-            "getfixturevalue",
-        ):
-            names |= {word.value for word in node.args if isinstance(word, ast.Constant)}
-    return "docker_engine" in names
-
-
-@pytest.mark.slow
-def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
-    lines = (ROOT / "tests" / "needs.txt").read_text().splitlines()
-    listed = [line.split() for line in lines if not line.startswith("#")]
-    missing = [
-        f"{need} {path.relative_to(ROOT)}"
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for modules in [imported(path)]
-        for need, module in SEAMS.items()
-        if module in modules or (need == "docker" and uses_engine(path))
-        if not any(need == listed_need and path.is_relative_to(ROOT / place) for listed_need, place in listed)
-    ]
-
-    assert [place for _, place in listed if not (ROOT / place).exists()] == []
-    assert missing == []

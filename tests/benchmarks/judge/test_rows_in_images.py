@@ -22,6 +22,7 @@ from tests.benchmarks.judge.patches import diff
 from tests.benchmarks.judge.swebench_image import BASE, ENVIRONMENT, GOLD
 from tests.docker_engine import IMAGE
 from tests.docker_images import build_from, remove
+from tests.programs import require_toolchain
 
 pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
 NAME = f"coder-test-rows:{secrets.token_hex(4)}"
@@ -142,8 +143,7 @@ ROWS = {
 
 def write_go(folder: Path) -> Path:
     """Copy what `go test` needs of the machine's own Go: 1.19 has its standard library compiled."""
-    if not (GO / "bin/go").exists():
-        pytest.skip("needs Go 1.19 (on Debian 12: apt-get install golang-go)")
+    require_toolchain("go", path=str(GO / "bin"))
     unused = shutil.ignore_patterns("*_test.go", "testdata", "cmd", "linux_amd64_*", "api", "misc", "test")
     tools = shutil.ignore_patterns("trace", "pprof", "dist", "doc", "cover", "objdump", "fix", "cgo", "api")
     for name in ("bin", "VERSION", "src", "pkg/linux_amd64", "pkg/include"):

@@ -1,7 +1,6 @@
 """MultiPL-E: prompt, completion and tests are one program, whose exit status decides."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.samples import read_samples
 from coder.base.errors import UsageError
+from tests.programs import require_toolchain
 
 JS = {
     "name": "HumanEval_53_add",
@@ -115,8 +115,7 @@ def test_a_language_without_a_runner_here_is_refused_by_name(tmp_path: Path) -> 
 async def test_completions_are_judged_by_the_exit_status_of_the_program(
     tmp_path: Path, row: dict[str, Any], program: str, right: str, wrong: str, early: str | None
 ) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"needs {program}")
+    require_toolchain(program)
     suite = load_suite(write(tmp_path, row))
     (case,) = suite.cases
     texts = [right, wrong, *([early] if early else [])]

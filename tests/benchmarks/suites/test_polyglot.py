@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from benchmarks.suites.load import load_suite
 from benchmarks.suites.patch import apply_patch
 from coder.base.errors import UsageError
 from coder.workspace.diff import unified_diff
+from tests.programs import require_toolchain
 
 Exercise = dict[str, str]
 CMAKE = """\
@@ -254,8 +254,7 @@ async def require_verdicts(folder: Path, language: str) -> None:
 async def test_its_own_runner_decides_and_ending_it_early_is_suspicious(
     tmp_path: Path, language: str
 ) -> None:
-    if shutil.which(NEEDED[language]) is None:
-        pytest.skip(f"needs {NEEDED[language]}")
+    require_toolchain(NEEDED[language])
 
     await require_verdicts(tmp_path, language)
 

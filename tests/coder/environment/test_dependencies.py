@@ -1,7 +1,6 @@
 """A folder's own dependencies: which are shown to programs, and a test command that needs them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from coder.run.task import Task
 from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
 from tests.ordinary_user import REPOSITORY
+from tests.programs import require_toolchain
 
 TEST = """const test = require('node:test')
 test('it adds', () => require('expects').same(require('./sum')(2, 3), 5))
@@ -40,8 +40,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> None:
-    if shutil.which("node", path="/usr/bin") is None:
-        pytest.skip("node isn't installed below /usr")
+    require_toolchain("node", path="/usr/bin")
     task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)
     answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
 
@@ -59,8 +58,7 @@ async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> No
 @pytest.mark.slow
 async def test_a_runner_that_keeps_a_cache_among_its_packages_accepts_a_right_change(project: Path) -> None:
     """As Vitest 1 and 2 do, whose run ends with exit code 1 if they can't write their results."""
-    if shutil.which("node", path="/usr/bin") is None:
-        pytest.skip("node isn't installed below /usr")
+    require_toolchain("node", path="/usr/bin")
     runner = "require('fs').mkdirSync('node_modules/.cache/run', { recursive: true })\nrequire('./expects')"
     (project / "node_modules" / "run.js").write_text(f"{runner}.same(require('../sum')(2, 3), 5)\n")
     command = ("node", "node_modules/run.js")

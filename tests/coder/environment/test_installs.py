@@ -1,7 +1,6 @@
 """What a model installs in its session: it works there, the user's stays as it is, and no verdict sees it."""
 
 import hashlib
-import shutil
 import venv
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.coder.engine.participants.test_acting import DONE, bash, told
 from tests.memory_log import MemoryLog
 from tests.ordinary_user import run_as_ordinary_user
+from tests.programs import require_toolchain
 
 BACKEND = """
 import zipfile
@@ -175,8 +175,7 @@ async def test_where_modules_are_read_only_it_is_said_with_what_to_do(modules: P
 
 @pytest.mark.slow
 async def test_npm_installs_over_the_modules_that_are_there(modules: Path) -> None:
-    if shutil.which("npm", path="/usr/bin") is None:
-        pytest.skip("npm isn't installed below /usr")
+    require_toolchain("npm", path="/usr/bin")
     before = everything(modules)
     install = "npm install --offline --no-audit --install-links ./seven"
 
@@ -261,8 +260,7 @@ TEST_GO += '\t\tt.Fatal("not 5")\n\t}\n}\n'
 async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
     tool: str, files: dict[str, str], changed: str, test: str, tmp_path: Path
 ) -> None:
-    if shutil.which(tool) is None:
-        pytest.skip(f"no {tool}")
+    require_toolchain(tool)
     folder = tmp_path / "project"
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from coder.models.find_model import WEAK, ModelChoice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, find_keyed_providers, providers
 from coder.models.roles import Asked, Roles, open_roles, resolve_roles
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
+from tests.programs import require_embedded_model
 
 KEY = "planted-0123456789-planted"
 HOSTED = (
@@ -178,6 +179,7 @@ async def test_a_provider_on_this_machine_that_is_not_running_says_so() -> None:
 
 
 async def test_with_nothing_at_all_the_embedded_model_answers_and_says_that_it_is_weak() -> None:
+    require_embedded_model()
     choice = await resolve(None, environ={}, table=ollama(unused_port()))
 
     assert choice.name == "local/SmolLM2-135M-Instruct"
@@ -186,6 +188,7 @@ async def test_with_nothing_at_all_the_embedded_model_answers_and_says_that_it_i
 
 
 async def test_the_embedded_model_is_found_by_the_name_that_a_log_keeps_of_it() -> None:
+    require_embedded_model()
     embedded = await resolve("local", environ={}, table=HOSTED)
 
     assert await resolve(embedded.name, environ={}, table=HOSTED) == embedded

@@ -25,6 +25,7 @@ from coder.models.weights import embedded_weights
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings
 from tests.less_python import run_without
+from tests.programs import require_embedded_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GREEDY = Sampling(temperature=0, max_tokens=40)
@@ -35,6 +36,7 @@ ADD = [ChatMessage(role="user", content="Write a Python function add(a, b) that 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def model() -> AsyncIterator[LocalModel]:
     """The embedded model, loaded once for these tests."""
+    require_embedded_model()
     async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}") as loaded:
         yield loaded
 

@@ -18,6 +18,7 @@ from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
 from coder.models.tokens import input_tokens
 from coder.models.weights import embedded_weights
+from tests.programs import require_embedded_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DRAW = random.Random(0)
@@ -38,6 +39,7 @@ TEXTS = {
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def model() -> AsyncIterator[LocalModel]:
+    require_embedded_model()
     async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}") as loaded:
         yield loaded
 

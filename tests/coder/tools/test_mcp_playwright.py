@@ -1,18 +1,19 @@
 """A browser by MCP: playwright's own server, with Chromium, opens a page and fills in its form."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from coder.config.mcp_servers import Mcp
+from tests.browser import require_chromium
 from tests.coder.tools.test_mcp_client import Opened, opened
 from tests.coder.tools.test_mcp_everything import NODE, SEEING
 from tests.internet import Handler, serving
+from tests.programs import require_npm, require_toolchain
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
-PLACE = Path(sys.prefix, "npm/node_modules/@playwright/mcp/cli.js")
+MODULE = "@playwright/mcp/cli.js"
 CHROMIUM = Path("/usr/lib/chromium/chromium")
 """The program itself, not the script that starts it."""
 FORM = b"""<title>Form</title><label>Name <input id=name></label>
@@ -26,10 +27,12 @@ class Page(Handler):
 
 def browser(output: str, *, sandboxed: bool = False) -> Mcp:
     """The server, as the page on MCP servers configures it; outside of a sandbox it reaches this machine."""
-    if not PLACE.exists() or not CHROMIUM.exists():
-        pytest.skip("npm install @playwright/mcp: tools/setup.sh test; apt-get install chromium")
+    module = require_npm(MODULE)
+    if sandboxed:
+        require_toolchain("node", path="/usr/bin")
+    program = str(CHROMIUM) if CHROMIUM.exists() else require_chromium()
     flags = ("--headless", "--isolated", "--no-sandbox", "--output-dir", output)
-    command = ("node" if sandboxed else str(NODE), str(PLACE), *flags, "--executable-path", str(CHROMIUM))
+    command = ("node" if sandboxed else str(NODE), str(module), *flags, "--executable-path", program)
     hosts = ("a.example",) if sandboxed else ()
     return Mcp("web", command=command, allow=("browser_navigate",), sandboxed=sandboxed, hosts=hosts)
 

@@ -1,6 +1,5 @@
 """What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
 
-import shutil
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.programs import require_toolchain
 from tests.sandbox_pool import open_kept
 
 pytestmark = [KEPT, KEPT_BASELINES]
@@ -222,9 +222,9 @@ test("{0}", () => assert.strictEqual(price({0}), 2 * {0}));
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("node") != "/usr/bin/node", reason="the sandbox has /usr alone")
 @pytest.mark.parametrize(("number", "verified"), [(2, "reproduced"), (0, "none")])
 async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: int, verified: str) -> None:
+    require_toolchain("node", path="/usr/bin")
     code = "exports.price = (n) => {0};\n"
     (tmp_path / "shop.js").write_text(code.format("n"))
     (tmp_path / "a.test.js").write_text(NODE.format(0).replace('"0"', '"given"'))

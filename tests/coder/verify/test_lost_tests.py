@@ -1,6 +1,5 @@
 """A given test that ran before the work has to run afterwards, too, also where nothing fails."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.programs import require_toolchain
 
 TABLE = (
     "import pytest, solution\n\n@pytest.mark.parametrize('name', sorted(solution.TABLE))\n"
@@ -64,7 +64,6 @@ async def test_taking_a_failing_case_out_of_a_table_solves_nothing(
 @KEPT
 @KEPT_BASELINES
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -76,6 +75,7 @@ async def test_taking_a_failing_case_out_of_a_table_solves_nothing(
 async def test_ending_the_process_of_nodes_tests_solves_nothing(
     code: str, status: str, tmp_path: Path
 ) -> None:
+    require_toolchain("node")
     files = {"a.test.js": NODE, "solution.js": "exports.f = x => x\n"}
 
     run = await answered(tmp_path, ("node", "--test"), files, "solution.js", code)

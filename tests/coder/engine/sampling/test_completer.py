@@ -1,7 +1,5 @@
 """The embedded model goes on with what was begun for it."""
 
-import importlib.util
-
 import pytest
 
 from coder.models.abilities import EMBEDDED
@@ -11,13 +9,14 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.programs import require_embedded_model
 
 pytestmark = KEPT
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="the extra `local` isn't installed")
 async def test_the_embedded_model_writes_the_body_of_a_function_and_stops_behind_it() -> None:
+    require_embedded_model()
     task = Task(
         prompt='def is_even(n):\n    """Say whether n is even.\n\n    >>> is_even(4)\n    True\n    """\n'
     )

@@ -15,9 +15,10 @@ from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import CODER, Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, begins, calls, faulty_endpoint, says
+from tests.programs import require_npm
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
-SDK = Path(sys.prefix, "npm/node_modules/@agentclientprotocol/sdk/dist/v1/stable/acp.js")
+SDK = "@agentclientprotocol/sdk/dist/v1/stable/acp.js"
 CLIENT = Path(__file__).with_name("npm_client.mjs")
 EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > calc.py")
 DONE = calls("done", summary="Mended it.")
@@ -34,11 +35,9 @@ def drive(
     version: int = 1,
 ) -> dict[str, Any]:
     """What the client was sent while it took its steps."""
-    if not SDK.exists():
-        pytest.skip("npm install @agentclientprotocol/sdk: tools/setup.sh test")
     agent = (str(CODER), "acp", "--base-url", endpoint.url, "-m", "toy")
     done = subprocess.run(
-        [Path(sys.prefix, "bin/node"), CLIENT, SDK, *agent],
+        [Path(sys.prefix, "bin/node"), CLIENT, require_npm(SDK), *agent],
         input=json.dumps(
             {"steps": steps, "answers": answers, "entries": entries, "protocolVersion": version}
         ),

@@ -14,6 +14,7 @@ from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, 
 from tests.coder.people.cli.test_undo import TWO
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.less_machine import no_network, read_only, run_behind, small_disk
+from tests.programs import require_embedded_model
 
 
 @pytest.mark.slow
@@ -304,6 +305,7 @@ def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> Non
 
 @pytest.mark.slow
 def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> None:
+    require_embedded_model()
     task = "Write a Python function is_even(n) that returns True for even integers"
     checks = ("--check", "assert is_even(4) and not is_even(7)")
 

@@ -9,6 +9,7 @@ import pytest
 from tests.coder.people.cli.console import Console, Finished
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
 from tests.git_repository import ENVIRONMENT, make_repository
+from tests.programs import require_toolchain
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
@@ -313,6 +314,7 @@ MODULE = "mkdir -p node_modules/expects && echo 'exports.five = () => 5' > node_
 
 @pytest.mark.slow
 def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path) -> None:
+    require_toolchain("node")
     (folder / "sum.js").write_text("module.exports = (a, b) => a - b\n")
     check = "if (require('./sum')(2, 3) !== require('expects').five()) process.exit(1)\n"
     (folder / "sum.test.js").write_text(check)

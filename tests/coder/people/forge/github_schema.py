@@ -1,17 +1,16 @@
 """GitHub's REST API as its published schema describes it: npm's @octokit/openapi, OpenAPI 3.0.3."""
 
 import json
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-SCHEMA = Path(sys.prefix) / "npm/node_modules/@octokit/openapi/generated/api.github.com.json"
+from tests.programs import require_npm
+
+SCHEMA = "@octokit/openapi/generated/api.github.com.json"
 _FORMATS = {
     "date-time": "2026-11-26T12:00:00Z",
     "uri": "https://github.example/x",
@@ -22,14 +21,13 @@ _FORMATS = {
 
 def require_schema() -> None:
     """Skip the test where the schema isn't installed."""
-    if not SCHEMA.is_file():
-        pytest.skip("npm's @octokit/openapi isn't installed: ./run test sets it up")
+    require_npm(SCHEMA)
 
 
 @cache
 def document() -> dict[str, Any]:
     """The whole description, with `nullable` as JSON Schema has it."""
-    whole: dict[str, Any] = _translated(json.loads(SCHEMA.read_text()))
+    whole: dict[str, Any] = _translated(json.loads(require_npm(SCHEMA).read_text()))
     return whole
 
 

@@ -10,20 +10,17 @@ import pytest
 
 from tests.coder.people.cli.console import CODER
 from tests.coder.platform.mcp_server.served import TOKEN, Served, serving
+from tests.programs import require_npm
 
 pytestmark = pytest.mark.foreign
-INSPECTOR = Path(
-    sys.prefix, "npm/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
-)
+INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 TOOLS = ["run_code", "run_status", "solve", "fix", "approve"]
 
 
 def inspect(served: Served, *arguments: str) -> dict[str, Any]:
     """What it prints; an isError of a tool's is its exit code 5."""
-    if not INSPECTOR.exists():
-        pytest.skip("npm install @modelcontextprotocol/inspector: tools/setup.sh test")
     done = subprocess.run(
-        [Path(sys.prefix, "bin/node"), INSPECTOR, "--cli", *arguments],
+        [Path(sys.prefix, "bin/node"), require_npm(INSPECTOR), "--cli", *arguments],
         capture_output=True,
         text=True,
         env=served.console.environ,
