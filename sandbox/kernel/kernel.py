@@ -29,10 +29,8 @@ _CHECK = _CODE.format("kernel_process", "not programs.can_load()")
 _BOOT_S = 60.0
 _QUICK = ("-I", "-S")
 """Python flags of a cell's command, which imports no packages."""
-_READ_S = 5.0
-"""Longest wait for a picture in seconds, as a cell may replace the file by a pipe."""
-_ANSWER_S = 8.0
-"""Longest wait for a kernel in seconds after an interrupt, which gives the cell five seconds to end."""
+_ANSWER_S = 3.0
+"""Longest wait for a kernel in seconds, once an interrupted cell has had its time to end."""
 _LIST_PICTURES = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -115,10 +113,12 @@ class Cell:
 class Kernel:
     """Runs cells one after the other; they share definitions."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, grace_s: float = 5.0) -> None:
         """Initialize without starting the kernel; the first cell starts it."""
         self.session = session
         """Session whose workspace is the cells' working directory."""
+        self.grace_s = grace_s
+        """Seconds that an interrupted cell has to end; a kernel keeps those of its start."""
         self._turn = asyncio.Lock()
         self._kernel: Started | None = None
         self._home, self._cells, self._is_late = "", 0, False
@@ -132,8 +132,8 @@ class Kernel:
     ) -> Cell:
         """Run a cell; others wait for their turn.
 
-        A cell is interrupted at its wall limit or when the caller is cancelled. If it then runs for another
-        five seconds, the kernel is ended; the next cell starts a new one.
+        A cell is interrupted at its wall limit or when the caller is cancelled. If it then runs for
+        `grace_s` more, the kernel is ended; the next cell starts a new one.
 
         Args:
             source: source of a notebook cell; the value of its last expression is shown.
@@ -166,19 +166,22 @@ class Kernel:
                 await self._kernel.stop()
                 self._kernel = None
 
-    async def read_pictures(self, cell: int, *, max_count: int, max_bytes: int) -> list[bytes]:
+    async def read_pictures(
+        self, cell: int, *, max_count: int, max_bytes: int, wall_s: float = 5.0
+    ) -> list[bytes]:
         """Read the first PNG pictures that a cell showed. Their content is not verified.
 
         Args:
             cell: its number.
             max_count: at most nine.
             max_bytes: of one picture; larger ones are skipped.
+            wall_s: seconds for one picture, as a cell may replace the file by a pipe.
         """
         listing = await self.session.sh(_LIST_PICTURES, environment={"CELL": str(cell)})
         pictures: list[bytes] = []
         for path in listing.output.splitlines()[:max_count]:
             head = Command(argv=("head", "-c", str(max_bytes + 1), "--", path))
-            result = await self.session.run(head, wall_s=_READ_S)
+            result = await self.session.run(head, wall_s=wall_s)
             if result.ok and not result.truncated and result.output_bytes <= max_bytes:
                 pictures.append(result.raw_output)
         return pictures
@@ -186,7 +189,7 @@ class Kernel:
     async def _check_answer(self) -> None:
         """End a kernel that a cell stopped with SIGSTOP, as it can't end itself."""
         cell = make_command("run_cell", self._home, "0", module="kernel_cell", flags=_QUICK)
-        answer = await self.session.run(cell, stdin=b"", wall_s=_ANSWER_S)
+        answer = await self.session.run(cell, stdin=b"", wall_s=self.grace_s + _ANSWER_S)
         if answer.killed_by is not None and self._kernel is not None:
             await self._kernel.stop()
 
@@ -198,7 +201,9 @@ class Kernel:
             if not first_output.done():
                 first_output.set_result(chunk)
 
-        kernel = await self.session.start(make_command("serve", self._home), on_output=note_output)
+        kernel = await self.session.start(
+            make_command("serve", self._home, str(self.grace_s)), on_output=note_output
+        )
         end = asyncio.ensure_future(kernel.wait())
         events: set[asyncio.Future[Any]] = {first_output, end}
         await asyncio.wait(events, timeout=_BOOT_S, return_when=asyncio.FIRST_COMPLETED)

@@ -19,8 +19,6 @@ from sandbox.inner.process import wire
 if TYPE_CHECKING:
     from sandbox.inner.kernel.kernel_client import Client
 
-_GRACE_S = 5
-"""Seconds from the interrupt of an abandoned cell until the kernel is killed."""
 READY = b"R"
 
 
@@ -43,10 +41,13 @@ def run_cells() -> None:
 
 
 def serve() -> None:
-    """Start a kernel and run cells until it ends. The argument is its folder."""
+    """Start a kernel and run cells until it ends.
+
+    The arguments are its folder, and the seconds from the interrupt of an abandoned cell until it is killed.
+    """
     from sandbox.inner.kernel import kernel_client
 
-    home = sys.argv[1]
+    home, grace_s = sys.argv[1], float(sys.argv[2])
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(f"{home}.socket")
     listener.listen()
@@ -60,10 +61,10 @@ def serve() -> None:
         client.unwatch(listener.fileno())
         connection, _ = listener.accept()
         with connection:
-            _serve_cell(client, connection)
+            _serve_cell(client, connection, grace_s)
 
 
-def _serve_cell(client: Client, connection: socket.socket) -> None:
+def _serve_cell(client: Client, connection: socket.socket, grace_s: float) -> None:
     """Run one cell. It is interrupted when its command asks for that or disconnects."""
     from sandbox.inner.kernel.kernel_shown import CellOutputs
 
@@ -84,16 +85,16 @@ def _serve_cell(client: Client, connection: socket.socket) -> None:
     client.unwatch(command)
     if client.busy:
         client.abandon()
-        signal.alarm(_GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, grace_s)
     for stream in streams[1:]:
         os.close(stream)
     while client.busy:
         client.step()
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     with suppress(OSError):
         connection.send(bytes([client.exit_code, client.leaves]))
     if client.leaves:
-        signal.alarm(_GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, grace_s)
     while client.leaves:  # until the kernel has ended, and with it this process
         client.step()
 

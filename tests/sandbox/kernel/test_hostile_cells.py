@@ -2,13 +2,14 @@
 
 import asyncio
 import resource
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from sandbox import CommandResult, Kernel, Program
-from tests.sandbox.kernel.conftest import BACKENDS, MARKS
+from sandbox import CommandResult, Kernel, Program, open_kernel
+from tests.sandbox.kernel.conftest import BACKENDS, MARKS, policy_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,6 +56,13 @@ def by_each_backend(sources: dict[str, str], *, sample: Sequence[str]) -> pytest
     )
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def impatient_kernel(backend: str) -> AsyncIterator[Kernel]:
+    """A kernel of its own that gives an interrupted cell little time."""
+    async with open_kernel(policy_for(backend), backend=backend) as opened:
+        yield Kernel(opened.session, grace_s=0.5)
+
+
 async def prepare(kernel: Kernel) -> None:
     """Define something that can be lost."""
     await kernel.execute("import os, signal, time\nkept = 'kept'")
@@ -67,8 +75,9 @@ async def output(kernel: Kernel, source: str) -> str:
 @pytest.mark.slow
 @by_each_backend(ENDLESS, sample=("swallows the interrupt",))
 async def test_a_cell_that_will_not_end_costs_its_kernel_and_no_time(
-    kernel: Kernel, source: str, monkeypatch: pytest.MonkeyPatch
+    impatient_kernel: Kernel, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kernel = impatient_kernel
     await prepare(kernel)
     limits, run = [], kernel.session.run
 
@@ -217,4 +226,4 @@ async def test_a_pipe_that_stands_for_a_picture_is_not_waited_for(kernel: Kernel
     await kernel.session.sh(f"mkfifo /tmp/out/cell-{cell.number}-1.png")
 
     async with asyncio.timeout(30):
-        assert await kernel.read_pictures(cell.number, max_count=4, max_bytes=1 << 20) == []
+        assert await kernel.read_pictures(cell.number, max_count=4, max_bytes=1 << 20, wall_s=1) == []

@@ -134,6 +134,7 @@ async def test_cells_that_run_as_one_program_have_its_limits_and_streams() -> No
     cells = ("x = 6", "import sys\nprint(x * 7)\nprint('err', file=sys.stderr)", "exit()", "print('never')")
     async with open_sandbox(Policy(kernel=True), backend="bubblewrap") as box:
         ended = await run_cells(box, cells, fresh=True)
+    async with open_sandbox(Policy(kernel=True, wall_s=1), backend="bubblewrap") as box:
         late = await run_cells(box, ["import time; time.sleep(60)"], fresh=True)
 
     assert (ended.status, ended.stdout, ended.stderr, ended.artifacts) == ("ok", "42\n", "err\n", ())
