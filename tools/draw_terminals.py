@@ -1,11 +1,14 @@
 """Draw the terminals of the pages in docs/how-to as SVG, by real runs of `coder`.
 
-    .venv/bin/pip install pyte && .venv/bin/python -m tools.draw_terminals [NAME...]
+    .venv/bin/pip install pyte && .venv/bin/python -m tools.draw_terminals [--check] [NAME...]
 
+With `--check`, nothing is written, and a picture with other words than its page has fails.
 A run has a terminal of its own, whose screen pyte follows and rich draws. Programs, sandboxes, tests, patches
 and verdicts are real. In `chat` and `diff` a script answers for a model; in `bench` the embedded model does.
 """
 
+import argparse
+import difflib
 import os
 import pty
 import re
@@ -30,6 +33,7 @@ from rich.text import Text
 from tests.coder.people.cli.console import CODER
 from tests.coder.people.cli.console import Console as Place
 from tests.faulty_endpoint import Reply, calls, faulty_endpoint, says
+from tools.picture_words import words_of
 
 TITLES = {"chat": "coder chat", "diff": "coder solve", "bench": "coder bench run"}
 PICTURES = Path(__file__).parents[1] / "docs" / "how-to"
@@ -190,14 +194,25 @@ def _colour(name: str) -> str | None:
     return None if name == "default" else f"bright_{plain}" if name.startswith("bright") else plain
 
 
-def main(names: Sequence[str]) -> None:
+def main() -> None:
     """Draw the pictures of these names, or all."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail where words differ")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(TITLES)}")
+    chosen = parser.parse_args()
+    different: list[str] = []
     for picture in (chat, diff, bench):
-        if not names or picture.__name__ in names:
-            path = PICTURES / f"terminal-{picture.__name__}.svg"
-            path.write_text(svg(picture(), TITLES[picture.__name__]), encoding="utf-8")
-            print(f"{path.name}  {path.stat().st_size:,} bytes")
+        if chosen.names and picture.__name__ not in chosen.names:
+            continue
+        path, drawn = PICTURES / f"terminal-{picture.__name__}.svg", svg(picture(), TITLES[picture.__name__])
+        if chosen.check:
+            old, new = words_of(path.read_text(encoding="utf-8")), words_of(drawn)
+            different += difflib.unified_diff(old, new, path.name, "drawn now", lineterm="", n=1)
+            continue
+        path.write_text(drawn, encoding="utf-8")
+        print(f"{path.name}  {path.stat().st_size:,} bytes")
+    sys.exit("\n".join(different) or None)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

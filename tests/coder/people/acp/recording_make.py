@@ -1,11 +1,14 @@
 """Record a day's work in an editor as text: `python -m tests.coder.people.acp.recording_make` writes it.
 
-The agent, its sandbox and the client are real; the model's answers are written by hand.
+The agent, its sandbox and the client are real; the model's answers are written by hand. With `--check`, it
+writes nothing, and fails where the page isn't what a client receives today.
 """
 
+import argparse
 import asyncio
 import difflib
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -119,6 +122,20 @@ async def record(home: Path) -> str:
     return HEAD + "\n".join(editor.lines).strip() + "\n"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, and fail where the page is another"
+    )
+    is_check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as folder:
-        FILE.write_text(asyncio.run(record(Path(folder))))
+        today = asyncio.run(record(Path(folder)))
+    if is_check:
+        lines = difflib.unified_diff(FILE.read_text().splitlines(), today.splitlines(), lineterm="", n=1)
+        sys.exit("\n".join(lines) or None)
+    FILE.write_text(today)
+
+
+if __name__ == "__main__":
+    main()
