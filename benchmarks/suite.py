@@ -20,7 +20,8 @@ class _Case(Value):
     timeout_s: float = Field(default=10.0, gt=0, le=MAX_TIMEOUT_S)
     """CPU seconds of one sample; the wall limit is larger."""
     wall_s: float | None = Field(default=None, gt=0, le=86_400, exclude=True)
-    """Wall seconds of one sample or of each run of a script; None: `longest_s`. Not part of the digest."""
+    """Wall seconds of one sample, or of each run of a script or of a repository's tests; None: derived from
+    `timeout_s`. Not part of the digest."""
     behind: bool = Field(default=False, exclude=True)
     """Whether to judge at the lowest CPU priority. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
@@ -119,6 +120,10 @@ class RepositoryCase(_Case):
     """Memory of the tests in MiB, if they need more than a Python program, as compilers do."""
     shown: dict[str, Path] = Field(default_factory=dict, exclude=True)
     """Folders of this machine that tests see, read-only, by path in the tree, such as `node_modules`."""
+
+    def tests_wall_s(self, cpu_s: float | None = None) -> float:
+        """Return the wall seconds of one run of tests that may use `cpu_s` of a processor, by default all."""
+        return self.wall_s or 2 * (cpu_s or self.timeout_s) + 10
 
 
 class HarborCase(_Case):

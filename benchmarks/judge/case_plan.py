@@ -70,18 +70,18 @@ class CasePlans:
 
     async def plan(self, case: Case) -> CasePlan:
         """Plan how a case is judged."""
-        match case:
+        unlimited_case = case.model_copy(update={"wall_s": None})  # a plan is for tries of any length
+        match unlimited_case:
             case FunctionCase():
-                unlimited_case = case.model_copy(update={"wall_s": None})  # a plan is for tries of any length
                 return CasePlan(case, await self.mode(unlimited_case))
             case RepositoryCase():
-                return CasePlan(case, await self.repository_mode(case))
+                return CasePlan(case, await self.repository_mode(unlimited_case))
             case HarborCase():
-                return CasePlan(case, await self.harbor_mode(case))
+                return CasePlan(case, await self.harbor_mode(unlimited_case))
             case ScriptCase():
                 return CasePlan(case)
             case UnreadableCase():
-                return CasePlan(case, Mode(how="broken", reason=case.reason))
+                return CasePlan(case, Mode(how="broken", reason=unlimited_case.reason))
 
     async def mode(self, case: FunctionCase) -> Mode:
         """Find the mode in which a function case is judged."""

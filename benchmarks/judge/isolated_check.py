@@ -67,7 +67,7 @@ async def run_apart(
             checks,
             module=modules[0],
             provides=modules,
-            limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
+            limits=Limits(cpu_s=cpu_s, wall_s=case.tests_wall_s(cpu_s)),
             decides=lambda result: not result.passed and result.name in needed,
             trees=Trees(of_candidate, of_checker),
             crossing=ANY_CROSSING.model_copy(

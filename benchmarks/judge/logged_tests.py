@@ -20,7 +20,6 @@ from benchmarks.suites.patch import PatchRefused
 from sandbox import Command, Limits, Result, Sandbox
 
 _MAX_LOG = 32 << 20
-_WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONIOENCODING": "utf8",
@@ -183,14 +182,13 @@ async def run_logged(sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, 
     if runner == "pytest" or runner == "other":
         raise ValueError(f"There is no log to read of the runner {runner!r}")
     path = ":".join(str(PurePosixPath("/w", root)) for root in dict.fromkeys((".", case.pythonpath)))
-    wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
     script = "\n".join((_PRELUDE, *commands_of(case)))
     result = await sandbox.run(
         Command(
             argv=("sh", "-c", f"exec 2>&1\n{script}"),
             environment={**_ENVIRONMENT, "PYTHONPATH": path, **case.environment},
         ),
-        limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s, stdout_bytes=_MAX_LOG),
+        limits=Limits(cpu_s=case.timeout_s, wall_s=case.tests_wall_s(), stdout_bytes=_MAX_LOG),
         fresh=True,
         files=tree,
     )

@@ -38,7 +38,6 @@ _PARTS_OF_PYTEST = """
 """
 PRELOADED = ("pytest", "unittest.mock", *(f"_pytest.{name}" for name in _PARTS_OF_PYTEST.split()))
 """Modules that each run imports, for `Policy.preload`; a version of pytest may lack some."""
-_WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
 _PRIVATE_BACKENDS = ("bubblewrap", "docker")
 """Backends in which a run has private writable folders, so that they can be cleared."""
@@ -139,13 +138,12 @@ async def _run(
     if not _finds_preloaded(sandbox, case):
         program = Command(argv=("python", f"{name}.py"), environment=environment)
         files = {**tree, f"{name}.py": reporter.encode()}
-    wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
-    job_requests = [_job_request(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
+    job_requests = [_job_request(job, key, case.tests_wall_s()) for job, key in zip(jobs, keys, strict=True)]
     stream = PytestStream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
     running = asyncio.ensure_future(
         sandbox.run(
             program,
-            limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
+            limits=Limits(cpu_s=case.timeout_s, wall_s=case.tests_wall_s() + case.timeout_s),
             stdin=json.dumps(job_requests).encode(),
             fresh=True,
             files=files,

@@ -55,7 +55,8 @@ def patch(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PATCHES)
 async def test_a_hostile_patch_does_not_pass(judge: Judge, name: str) -> None:
-    verdict = await judge.judge(CASE, patch(PATCHES[name]))
+    wall_s = 3 if name == "stops itself" else None
+    verdict = await judge.judge(CASE.model_copy(update={"wall_s": wall_s}), patch(PATCHES[name]))
 
     assert (
         verdict.strength,

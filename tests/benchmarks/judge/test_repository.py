@@ -117,7 +117,7 @@ async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -
 
 @pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
-    one = case(id="slow", timeout_s=1)
+    one = case(id="slow", timeout_s=1, wall_s=1)
 
     slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
 
@@ -438,3 +438,9 @@ async def test_an_answer_that_passes_only_beside_its_tests_is_suspicious(judge: 
 
     assert (verdict.verdict, without.verdict) == ("suspicious", "passed")
     assert "apart from them not: test_bag.py::test_count" in verdict.detail
+
+
+def test_a_run_of_tests_has_twice_its_processor_time_and_ten_seconds_or_what_the_case_says() -> None:
+    assert case(timeout_s=300).tests_wall_s() == 610
+    assert case(timeout_s=300).tests_wall_s(20) == 50
+    assert case(wall_s=3).tests_wall_s(20) == 3

@@ -80,21 +80,20 @@ async def test_answers_beside_hostile_ones_wait_as_beside_honest_ones() -> None:
 
 @pytest.mark.parametrize("stopped", ["os.getpid()", "os.getppid()"], ids=["itself", "its runner"])
 async def test_a_patch_that_stops_leaves_its_slot_at_the_limit_of_its_case(stopped: str) -> None:
-    patch = diff(BASE, {"top.py": STOPS.format(stopped)})
+    patch, right = diff(BASE, {"top.py": STOPS.format(stopped)}), PATCHED.gold_patch or ""
+    endless = PATCHED.model_copy(update={"wall_s": 120})
     suite = Suite(name="one", version="1", cases=(PATCHED,))
     async with open_judge(suite, python=only_pytest(), slots=1) as judge:
-        right = await judge.judge(PATCHED, PATCHED.gold_patch or "")
+        assert (await judge.judge(PATCHED, right)).verdict == "passed"
         slow = asyncio.Event()
-        stopping = asyncio.create_task(judge.judge(PATCHED, patch, on_slow=slow.set))
-        began = time.perf_counter()
         leaving = asyncio.create_task(slow.wait())
+        stopping = asyncio.create_task(judge.judge(endless, patch, on_slow=slow.set))
         await asyncio.wait([leaving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        slot_s = time.perf_counter() - began
-        leaving.cancel()
-        beside = await judge.judge(PATCHED, PATCHED.gold_patch or "")
-        verdict = await stopping
-        whole = time.perf_counter() - began
-
-    assert (right.verdict, beside.verdict) == ("passed", "passed")
-    assert verdict.verdict in ("timeout", "failed", "error")
-    assert verdict.verdict != "timeout" or slot_s < whole / 3  # it may be denied before the limit
+        if stopping.done():  # the signal was denied
+            assert stopping.result().verdict in ("failed", "error")
+        else:
+            assert (await judge.judge(PATCHED, right)).verdict == "passed"
+            assert not stopping.done()
+        for task in (leaving, stopping):
+            task.cancel()
+        await asyncio.gather(leaving, stopping, return_exceptions=True)

@@ -1,5 +1,7 @@
 """Judging: what a red run of the test command is worth beside what was red before."""
 
+from dataclasses import replace
+
 from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.verify.finding import Finding, finding_of
@@ -54,6 +56,23 @@ def test_a_test_that_no_longer_runs_is_no_pass() -> None:
 
     assert not judged.passed
     assert judged.note == "passed before the work and no longer runs: fine"
+
+
+def test_a_stopped_run_needs_all_tests_that_were_reached_before_also_those_that_failed() -> None:
+    limit = {"complete": False, "running": "slow", "result": Result(status="timeout", exit_code=None)}
+    cut = replace(ran(target=True, fine=True), passed=False, **limit)
+    reached = before(target=False, old=False, fine=True).model_copy(update={"is_cut": True})
+
+    assert judge(cut, before(target=False, fine=True).model_copy(update={"is_cut": True})).passed
+    assert judge(cut, reached).note == "passed before the work and no longer runs: old"
+    assert not judge(cut, reached).passed
+
+
+def test_a_run_that_only_the_change_makes_too_long_fails() -> None:
+    limit = {"complete": False, "running": "slow", "result": Result(status="timeout", exit_code=None)}
+    cut = replace(ran(target=True, fine=True), passed=False, **limit)
+
+    assert not judge(cut, before(target=False, fine=True)).passed
 
 
 def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
