@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ SQUARES = FunctionCase(id="squares", prompt="", entry_point="f", timeout_s=0.3,
     test="def check(f):\\n    assert f(2) == 4\\n    assert f(3) == 9\\n",
     canonical_solution="def f(n): return n * n\\n")
 SLEEPS = "import time\\ndef f(n): time.sleep(99)"
-ANSWERS = (SLEEPS, "def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
+ANSWERS = ("def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
 OWN = "class E(Exception): pass\\ndef within(n): raise E('within 1 s')"
 LATE = "import time\\ndef within(n): time.sleep(99)"
 GONE = "import os\\ndef within(n): os._exit(3)"
@@ -52,9 +53,12 @@ RAISES = "def within(n): raise KeyError(n)"
 
 async def main():
     async with open_judge(Suite(name="s", version="1", cases=(SQUARES,))) as judge:
-        verdicts = [await judge.judge(SQUARES, answer) for answer in ANSWERS]
+        brief = SQUARES.model_copy(update={"wall_s": 1.0})
+        verdicts = [await judge.judge(brief, SLEEPS, retry=False)]
+        verdicts += [await judge.judge(SQUARES, answer) for answer in ANSWERS]
     async with open_sandbox() as box:
-        seen = [await behaviour(box, one, "within", inputs=[(1,)]) for one in (OWN, GONE, RAISES, LATE)]
+        seen = [await behaviour(box, one, "within", inputs=[(1,)]) for one in (OWN, GONE, RAISES)]
+        seen.append(await behaviour(box, LATE, "within", inputs=[(1,)], wall_s=1.0))
     log = MemoryLog()
     await solve(
         Task(prompt="f", test_command=("python3", "-m", "unittest")), log=log,
@@ -110,7 +114,8 @@ def with_other_words(folder: Path) -> set[str]:
 def test_with_other_words_in_messages_the_same_is_decided(tmp_path: Path) -> None:
     assert with_other_words(tmp_path) == WORDS.keys()
 
-    usual, other = decided(ROOT), decided(tmp_path)
+    with ThreadPoolExecutor() as pool:
+        usual, other = pool.map(decided, (ROOT, tmp_path))
 
     assert usual.pop("shown") == ["  ✗ The test command ran no test."]
     assert other.pop("shown") == ["  ✗ Nothing was tried."]

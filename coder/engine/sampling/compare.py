@@ -93,14 +93,14 @@ def largest_group(results: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
 
 
 async def behaviour(
-    sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments]
+    sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments], wall_s: float = WALL_SECONDS
 ) -> tuple[str, ...]:
     """Return the result of the source's function for each input. All calls share one process."""
     values: list[str] = []
-    limits = Limits(wall_s=WALL_SECONDS, cpu_s=CPU_SECONDS)
+    limits = Limits(wall_s=wall_s, cpu_s=CPU_SECONDS)
     try:
         async with (
-            asyncio.timeout(WALL_SECONDS * 2),
+            asyncio.timeout(wall_s * 2),
             open_function(sandbox, source, name, limits=limits) as function,
         ):
             for arguments in inputs:

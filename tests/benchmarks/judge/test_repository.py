@@ -440,7 +440,7 @@ async def test_an_answer_that_passes_only_beside_its_tests_is_suspicious(judge: 
     assert "apart from them not: test_bag.py::test_count" in verdict.detail
 
 
-def test_a_run_of_tests_has_twice_its_processor_time_and_ten_seconds_or_what_the_case_says() -> None:
+async def test_a_run_of_tests_has_twice_its_processor_time_and_ten_seconds_or_what_the_case_says() -> None:
     assert case(timeout_s=300).tests_wall_s() == 610
     assert case(timeout_s=300).tests_wall_s(20) == 50
     assert case(wall_s=3).tests_wall_s(20) == 3
