@@ -81,6 +81,13 @@ async def test_results_and_requests_are_bounded_in_all(ask: Ask) -> None:
     assert "of 64 MiB" in (await ask("text", length=1))["error"]
 
 
+async def test_calls_are_bounded_in_all(ask: Ask, program: ProgramRequests) -> None:
+    program._calls = code_mode.CALLS - 1
+
+    assert await ask("text", length=1) == {"value": "x"}
+    assert "may make 10,000 calls" in (await ask("text", length=1))["error"]
+
+
 async def test_time_is_bounded_in_all(ask: Ask, program: ProgramRequests) -> None:
     with program.clock.running():
         program.clock._since -= code_mode.SECONDS + 1

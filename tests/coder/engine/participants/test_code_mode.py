@@ -18,6 +18,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import SqliteLog
+from coder.tools import code_mode
 from tests.coder.states import distinct_cuts
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.docker_engine import IMAGE
@@ -335,10 +336,14 @@ for number in range(1_000_000):
 
 
 @pytest.mark.slow
-async def test_a_program_that_calls_without_end_is_refused(project: Path) -> None:
+async def test_a_program_that_calls_without_end_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_mode, "CALLS", 100)
+
     _, model = await worked(project, python(FLOOD), python("import tools"), EDIT, tools=[rows])
 
-    assert told(model, 2).startswith("10003 One program may make 10,000 calls, of 64 MiB and 600 s in all.")
+    assert told(model, 2).startswith("103 One program may make 100 calls, of 64 MiB and 600 s in all.")
     assert told(model, 3).startswith("[exit 0, ")
 
 
