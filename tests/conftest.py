@@ -23,6 +23,7 @@ pytest_plugins = [
         "object_store",
         "kept_sandboxes",
         "kept_baselines",
+        "instant",
     )
 ]
 
@@ -37,9 +38,9 @@ sys._base_executable = str(bare_python())  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Two a processor: tests wait two thirds of their time, for deadlines and for what starts."""
-    return 2 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two a processor, since tests wait two thirds of their time, but instant ones."""
+    return (1 if config.option.markexpr == "instant" else 2) * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_finish() -> None:

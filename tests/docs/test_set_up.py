@@ -217,6 +217,7 @@ PYTEST = "python -m pytest -n auto --dist worksteal"
         (["--fast"], [*CHECKS, PYTEST + " -m not slow and not foreign"]),
         (["--fast", "-x"], [*CHECKS, PYTEST + " -m not slow and not foreign -x"]),
         (["--foreign"], [PYTEST + " -m foreign"]),
+        (["instant", "-x"], [PYTEST + " -m instant -x"]),
         (["-k", "resume"], [PYTEST + " -k resume"]),
         (["verdicts", "-x"], [PYTEST + f" {VERDICTS} -x"]),
         (["verdicts", "--fast", "-x"], [PYTEST + f" {VERDICTS} -m not slow and not foreign -x"]),
@@ -281,6 +282,7 @@ def test_the_scripts_are_shell_that_every_debian_understands() -> None:
         ("tests/docker/test_f.py", "bubblewrap patch make docker.io debootstrap"),
         ("tests/docker", "bubblewrap patch make docker.io debootstrap"),
         ("-m,not foreign,tests/docker/test_f.py", "bubblewrap patch make"),
+        ("instant", "bubblewrap patch make"),
         ("-m,not foreign,tests/docker/test_g.py", "bubblewrap patch make docker.io debootstrap"),
     ],
 )

@@ -148,6 +148,7 @@ async def test_a_failure_stays_one_and_names_its_alarms(judge: Judge) -> None:
     assert (verdict.verdict, verdict.tripped) == ("failed", ("frames (stack.py:top)",))
 
 
+@pytest.mark.usefixtures("starts_something")
 @pytest.mark.parametrize(
     "silenced",
     [

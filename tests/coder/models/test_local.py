@@ -131,6 +131,7 @@ async def test_no_path_of_this_machine_is_part_of_an_answer(model: LocalModel) -
     assert "/" not in answer.model
 
 
+@pytest.mark.usefixtures("starts_something")
 async def test_the_server_wants_its_own_key(model: LocalModel) -> None:
     chat = await model.load()
     endpoint = chat._endpoint.model_copy(update={"key": None})
@@ -163,6 +164,7 @@ async def test_nothing_is_left_once_it_is_closed() -> None:
         os.kill(pid, 0)
 
 
+@pytest.mark.usefixtures("starts_something")
 async def test_weights_that_cannot_be_loaded_end_with_llama_cpps_own_words(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\0" * 100)

@@ -181,6 +181,7 @@ def postgres_of(request: pytest.FixtureRequest, folder: Path) -> Iterator[Postgr
         yield log
 
 
+@pytest.mark.usefixtures("starts_something")
 async def test_a_blob_that_is_removed_before_its_event_is_stored_again(
     log: SqliteLog | PostgresLog, tmp_path: Path
 ) -> None:

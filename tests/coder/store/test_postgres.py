@@ -126,6 +126,7 @@ class Relay:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.usefixtures("starts_something")
 @pytest.mark.parametrize("kind", ["request", "answer"])
 async def test_an_append_whose_connection_breaks_is_made_once_whether_it_was_committed_or_not(
     postgres: Server, url: str, kind: str

@@ -105,6 +105,7 @@ async def test_a_server_that_goes_away_is_told_to_each_call() -> None:
             assert one.notes == ["MCP server it broke a call off: Connection closed"]
 
 
+@pytest.mark.usefixtures("starts_something")
 async def test_an_address_where_nobody_listens_is_told() -> None:
     async with opened(Mcp("it", url=f"http://127.0.0.1:{free_port()}/mcp"), DESK) as one:
         assert one.tools == {}

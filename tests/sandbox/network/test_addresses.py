@@ -15,6 +15,7 @@ from tests.ordinary_user import REPOSITORY
 PRIVATE = ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"]
 
 
+@pytest.mark.usefixtures("starts_something")
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700:4700::1111", "::ffff:93.184.216.34"])
 def test_a_public_address_is_not_refused(address: str) -> None:
     assert find_refusal(address) is None

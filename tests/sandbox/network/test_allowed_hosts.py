@@ -9,6 +9,7 @@ from sandbox import Policy
 from sandbox.network.allowed_hosts import normalize_host, parse_hosts, split_authority
 
 
+@pytest.mark.usefixtures("starts_something")
 @pytest.mark.parametrize(
     ("entry", "name", "port", "covered"),
     [

@@ -172,6 +172,7 @@ async def test_a_conversation_of_another_day_goes_on_with_its_dialogue_in_a_new_
     assert "[The session was restarted" in heard(model, 2)
 
 
+@pytest.mark.usefixtures("starts_something")
 async def test_what_a_model_says_after_code_that_only_explains_is_no_change(folder: Path) -> None:
     async with talk(folder, "It is set so:\n\n```python\nx = 1\n```\n") as (session, _):
         run = await session.say("where is x set?")
