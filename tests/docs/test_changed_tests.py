@@ -33,11 +33,33 @@ def test_a_changed_file_concerns_the_tests_of_its_name_and_of_its_importers(
 ) -> None:
     tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
 
-    assert concerned in changed_tests.tests_of([path], graph, tests)
+    assert concerned in changed_tests.tests_of([path], graph, tests, {})
 
 
 def test_every_test_that_is_found_exists(graph: grimp.ImportGraph) -> None:
     tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
     sources = [str(file.relative_to(ROOT)) for file in (ROOT / "coder" / "verify").rglob("*.py")]
 
-    assert all(Path(ROOT, test).exists() for test in changed_tests.tests_of(sources, graph, tests))
+    assert all(Path(ROOT, test).exists() for test in changed_tests.tests_of(sources, graph, tests, {}))
+
+
+def test_a_changed_text_concerns_the_single_tests_that_hold_it(graph: grimp.ImportGraph) -> None:
+    tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
+
+    found = changed_tests.tests_of(
+        ["coder/show/render.py"], graph, tests, {"coder/show/render.py": ["answered"]}
+    )
+
+    shown = "tests/coder/people/cli/test_solve.py::test_what_a_model_says_instead_of_code_is_shown"
+    assert shown in found
+    assert len(found) < 100
+
+
+def test_the_texts_of_a_change_are_those_of_the_functions_that_it_touches() -> None:
+    source = (
+        'BEFORE = \'a constant\'\ndef first():\n    """Explain it."""\n    return \'first text\'\n'
+        "class Two:\n    def method(self):\n        return f'{self} second\\nthird line' or 'abc'\n"
+    )
+
+    assert changed_tests.texts_of(source, {4}) == {"first text"}
+    assert changed_tests.texts_of(source, {1, 7}) == {"a constant", "second", "third line"}
