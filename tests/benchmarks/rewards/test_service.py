@@ -45,9 +45,9 @@ async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(ser
 
 
 @pytest.mark.slow
-async def test_an_honest_answer_that_takes_long_passes() -> None:
-    async with open_judging(SUITE, processes=1) as service:
-        (judged,) = await service.judge([(DOUBLE, BUSY + RIGHT)])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_honest_answer_that_takes_long_passes(service: Judging) -> None:
+    (judged,) = await service.judge([(DOUBLE, BUSY + RIGHT)])
 
     assert (judged.verdict, judged.reward) == ("passed", 1.0)
     assert judged.cpu_s >= 0.45
@@ -55,9 +55,7 @@ async def test_an_honest_answer_that_takes_long_passes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
-    service: Judging,
-) -> None:
+async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(service: Judging) -> None:
     answers = [(DOUBLE, RIGHT), (DOUBLE, "    return 2\n")]
 
     passed, failed = await service.judge(answers, partial=True)
@@ -75,23 +73,23 @@ async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
 
 
 @pytest.mark.slow
-async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_case_whose_own_answer_takes_long_is_judged_as_others(service: Judging) -> None:
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
 
-    async with open_judging(SUITE, processes=1) as service:
-        judged = await service.judge([(slow, RIGHT), (slow, "    return n\n"), (slow, BUSY + RIGHT)])
+    judged = await service.judge([(slow, RIGHT), (slow, "    return n\n"), (slow, BUSY + RIGHT)])
 
     assert [one.verdict for one in judged] == ["passed", "failed", "passed"]
 
 
 @pytest.mark.slow
-async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_honest_slow_answers_pass_also_after_and_among_endless_loops(service: Judging) -> None:
     quick = DOUBLE.model_copy(update={"id": "quick", "timeout_s": 0.5})
 
-    async with open_judging(SUITE, processes=1) as service:
-        loops = await service.judge([(quick, f"{HOSTILE['loops']}# {i}") for i in range(2)])
-        answers = [(quick, HOSTILE["loops"]), *[(DOUBLE, f"{BUSY}{RIGHT}# {i}") for i in range(2)]]
-        judged = await service.judge(answers)
+    loops = await service.judge([(quick, f"{HOSTILE['loops']}# {i}") for i in range(2)])
+    answers = [(quick, HOSTILE["loops"]), *[(DOUBLE, f"{BUSY}{RIGHT}# {i}") for i in range(2)]]
+    judged = await service.judge(answers)
 
     assert [(one.verdict, one.reward) for one in loops] == [("timeout", 0.0)] * 2
     assert all(one.cpu_s >= quick.timeout_s for one in loops)
@@ -111,14 +109,14 @@ async def test_endless_loops_leave_slots_to_the_others() -> None:
 
 
 @pytest.mark.slow
-async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_its_case() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_its_case(
+    service: Judging,
+) -> None:
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
     loop = HOSTILE["loops"]
 
-    async with open_judging(SUITE, processes=1) as service:
-        judged = await service.judge(
-            [(DOUBLE, loop), (DOUBLE, BUSY + RIGHT), (slow, BUSY + RIGHT)], slow_s=0.1
-        )
+    judged = await service.judge([(DOUBLE, loop), (DOUBLE, BUSY + RIGHT), (slow, BUSY + RIGHT)], slow_s=0.1)
 
     assert [(one.verdict, one.reward) for one in judged] == [
         ("timeout", 0.0),
