@@ -185,23 +185,25 @@ async def test_a_comparison_that_came_out_differently_refutes_a_test_beside_its_
     assert run.status == "unsolved"
 
 
-async def test_once_a_test_cannot_be_confirmed_the_others_are_not_waited_for(tmp_path: Path) -> None:
+async def test_once_a_test_cannot_be_confirmed_the_others_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_EXTRA_S", "_MAX_EXTRA_S"):
+        monkeypatch.setattr(confirmation, name, 200.0)  # longer than the busiest machine takes for the rest
     imports = "import time, types\nimport scale\n\n\n"
     files = {
         "scale.py": WRONG,
         "test_a.py": TEST,
         "test_b.py": f"{imports}def test_kind(tmp_path):\n    assert type(scale) is types.ModuleType\n",
         "test_c.py": f"{imports}def test_slow(tmp_path):\n"
-        "    time.sleep(0 if type(scale) is types.ModuleType else 60)\n",
+        "    time.sleep(0 if type(scale) is types.ModuleType else 600)\n",
     }
     start = time.monotonic()
 
     run = await mended(tmp_path, files)
 
     assert (run.status, run.strength) == ("solved", "inside"), run.reason
-    assert (
-        time.monotonic() - start < 25
-    )  # the slow test alone would have 10 s more than the passing run, twice
+    assert time.monotonic() - start < 200
 
 
 async def test_a_confirmation_is_named_in_the_log(tmp_path: Path) -> None:
