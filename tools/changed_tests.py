@@ -119,11 +119,16 @@ def _tests_that_hold(file: str, text: str) -> Iterator[str]:
     if text not in source:
         return
     lines = source.splitlines()
-    for part in _parsed(file).body:
+    for part in _test_functions(_parsed(file)):
+        first = min(one.lineno for one in (part, *part.decorator_list))
+        if text in "\n".join(lines[first - 1 : part.end_lineno]):
+            yield f"{file}::{part.name}"
+
+
+def _test_functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for part in tree.body:
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part.name.startswith("test_"):
-            first = min(one.lineno for one in (part, *part.decorator_list))
-            if text in "\n".join(lines[first - 1 : part.end_lineno]):
-                yield f"{file}::{part.name}"
+            yield part
 
 
 @cache
@@ -139,18 +144,33 @@ def _parsed(file: str) -> ast.Module:
 
 def changed_texts(path: str, revision: str) -> set[str]:
     """Return the texts in the functions of a module that changed since a revision, before and after."""
-    hunks = [
-        re.match(r"@@ -(\d+),?(\d*) \+(\d+),?(\d*)", line)
-        for line in _git("diff", "-U0", revision, "--", path)
-    ]
+    return {text for source, lines in _changed_lines(path, revision) for text in texts_of(source, lines)}
+
+
+def concerns_itself(versions: Iterable[tuple[str, set[int]]]) -> bool:
+    """Say whether a file changed within tests alone, so that none that imports it is concerned.
+
+    Args:
+        versions: the text of the file before and after, each with the numbers of the lines that changed.
+    """
+    return all(
+        any(part.lineno <= line <= (part.end_lineno or 0) for part in _test_functions(ast.parse(source)))
+        for source, lines in versions
+        for line in lines
+    )
+
+
+def _changed_lines(path: str, revision: str) -> list[tuple[str, set[int]]]:
+    """Return the text of a file before and after a change, each with the numbers of the lines in it."""
     old, new = set[int](), set[int]()
-    for hunk in filter(None, hunks):
-        before, removed, after, added = (int(number or 1) for number in hunk.groups())
-        old |= set(range(before, before + removed))
-        new |= set(range(after, after + added))
-    is_old = bool(_git("ls-tree", revision, "--", path))
-    earlier = texts_of("\n".join(_git("show", f"{revision}:{path}")), old) if is_old else set[str]()
-    return earlier | (texts_of((ROOT / path).read_text(), new) if (ROOT / path).exists() else set[str]())
+    for line in _git("diff", "-U0", revision, "--", path):
+        if hunk := re.match(r"@@ -(\d+),?(\d*) \+(\d+),?(\d*)", line):
+            before, removed, after, added = (int(number or 1) for number in hunk.groups())
+            old |= set(range(before, before + removed))
+            new |= set(range(after, after + added))
+    earlier = "\n".join(_git("show", f"{revision}:{path}")) if _git("ls-tree", revision, "--", path) else ""
+    later = ROOT / path
+    return [(earlier, old), (later.read_text() if later.exists() else "", new)]
 
 
 def texts_of(source: str, lines: set[int]) -> set[str]:
@@ -205,8 +225,9 @@ def main() -> int:
     changed = changed_files(revision)
     modules = (path for path in changed if path.endswith(".py") and not path.startswith("tests/"))
     texts = {path: changed_texts(path, revision) for path in modules}
-    found = tests_of(changed, graph, tests, texts)
-    existing = [test for test in found if (ROOT / test.partition("::")[0]).exists()]
+    alone = {path for path in changed if path in tests and concerns_itself(_changed_lines(path, revision))}
+    found = tests_of([path for path in changed if path not in alone], graph, tests, texts)
+    existing = [test for test in sorted({*found, *alone}) if (ROOT / test.partition("::")[0]).exists()]
     print("\n".join(existing))
     return 0
 

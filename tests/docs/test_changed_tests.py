@@ -63,3 +63,10 @@ def test_the_texts_of_a_change_are_those_of_the_functions_that_it_touches() -> N
 
     assert changed_tests.texts_of(source, {4}) == {"first text"}
     assert changed_tests.texts_of(source, {1, 7}) == {"a constant", "second", "third line"}
+
+
+def test_a_change_within_tests_concerns_no_file_that_imports_theirs() -> None:
+    source = "WRONG = 1\ndef test_it():\n    assert True\ndef solve():\n    pass\n"
+
+    assert changed_tests.concerns_itself([("", set()), (source, {3})])
+    assert not any(changed_tests.concerns_itself([("", set()), (source, lines)]) for lines in ({1}, {3, 5}))
