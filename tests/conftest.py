@@ -24,6 +24,7 @@ pytest_plugins = [
         "kept_sandboxes",
         "kept_baselines",
         "instant",
+        "recorded_runs",
     )
 ]
 

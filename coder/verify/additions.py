@@ -3,20 +3,24 @@
 import ast
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainSerializer
 
 from coder.source.python_names import parse_source
+
+Names = Annotated[frozenset[str], PlainSerializer(sorted, when_used="json")]
+"""Names, in JSON by alphabet: a set has another order in each process."""
 
 
 class Additions(BaseModel, frozen=True):
     """Names that the code has with a change and lacks without it."""
 
-    names: frozenset[str] = frozenset()
+    names: Names = frozenset()
     """Names of functions, classes, variables and attributes."""
-    modules: frozenset[str] = frozenset()
+    modules: Names = frozenset()
     """Dotted names of modules, relative to any folder."""
-    parameters: dict[str, frozenset[str]] = {}
+    parameters: dict[str, Names] = {}
     """New parameters, by the name of the function or class."""
     positional: dict[str, int] = {}
     """Number of positional parameters before the change, by the name of the function or class."""

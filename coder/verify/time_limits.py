@@ -6,6 +6,7 @@ EXTRA_TEST_S = 10
 """Seconds for one test, added to twice the time of the passing run."""
 EXTRA_S = 30.0
 """Seconds for all tests, added to twice the time of the whole test command."""
+_STEP_S = 5.0
 
 
 def trial_s(state: State, extra_s: float = EXTRA_S) -> float:
@@ -15,6 +16,15 @@ def trial_s(state: State, extra_s: float = EXTRA_S) -> float:
 
 
 def max_test_s(state: State) -> float:
-    """Return the time limit of one test on the code before the change; whole seconds unless below 1."""
-    half = trial_s(state) / 2
-    return float(int(half)) or half
+    """Return the maximum time limit of one test on the code before the change."""
+    return _in_steps(trial_s(state) / 2)
+
+
+def one_test_s(state: State, passing_s: float, extra_s: float = EXTRA_TEST_S) -> float:
+    """Return the time limit of one test on the code before; `passing_s`: seconds of the passing run."""
+    return min(_in_steps(extra_s + 2 * passing_s), max_test_s(state))
+
+
+def _in_steps(seconds: float) -> float:
+    """Return a limit in steps of five seconds, so that the machine's noise doesn't change it from run to run."""
+    return seconds if seconds < _STEP_S else seconds // _STEP_S * _STEP_S

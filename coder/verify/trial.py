@@ -18,7 +18,7 @@ from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist, telling_line
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
-from coder.verify.time_limits import EXTRA_S, EXTRA_TEST_S, max_test_s, trial_s
+from coder.verify.time_limits import EXTRA_S, EXTRA_TEST_S, one_test_s, trial_s
 from coder.verify.trial_outcomes import (
     QUOTE_CHARACTERS,
     first_failure,
@@ -203,7 +203,7 @@ class AnswerTrial:
         state, files = self.verification.state, self.code.changes.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
         sources_before = {path: state.files[path].text or "" for path in code if path in state.files}
-        limit_s = min(self.extra_test_s + 2 * outcome.seconds, max_test_s(state))
+        limit_s = one_test_s(state, outcome.seconds, self.extra_test_s)
         return Proof(added=find_additions(sources_before, code), limit_s=limit_s)
 
     def _record(

@@ -9,8 +9,9 @@ from coder.context.guidance import guidance
 from coder.models.scripted import Scripted
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 TEXTS = {"AGENTS.md": "root", "a/AGENTS.md": "a", "a/b/AGENTS.md": "a b", "c/AGENTS.md": "c", "a/x.py": "x"}
 

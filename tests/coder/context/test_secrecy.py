@@ -10,8 +10,9 @@ from coder.models.scripted import Scripted
 from tests.git_repository import make_repository
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 KEY = "live0123456789abcdef"
 

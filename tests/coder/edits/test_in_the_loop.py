@@ -10,8 +10,9 @@ from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 FILLER = "".join(f"NUMBER_{i} = {i}  # one of many lines\n" for i in range(300))
 ADD = "def add(a, b):\n    return a - b\n"

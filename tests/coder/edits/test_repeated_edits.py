@@ -12,8 +12,9 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 APP = "import os\n\n\ndef f():\n    a = 1\n    return a\n"
 ABOVE = "app.py\n<<<<<<< SEARCH\ndef f():\n=======\n@cached\ndef f():\n>>>>>>> REPLACE\n"

@@ -13,8 +13,9 @@ from coder.run.task import Task
 from tests.coder.edits.test_in_the_loop import ADD, CHECK, RIGHT, block
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 OTHERS = "".join(f"def other_{i}():\n    return '{i:0>300}'\n\n\n" for i in range(240))
 LONG = "".join(f"LIMIT_{i} = {i}\n" for i in range(12_000))

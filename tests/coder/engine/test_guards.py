@@ -20,8 +20,9 @@ from tests.coder.engine.participants.test_acting import DONE, EDIT, bash, call, 
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 SETTINGS = Settings(strategy="act")
 
 

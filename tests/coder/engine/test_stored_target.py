@@ -24,8 +24,9 @@ from tests.coder.states import state_of
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 CART = "def total(prices):\n    return sum(prices)\n"
 WRONG = "def total(prices):\n    return 1\n"

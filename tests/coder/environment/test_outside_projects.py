@@ -12,8 +12,9 @@ from tests.environments import make_environment
 from tests.git_repository import make_repository
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 PROJECT = "[project]\nname = 'lib'\nversion = '1'\n"
 TEST = """import unittest

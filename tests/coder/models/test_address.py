@@ -10,8 +10,9 @@ from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 URL = "https://me:pass%2Fword@host.example:8443/v1?key=hidden-1&api-version=2024-10-21#part"
 

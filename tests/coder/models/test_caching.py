@@ -18,8 +18,9 @@ from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 WRONG = "```python\ndef add(a, b):\n    return a - b - {}\n```\n"
 RIGHT = "```python\ndef add(a, b):\n    return a + b\n```\n"

@@ -25,8 +25,9 @@ from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 PRICE = Price(input=Decimal(1), output=Decimal(2))
 CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"

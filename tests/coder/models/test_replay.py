@@ -25,8 +25,9 @@ from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 SUBTRACT = "```python\ndef add(a, b):\n    return a - b\n```\n"

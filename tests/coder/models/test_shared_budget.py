@@ -22,8 +22,9 @@ from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 PRICE = Price(input=Decimal(0), output=Decimal(1000))
 """A thousandth of a dollar a token out: a call that may give 10 reserves a cent."""

@@ -25,8 +25,9 @@ from coder.store import SqliteLog
 from tests.git_repository import ENVIRONMENT, make_repository
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 YES, NO = Decision(decision="yes"), Decision(decision="no")
 WRONG, RIGHT = "x = 1\n", "x = 2\n"

@@ -19,8 +19,9 @@ from tests.coder.tools.test_mcp_client import ROUGH
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 RIGHT = "main.py\n```python\ndef add(a, b):\n    return a + b\n```\n"
 TASK = Task(prompt="Write add in main.py.", checks=("from main import add", "assert add(1, 2) == 3"))

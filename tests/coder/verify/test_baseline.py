@@ -13,8 +13,9 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 WRONG = "def add(a, b):\n    return a - b\n\n\ndef mul(a, b):\n    return a * b\n"
 RIGHT = WRONG.replace("a - b", "a + b")

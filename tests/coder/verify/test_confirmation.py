@@ -19,8 +19,9 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES, pytest.mark.slow]
 
 WRONG = "def weigh():\n    return 1\n"
 RIGHT = "def weigh():\n    return 2\n"

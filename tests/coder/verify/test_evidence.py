@@ -26,9 +26,10 @@ from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 from tests.programs import require_toolchain
+from tests.recorded_runs import RECORDED
 from tests.sandbox_pool import open_kept
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 PYTEST = Settings(plan=False, edit_format="whole", budget=Budget(samples=1, max_calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"

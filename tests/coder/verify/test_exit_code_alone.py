@@ -13,8 +13,9 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]

@@ -23,9 +23,10 @@ from tests.coder.run.test_ownership import PROMPT, cases
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 from tests.sandbox_pool import open_kept
 
-pytestmark = [KEPT, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, pytest.mark.slow]
 SHOP = "def price(n):\n    return n\n\n\ndef read(path):\n    return int(open(path).read())\n"
 HEAD = "import os\nfrom pathlib import Path\nfrom shop import price, read\nHERE = os.path.dirname(__file__)\n"
 OF_TESTS = {

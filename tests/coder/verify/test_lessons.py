@@ -17,8 +17,9 @@ from coder.verify.lessons import MAX_CHARACTERS, MAX_LESSONS, Lesson, Memory
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 WRONG = "def add(a, b):\n    return a - b\n"
 EDIT = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"

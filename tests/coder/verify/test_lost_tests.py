@@ -17,6 +17,7 @@ from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 from tests.programs import require_toolchain
+from tests.recorded_runs import RECORDED
 
 TABLE = (
     "import pytest, solution\n\n@pytest.mark.parametrize('name', sorted(solution.TABLE))\n"
@@ -42,6 +43,7 @@ async def answered(
 
 
 @KEPT
+@RECORDED
 @KEPT_BASELINES
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -62,6 +64,7 @@ async def test_taking_a_failing_case_out_of_a_table_solves_nothing(
 
 
 @KEPT
+@RECORDED
 @KEPT_BASELINES
 @pytest.mark.slow
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES, pytest.mark.slow]
 WRONG, RIGHT = "def price(n):\n    return n\n", "def price(n):\n    return 2 * n\n"
 GIVEN = "from shop import price\n\n\ndef test_zero():\n    value = price(0)\n    assert value == 0\n"
 NEW = GIVEN.replace("test_zero", "test_two").replace("price(0)", "price(2)").replace("== 0", "== 4")

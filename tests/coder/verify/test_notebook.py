@@ -8,8 +8,9 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 KERNEL = Settings(kernel=True, plan=False)
 CHECK = "assert add(2, 3) == 5"

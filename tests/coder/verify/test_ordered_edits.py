@@ -15,8 +15,9 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 OLD, NEW = "<Money 5>", "Money(5, 'EUR')"
 CODE = 'class Money:\n    def __repr__(self):\n        return "{}"\n'

@@ -11,8 +11,9 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 GO = {
     "go.mod": "module sum\n",

@@ -10,8 +10,9 @@ from coder.run.task import Task
 from coder.show.render import progress
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 NEEDS_MORE = {
     "arguments": (

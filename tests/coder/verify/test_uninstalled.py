@@ -12,8 +12,9 @@ from coder.show.render import progress
 from tests.environments import make_environment
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, pytest.mark.slow]
 
 TEST = """import unittest
 from {0} import f

@@ -15,6 +15,7 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
 WRONG = "def f(x):\n    return x\n"
 READS = """import glob, re
@@ -51,6 +52,7 @@ async def answered(folder: Path, command: tuple[str, ...], files: Mapping[str, s
 
 
 @KEPT
+@RECORDED
 @KEPT_BASELINES
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOLDERS)
@@ -63,6 +65,7 @@ async def test_code_that_reads_in_its_tests_what_they_expect_solves_nothing(
 
 
 @KEPT
+@RECORDED
 @KEPT_BASELINES
 @pytest.mark.slow
 async def test_code_that_reads_a_test_which_a_test_names_is_right(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from coder.run.task import Task
 from coder.show.render import progress
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, pytest.mark.slow]
 
 WRONG, RIGHT = "def f():\n    return 2\n", "def f():\n    return 1\n"
 TESTS = """import unittest

@@ -11,8 +11,9 @@ from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 WRONG = "def price(n):\n    return n\n"
 TEST = "from shop import price\nfrom helper import same\n\n\ndef test_price():\n    same(price(2), 4)\n"

@@ -20,8 +20,9 @@ from tests.coder.people.chat.test_chat_session import NO, ONE, THREE, TWO, YES, 
 from tests.git_repository import ENVIRONMENT, make_repository
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 Way = Callable[..., Awaitable[tuple[Run, Scripted]]]
 """Works on a task with these answers of the model, and asks this person."""

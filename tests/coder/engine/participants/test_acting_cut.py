@@ -14,11 +14,12 @@ from tests.coder.states import distinct_cuts
 from tests.docker_engine import IMAGE
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 from tests.ssh_host import HOST, ssh_host
 
 from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 TEST = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")

@@ -14,6 +14,7 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, bash, call, told
 
@@ -28,7 +29,7 @@ MOVE = "git mv shelf.py rack.py; git mv tests/test_shelf.py tests/test_rack.py"
 RENAME = f"{MOVE}; sed -i s/shelf/rack/g app.py tests/*.py"
 DELETE = "git rm -q tests/test_shelf.py shelf.py; printf 'def count():\\n    return 1\\n' > app.py"
 RENAMED = {path.replace("shelf", "rack"): text.replace("shelf", "rack") for path, text in FILES.items()}
-pytestmark = [KEPT, KEPT_BASELINES, pytest.mark.slow]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES, pytest.mark.slow]
 
 
 @pytest.fixture

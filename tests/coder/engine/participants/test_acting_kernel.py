@@ -27,9 +27,10 @@ from tests.coder.people.chat.test_chat_session import Person
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 from tests.sandbox.kernel.test_cells import PNG
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 KERNEL = SETTINGS.model_copy(update={"kernel": True})
 PICTURE = Image(media_type="image/png", base64=base64.b64encode(PNG).decode())

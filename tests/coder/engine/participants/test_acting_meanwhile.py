@@ -15,11 +15,12 @@ from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, SETTINGS, TEST, UNITTEST, WRONG, bash, told
 from .test_acting_cut import cut_log
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 MEND = bash("sed -i 's/a - b/a + b/' calc.py")
 MIDDLE = "".join(f"LINE_{n} = {n}\n" for n in range(9))

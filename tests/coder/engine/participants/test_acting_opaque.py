@@ -13,11 +13,12 @@ from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message, tool_call
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import RIGHT, SETTINGS, project
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 

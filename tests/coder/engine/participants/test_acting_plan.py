@@ -22,8 +22,9 @@ from tests.coder.engine.participants.test_acting import (
 )
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 FIRST = {"text": "read calc.py", "status": "doing"}, {"text": "mend it", "status": "todo"}
 LATER = {"text": "read calc.py", "status": "done"}, {"text": "mend it", "status": "doing"}

@@ -26,11 +26,12 @@ from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, call, project, told
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 __all__ = ["project"]
 YES, NO = Decision(decision="yes", who="ann@there"), Decision(decision="no", words="too dear")
 ASKS = SETTINGS.model_copy(update={"approve": ("tools",)})

@@ -14,8 +14,9 @@ from coder.run.task import Task
 from tests.coder.states import started, state_of
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 ADD = "def add(a, b):\n    return a + b\n"
 HELPERS = "from typing import List\n\n\ndef half(n):\n    return n / 2\n\n\n"

@@ -21,8 +21,9 @@ from tests.coder.engine.participants.test_acting import DONE, RIGHT, UNITTEST, b
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 __all__ = ["project"]
 MEND = [call("edit", path="calc.py", old="a - b", new="a + b")]

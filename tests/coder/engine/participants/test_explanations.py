@@ -11,8 +11,9 @@ from coder.run.task import Task
 from tests.coder.edits.test_explanations import EXPLANATIONS, FILES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 ACTS = Settings(strategy="act")
 REQUESTS = {"How does adding an item work?": 1, "Make adding faster, and change app.py for it.": 2}

@@ -20,12 +20,13 @@ from tests.faulty_endpoint import faulty_endpoint, message
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 from .test_acting_cut import TEST, cut_log
 from .test_acting_opaque import thought, use
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 __all__ = ["project"]
 TWICE = [call("edit", path="calc.py", old="a - b", new="a * b"), *bash("echo 1 > log.txt")]

@@ -9,9 +9,10 @@ from coder.engine.participants.hook_commands import HookAnswer, hook_document, r
 from coder.run.extensions import Hook
 from sandbox import Policy
 from tests.kept_sandboxes import KEPT
+from tests.recorded_runs import RECORDED
 from tests.sandbox_pool import open_kept
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 DENY = (
     '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny",'

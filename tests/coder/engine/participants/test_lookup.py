@@ -16,9 +16,10 @@ from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, WRONG
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint
 from tests.kept_sandboxes import KEPT, resume
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 __all__ = ["project"]
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 LOOK = [call("lookup", query="adding numbers")]
 
 

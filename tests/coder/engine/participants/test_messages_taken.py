@@ -14,11 +14,12 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, SETTINGS, bash, project
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 MEND = bash("sed -i 's/a - b/a + b/' calc.py")

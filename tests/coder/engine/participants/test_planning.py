@@ -23,11 +23,12 @@ from tests.coder.states import distinct_cuts, started, state_of
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import EDIT, RIGHT, WRONG, Toolless, bash, call, project, told
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 __all__ = ["project"]
 PLAN = [call("plan", steps=["Turn the sign in calc.py.", "Run the tests."])]

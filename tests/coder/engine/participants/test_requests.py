@@ -23,8 +23,9 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched, Watch
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 REQUESTS = Path(__file__).with_name("requests.json")
 MINUS, TIMES, PLUS = (f"def add(a, b):\n    return a {sign} b\n" for sign in "-*+")

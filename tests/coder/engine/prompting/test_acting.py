@@ -13,8 +13,9 @@ from coder.run.state import State
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 EDIT = "shop/price.py\n```\n<<<<<<< SEARCH\nint(amount)\n=======\nround(amount, 2)\n>>>>>>> REPLACE\n```"
 PRICE = "def rounded(amount):\n    return int(amount)\n"

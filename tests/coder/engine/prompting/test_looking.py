@@ -13,8 +13,9 @@ from coder.run.run import Run
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 FIXED = "`shop/price.py`\n```python\ndef rounded(amount):\n    return round(amount, 2)\n```\n"
 TEST = """import unittest

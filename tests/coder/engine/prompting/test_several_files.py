@@ -9,8 +9,9 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 EACH = "Answer with each file whole, in a fenced block, its path alone on the line above it."
 ABOVE = "whole, its path alone on the line above its block."

@@ -24,8 +24,9 @@ from tests.coder.engine.participants.test_acting_cut import TEST
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 __all__ = ["project"]
 Script = Sequence[str | list[ToolCall]]

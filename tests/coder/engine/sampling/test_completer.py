@@ -10,8 +10,9 @@ from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.programs import require_embedded_model
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 
 @pytest.mark.slow

@@ -14,8 +14,9 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 2) == 4", "assert add(2, 3) == 5"))
 MINUS, FIVE, PLUS = (

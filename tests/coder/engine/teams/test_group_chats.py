@@ -27,8 +27,9 @@ from tests.coder.engine.teams.test_team_specs import CODER, RIGHT, TASK, WRONG, 
 from tests.coder.people.chat.test_chat_session import Person
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 A, B, C, D = (Member(name, f"For {name}.", acts=False) for name in ("anna", "bert", "cleo", "dora"))
 OVER = said("OVER")

@@ -15,8 +15,9 @@ from coder.run.settings import Budget, Settings
 from tests.coder.engine.teams.test_team_specs import CODER, FAST, RIGHT, SAFE, TASK, authors, worked
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 PAIR = Nested("pair", RoundRobin((FAST, SAFE)), stop=turns(2))
 

@@ -25,8 +25,9 @@ from tests.coder.engine.teams.test_group_chats import CHOSEN, MIDDLE, A, B, C, D
 from tests.coder.engine.teams.test_team_specs import TASK
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 STEPS = [{"member": name, "do": "Think."} for name in ("bert", "anna", "bert", "cleo")]
 CHATS: dict[str, tuple[TeamSpec, list[str]]] = {

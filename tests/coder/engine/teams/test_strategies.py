@@ -19,8 +19,9 @@ from coder.run.task import Task, TestSource
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = [KEPT, KEPT_BASELINES]
+pytestmark = [KEPT, RECORDED, KEPT_BASELINES]
 
 ADD = "def add(a, b):\n    return a + b\n"
 TWICE = "def add(a, b):\n    return a * 2 + b - a\n"

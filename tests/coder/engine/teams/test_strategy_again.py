@@ -23,8 +23,9 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")

@@ -33,8 +33,9 @@ from coder.tools.text_mode import speaks_tools
 from tests.coder.states import started, state_of
 from tests.kept_sandboxes import KEPT, keep_sandboxes, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 CHECKS = ("assert add(2, 3) == 5",)
 TASK = Task(prompt="Write add(a, b).", checks=CHECKS)

@@ -7,10 +7,11 @@ import pytest
 
 from tests.coder.people.cli.console import Console
 from tests.coder.people.forge.github_job import Job, github_job
+from tests.recorded_runs import Recordings
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
+def console(tmp_path: Path, recorded_runs: Recordings) -> Console:
     """A place to start commands in."""
     return Console(home=tmp_path)
 

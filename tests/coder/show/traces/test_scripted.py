@@ -37,11 +37,12 @@ from tests.coder.engine.participants.test_code_mode import ASKS, PAY, YES, Bank,
 from tests.coder.engine.sampling.test_attempts import BREAK, MEND, Several
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .receiver import Handle, receiver
 from .test_fold import operation, see_tokens, see_whole, spans_of
 
-pytestmark = KEPT
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 CODE = f"```python\n{RIGHT}```"
