@@ -4,7 +4,7 @@ Most of what tests of verification take is pytest that starts in a sandbox, on t
 again. A module with the mark `RECORDED` gets what that run did when it was recorded: its result, and the
 files that it wrote. The key of a recording is a digest of the program, its standard input, the policy, the
 limits other than those of time, and every file of the workspace; a file of recordings counts only for the
-same `sandbox` package and the same versions of Python and pytest. Anything else runs in the real sandbox: a
+same sources of `sandbox` and versions of Python and pytest. Anything else runs in the real sandbox: a
 recording that no longer fits only costs time.
 
 `./run test --record FILES` records anew. tests/contracts/test_recorded_runs.py holds a replayed sandbox to
@@ -32,6 +32,12 @@ from tests import sandbox_pool
 RECORDED = pytest.mark.usefixtures("recorded_runs")
 """Mark of a module whose programs in kept sandboxes are answered from recordings."""
 OPTION = "--record"
+
+SOURCES = (
+    "*.py", "backends/*.py", "files/*.py", "host/*.py", "inner/process/*.py", "inner/walls/*.py",
+    "interpreter/*.py", "network/*.py", "supervisor/*.py",
+)  # fmt: skip
+"""Sources of `sandbox` by which a program runs in bubblewrap, unlike those of kernels and containers."""
 
 _REPOSITORY = Path(__file__).parent.parent
 _FOLDER = Path(__file__).parent / "recordings" / "runs"
@@ -209,7 +215,7 @@ def _portable(text: str) -> str:
 def circumstances() -> dict[str, str]:
     """Return what all recordings of a file depend on."""
     digest = hashlib.sha256()
-    for path in sorted((_REPOSITORY / "sandbox").rglob("*.py")):
+    for path in sorted(path for place in SOURCES for path in (_REPOSITORY / "sandbox").glob(place)):
         digest.update(f"{path.relative_to(_REPOSITORY)}\0".encode() + path.read_bytes() + b"\0")
     return {
         "python": platform.python_version(),

@@ -17,7 +17,7 @@ from sandbox.contract import Running
 from sandbox.program import Program
 from sandbox.result import Result
 
-MOST_IDLE = 6
+MOST_IDLE = 12
 """Sandboxes of a worker that wait for a test; the one that has waited longest is closed."""
 
 

@@ -26,5 +26,5 @@ def one_test_s(state: State, passing_s: float, extra_s: float = EXTRA_TEST_S) ->
 
 
 def _in_steps(seconds: float) -> float:
-    """Return a limit in steps of five seconds, so that the machine's noise doesn't change it from run to run."""
+    """Return a limit in steps of five seconds: the machine's noise then changes it in few runs."""
     return seconds if seconds < _STEP_S else seconds // _STEP_S * _STEP_S

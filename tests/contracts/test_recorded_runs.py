@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import grimp
 import pytest
 import pytest_asyncio
 
@@ -20,6 +21,7 @@ from tests.recorded_runs import Recordings, dump, load, tree_of
 from tests.sandbox_pool import open_kept
 
 pytestmark = KEPT
+SANDBOX = Path(__file__).parents[2] / "sandbox"
 POLICY = Policy(wall_s=61)
 WRITES = """
 import os, sys
@@ -177,6 +179,15 @@ def test_recordings_of_other_versions_or_of_another_sandbox_package_do_not_count
         with monkeypatch.context() as patch:
             patch.setattr(recorded_runs, "circumstances", lambda others=others: others)
             assert load(file) == {}
+
+
+def test_recordings_depend_on_all_sources_by_which_a_program_runs() -> None:
+    graph = grimp.build_graph("sandbox", include_external_packages=False)
+    known = {path for place in recorded_runs.SOURCES for path in SANDBOX.glob(place)}
+    for start in ("sandbox.backends.bubblewrap", "sandbox.inner.process.spawn_server"):
+        for module in graph.find_upstream_modules(start) | {start}:
+            path = SANDBOX.parent.joinpath(*module.split("."))
+            assert known & {path.with_suffix(".py"), path / "__init__.py"}, module
 
 
 def test_no_recording_names_a_place_of_the_machine() -> None:

@@ -111,7 +111,7 @@ async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_
 
 
 @pytest.mark.parametrize(
-    ("test_timeout", "baseline_s", "limit_s", "each_s"), [(300, 4, 38, 19), (20, 4, 20, 10), (1, 0, 1, 0.5)]
+    ("test_timeout", "baseline_s", "limit_s", "each_s"), [(300, 4, 38, 15), (20, 4, 20, 10), (1, 0, 1, 0.5)]
 )
 def test_a_trial_may_take_half_a_minute_more_than_twice_the_passing_run(
     test_timeout: float, baseline_s: float, limit_s: float, each_s: float

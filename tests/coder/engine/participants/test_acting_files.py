@@ -8,9 +8,13 @@ import pytest
 from coder.workspace.consent import in_parts
 from coder.workspace.diff import diff_stat
 from coder.workspace.take_back import undo
+from tests.kept_sandboxes import KEPT
 from tests.memory_log import MemoryLog
+from tests.recorded_runs import RECORDED
 
 from .test_acting import DONE, EDIT, RIGHT, bash, project, told, worked
+
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept_sandboxes import KEPT
+from tests.recorded_runs import RECORDED
+
 from .test_acting import DONE, EDIT, RIGHT, bash, call, project, told, worked
+
+pytestmark = [KEPT, RECORDED]
 
 __all__ = ["project"]
 TESTS = bash("python -m pytest -q")
