@@ -6,6 +6,7 @@ Each belongs to an event loop, and is lent to one test after the other, with an 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -89,7 +90,10 @@ async def open_kept(policy: Policy | None = None) -> AsyncIterator[Any]:
 def _shows_folders_of_test(policy: Policy) -> bool:
     temporary = tempfile.gettempdir()
     folders = (*policy.folders.values(), *policy.beside.values(), *filter(None, [policy.python]))
-    return any(folder.is_relative_to(temporary) for folder in folders)
+    # Our own environment may lie there, too.
+    return any(
+        folder.is_relative_to(temporary) and not folder.is_relative_to(sys.prefix) for folder in folders
+    )
 
 
 @dataclass(slots=True)

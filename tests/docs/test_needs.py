@@ -84,7 +84,8 @@ def fixture(module: str, name: str) -> Global | None:
 def needs_of(path: Path) -> set[str]:
     """Return what the tests of a file ask for, by the names that they mention, and by those behind these."""
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    above = [".".join((*folder.relative_to(ROOT).parts, "conftest")) for folder in path.parents[:-2]]
+    folders = [folder for folder in path.parents if folder.is_relative_to(ROOT)]
+    above = [".".join((*folder.relative_to(ROOT).parts, "conftest")) for folder in folders]
     fixtures = [*(one for one in above if one.startswith("tests") and file_of(one).exists()), *PLUGINS]
     waiting = [(module, ""), *((one, "autouse") for one in fixtures)]
     seen, needs = set[tuple[str, str]](), set[str]()
