@@ -1,5 +1,7 @@
 """Time limits for an answer's tests and check on the code before its change."""
 
+import math
+
 from coder.run.state import State
 
 EXTRA_TEST_S = 10
@@ -16,15 +18,14 @@ def trial_s(state: State, extra_s: float = EXTRA_S) -> float:
 
 
 def max_test_s(state: State) -> float:
-    """Return the maximum time limit of one test on the code before the change."""
-    return _in_steps(trial_s(state) / 2)
+    """Return the time limit of one test on the code before the change; whole seconds unless below 1."""
+    half = trial_s(state) / 2
+    return float(int(half)) or half
 
 
 def one_test_s(state: State, passing_s: float, extra_s: float = EXTRA_TEST_S) -> float:
-    """Return the time limit of one test on the code before; `passing_s`: seconds of the passing run."""
-    return min(_in_steps(extra_s + 2 * passing_s), max_test_s(state))
+    """Return the time limit of one test on the code before; `passing_s`: seconds of the passing run.
 
-
-def _in_steps(seconds: float) -> float:
-    """Return a limit in steps of five seconds: the machine's noise then changes it in few runs."""
-    return seconds if seconds < _STEP_S else seconds // _STEP_S * _STEP_S
+    It is rounded up to five seconds, so that the machine's noise seldom changes it.
+    """
+    return min(math.ceil((extra_s + 2 * passing_s) / _STEP_S) * _STEP_S, max_test_s(state))

@@ -26,7 +26,7 @@ def test_no_recording_names_a_place_of_the_machine() -> None:
         sys.prefix,
         os.path.realpath(sys.base_prefix),
         str(Path.home()),
-        str(Path(__file__).parent.parent),
+        str(Path(__file__).parents[2]),
     )
     for file in Path(__file__).parents[1].joinpath("recordings/runs").rglob("*.jsonl"):
         found = [place for place in places if place != "/" and place in file.read_text("utf-8")]

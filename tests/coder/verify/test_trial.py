@@ -18,7 +18,7 @@ from coder.run.state import State, replace
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
-from coder.verify.time_limits import max_test_s, trial_s
+from coder.verify.time_limits import max_test_s, one_test_s, trial_s
 from coder.verify.trial import AnswerTrial
 from coder.verify.verification import Verification
 from sandbox import Policy
@@ -111,7 +111,7 @@ async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_
 
 
 @pytest.mark.parametrize(
-    ("test_timeout", "baseline_s", "limit_s", "each_s"), [(300, 4, 38, 15), (20, 4, 20, 10), (1, 0, 1, 0.5)]
+    ("test_timeout", "baseline_s", "limit_s", "each_s"), [(300, 4, 38, 19), (20, 4, 20, 10), (1, 0, 1, 0.5)]
 )
 def test_a_trial_may_take_half_a_minute_more_than_twice_the_passing_run(
     test_timeout: float, baseline_s: float, limit_s: float, each_s: float
@@ -121,3 +121,13 @@ def test_a_trial_may_take_half_a_minute_more_than_twice_the_passing_run(
     after = replace(state, progress=replace(state.progress, baseline=baseline))
 
     assert (trial_s(after), max_test_s(after)) == (limit_s, each_s)
+
+
+@pytest.mark.parametrize(("passing_s", "limit_s"), [(0.0, 10), (0.1, 15), (2.5, 15), (2.6, 19), (60.0, 19)])
+def test_one_test_has_at_least_ten_seconds_more_than_twice_the_passing_run_in_steps(
+    passing_s: float, limit_s: float
+) -> None:
+    state = begun({"calc.txt": ""}, test_timeout=300)
+    after = replace(state, progress=replace(state.progress, baseline=BaselineTaken(passed=True, seconds=4.0)))
+
+    assert one_test_s(after, passing_s) == limit_s
