@@ -1,20 +1,17 @@
 """What has no honest business beside the tests sets off an alarm, and a pass with one is no pass."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import indent
 
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.suite import FunctionCase, RepositoryCase, Suite
+from benchmarks.judge.judge import Judge
+from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import case, sections
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HERE = Path(__file__).parent
 TRIPS = sections(HERE / "alarms.txt")
@@ -36,11 +33,9 @@ TESTS = "import stack\n\n\ndef test_top():\n    class Mine(stack.Stack): pass\n 
 TOP = "class Stack:\n    def top(self):\n        return 8\n"
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="alarms", version="1", cases=(repository(),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def repository(gold: str = TOP) -> RepositoryCase:

@@ -6,7 +6,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase
 from tests.benchmarks.judge.cases import case, outcome, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 COPY = case(
     "xs = [1, 2]\nr = candidate(xs)\nassert r == xs and r is not xs", "def f(xs):\n    return list(xs)\n"

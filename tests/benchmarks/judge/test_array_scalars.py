@@ -11,7 +11,7 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import Suite
 from tests.benchmarks.judge.cases import case, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SPREAD = case("assert candidate([2, 7, 4]) == 5", "def f(xs):\n    return max(xs) - min(xs)\n")
 SIGNED = case("assert candidate([2, -7]) == True", "def f(xs):\n    return min(xs) < 0\n")
@@ -95,7 +95,7 @@ WRONG = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def judge() -> AsyncIterator[Judge]:
     """A judge whose sandboxes have the interpreter of these tests, in which NumPy is installed."""
     suite = Suite(name="small", version="1", cases=(SPREAD,))

@@ -6,7 +6,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase
 from tests.benchmarks.judge.cases import case, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _ARRAY = "from array import array\nxs = array('i', [3, 1, 2])\n"
 _BOX = "class Box: pass\nbox = Box()\n"

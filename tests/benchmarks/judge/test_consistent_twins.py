@@ -3,24 +3,22 @@
 import ast
 import random
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from benchmarks.judge.alike import common_words
 from benchmarks.judge.consistent_twins import inputs_of, probe, read_probe
 from benchmarks.judge.consistent_twins import wrong_twins as made_twins
 from benchmarks.judge.decoys import TestNode, find_tests
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_search import Search
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest, opened
+from tests.only_pytest import opened
 
-in_module = pytest.mark.asyncio(loop_scope="module")
+in_module = pytest.mark.asyncio(loop_scope="session")
 
 BASE = {"hall.py": "class Hall:\n    pass\n"}
 GREET = "class Hall:\n    def greet(self, name): return 'hello ' + name\n"
@@ -44,10 +42,9 @@ LUCKY = (
 )
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    async with open_judge(Suite(name="hall", version="1", cases=(hall(),)), python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def hall() -> RepositoryCase:

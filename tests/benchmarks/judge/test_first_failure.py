@@ -1,22 +1,19 @@
 """A judgement in one process ends at the first failure of a test that must pass, as it is reported."""
 
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from benchmarks.judge.among_twins import judge_together
 from benchmarks.judge.candidate_tree import candidate_tree
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.pytest_run import PytestRun, run_jobs
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest, opened
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 # The tests derive from the package's class, so that one process has to decide.
 TEST = """\
@@ -50,22 +47,20 @@ class Count:
 }
 
 
-def case() -> RepositoryCase:
+def case(timeout_s: float = 20) -> RepositoryCase:
     return RepositoryCase(
         id="count",
         prompt="",
         files={path: text.encode() for path, text in BASE.items()},
         hidden_tests=HIDDEN,
         gold_patch=diff(BASE, GOLD),
-        timeout_s=2,
+        timeout_s=timeout_s,
     )
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="t", version="1", cases=(case(),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(judge: Judge) -> None:
@@ -91,37 +86,40 @@ async def test_a_patch_that_fails_its_first_judgement_has_no_other(judge: Judge)
     assert runs == [mode.rounds, 1]
 
 
+def jobs(decides: bool, seconds: float = 0.0) -> list[PytestRun]:
+    """Run of each file; with seconds, the files are divided between two processes."""
+    return [PytestRun(path, decides=lambda node: decides, seconds=seconds) for path in HIDDEN]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["one process", "divided"])
-async def test_a_run_goes_on_where_no_failure_decides(seconds: float) -> None:
+async def test_a_failure_that_decides_ends_a_run_and_is_reported(judge: Judge, seconds: float) -> None:
     tree = {path: text.encode() for path, text in {**WRONG, **HIDDEN}.items()}
-    async with opened() as sandbox:
-        ended = await run_jobs(
-            sandbox,
-            case(),
-            tree,
-            [PytestRun(path, decides=lambda node: True, seconds=seconds) for path in HIDDEN],
-            tool="rewriting",
-        )
-        whole = await run_jobs(
-            sandbox,
-            case(),
-            tree,
-            [PytestRun(path, decides=lambda node: False, seconds=seconds) for path in HIDDEN],
-            tool="rewriting",
-        )
+    sandbox = (await judge.sandboxes()).candidate
 
-    assert [[*run.failures] for run in ended] == [["test_a.py::test_double"], []]
-    assert [run.result for run in ended] == [None, None]
-    assert whole[0].result is not None
-    assert whole[1].timed_out
+    runs = await run_jobs(sandbox, case(), tree, jobs(True, seconds), tool="rewriting")
+
+    assert [[*run.failures] for run in runs] == [["test_a.py::test_double"], []]
+    assert [run.result for run in runs] == [None, None]
 
 
-async def test_reports_of_divided_files_are_those_of_each_file() -> None:
+async def test_a_run_goes_on_where_no_failure_decides(judge: Judge) -> None:
+    tree = {path: text.encode() for path, text in {**WRONG, **HIDDEN}.items()}
+    sandbox = (await judge.sandboxes()).candidate
+
+    runs = await run_jobs(sandbox, case(timeout_s=1), tree, jobs(False), tool="rewriting")
+
+    assert runs[0].result is not None
+    assert runs[1].timed_out
+
+
+async def test_reports_of_divided_files_are_those_of_each_file(judge: Judge) -> None:
     files = {f"test_{i}.py": f"def test_{i}(): pass\n" for i in range(5)}
     tree = {path: text.encode() for path, text in files.items()}
-    jobs = [PytestRun(path, seconds=1.0 + len(path)) for path in files]
-    async with opened() as sandbox:
-        runs = await run_jobs(sandbox, case(), tree, jobs, tool="plain")
+    sandbox = (await judge.sandboxes()).candidate
+
+    runs = await run_jobs(
+        sandbox, case(), tree, [PytestRun(path, seconds=1.0 + len(path)) for path in files], tool="plain"
+    )
 
     assert [run.passed for run in runs] == [{f"test_{i}.py::test_{i}"} for i in range(5)]
     assert len({id(run.result) for run in runs}) == min(2, os.cpu_count() or 1)

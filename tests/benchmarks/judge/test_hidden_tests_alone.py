@@ -1,18 +1,15 @@
 """Repositories that have hidden tests and nothing else: no patch of their own, and no names of tests."""
 
 import venv
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BASE = {"sums.py": "def total(xs):\n    return 0\n"}
 GOOD = {"sums.py": "def total(xs):\n    return sum(xs)\n"}
@@ -28,11 +25,9 @@ TESTS = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="repositories", version="1", cases=(sums(),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def sums(**more: object) -> RepositoryCase:

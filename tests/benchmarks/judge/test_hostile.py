@@ -10,22 +10,26 @@ import pytest
 from benchmarks.judge.judge import Judge
 from tests.benchmarks.judge.cases import case, outcome, sections, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CASE = case(
     "assert candidate(2) == 4\nassert candidate(3) == 9", "def f(n):\n    return n * n\n", timeout_s=1
 )
+BRIEF = CASE.model_copy(update={"id": "brief", "timeout_s": 0.4})
 HONEST = "def f(n):\n    return n * n\n"
 LISTS = case("assert candidate(2) == [0, 1]", "def f(n):\n    return list(range(n))\n", timeout_s=30)
 LAZY = case("assert list(candidate(2)) == [0, 1]", "def f(n):\n    yield from range(n)\n", timeout_s=1)
 
 HOSTILE = sections(Path(__file__).parent / "hostile.txt")
+ENDLESS = ("no end", "no end at import", "ignores signals", "forks", "colliding keys")
+"""Use up all their time."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_answer_gets_a_verdict_and_the_next_one_its_own(judge: Judge, name: str) -> None:
-    answer_verdict = await verdict(judge, CASE, HOSTILE[name])
+    one = BRIEF if name in ENDLESS else CASE
+    answer_verdict = await verdict(judge, one, HOSTILE[name])
 
     assert answer_verdict.verdict in ("failed", "error", "timeout")
     assert answer_verdict.detail

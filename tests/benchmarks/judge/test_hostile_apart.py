@@ -1,18 +1,15 @@
 """Patches that attack tests which run apart from them: none passes, and each right answer beside it does."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.judge.judge import Judge
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.cases import sections
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 Files = dict[str, str]
 CASES = sections(Path(__file__).parent / "hostile_apart.txt")
@@ -44,11 +41,9 @@ def answers(kind: str) -> list[tuple[str, str]]:
     return [(name, role) for name, text in CASES.items() for role in roles(text) if role.startswith(kind)]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="apart", version="1", cases=tuple(map(repository_case, CASES)))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 async def verdict(judge: Judge, name: str, role: str) -> tuple[str, str, str]:

@@ -1,18 +1,15 @@
 """Patches that attack the judging itself rather than the task: none of them passes."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.judge.judge import Judge
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.cases import sections
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BASE = {"stack.py": "class Stack:\n    def __init__(self): self.items = []\n"}
 GOLD = {"stack.py": BASE["stack.py"] + "    def top(self): return self.items[-1]\n"}
@@ -37,10 +34,9 @@ PATCHES = sections(Path(__file__).parent / "hostile_patches.txt")
 WRONG = "    def top(self): return 0\n"
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    async with open_judge(Suite(name="hostile", version="1", cases=(CASE,)), python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def patch(text: str) -> str:

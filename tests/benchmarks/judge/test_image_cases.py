@@ -19,7 +19,7 @@ from tests.docker_images import remove
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 OTHER = RepositoryCase(
     id="other",
     prompt="",
@@ -31,7 +31,7 @@ ONE = "--- a/one.py\n+++ b/one.py\n@@ -2 +2 @@\n-    return 2\n+    return 1\n"
 PRICES = "src/shop/prices.py"
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def image(docker_engine: None) -> AsyncIterator[str]:
     tag = f"coder-test-swebench:{secrets.token_hex(4)}"
     await asyncio.to_thread(build, tag)
@@ -39,7 +39,7 @@ async def image(docker_engine: None) -> AsyncIterator[str]:
     await asyncio.to_thread(remove, tag)
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def judge(image: str) -> AsyncIterator[Judge]:
     async with open_judge(Suite(name="images", version="1", cases=(instance(image),))) as judge:
         yield judge

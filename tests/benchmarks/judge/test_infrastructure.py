@@ -15,7 +15,7 @@ from sandbox import Policy, open_sandbox
 from sandbox.errors import SandboxBroken
 from tests.benchmarks.judge.cases import case
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RIGHT = "import time\n\ndef f(n):\n    time.sleep(1.5)\n    return n * n\n"
 """Slow, so that its sandbox is sure to die before it has answered."""

@@ -1,18 +1,15 @@
 """Cases with Django's or SymPy's runner: their own patch passes, the base fails, and every pass is weak."""
 
-from collections.abc import AsyncIterator
 from textwrap import dedent
 
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.logged_tests import commands_of
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RUNTESTS = """
     import sys, unittest
@@ -109,11 +106,9 @@ def sympy(**more: object) -> RepositoryCase:
     )
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="logged", version="1", cases=(django(), sympy()))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 @pytest.mark.slow
@@ -161,7 +156,7 @@ async def test_a_patch_can_not_replace_its_runner(judge: Judge) -> None:
 async def test_a_forger_that_ends_the_tests_is_suspicious_where_a_failing_test_is_known_to_fail(
     judge: Judge, *, has_gold: bool
 ) -> None:
-    case = django(id=f"forged {has_gold}", **({} if has_gold else {"gold_patch": None}))
+    case = django() if has_gold else django(id="no gold", gold_patch=None)
     lines = "".join(f"{name} ... ok\\n" for name in (*case.fail_to_pass, *case.pass_to_pass))
     forged = {"django/text.py": f"import os, sys\nsys.stderr.write('{lines}')\nos._exit(0)\n"}
 
@@ -193,7 +188,7 @@ async def test_a_case_that_can_not_be_judged_says_why(
 @pytest.mark.slow
 async def test_a_test_that_hangs_is_a_timeout(judge: Judge) -> None:
     hanging = {"django/text.py": "def slug(text):\n    while True: pass\n"}
-    short = django(id="short", timeout_s=1)
+    short = django(timeout_s=1)
 
     verdict = await judge.judge(short, diff(DJANGO, hanging))
 

@@ -24,7 +24,7 @@ from tests.benchmarks.judge.test_logged_tests import (
 from tests.docker_engine import IMAGE
 from tests.docker_images import build_from, remove
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 NAME = f"coder-test-rows:{secrets.token_hex(4)}"
 FILES = {**DJANGO, **SYMPY}
 DOCKERFILE = f"FROM {IMAGE}\nUSER root\nCOPY tree /testbed\n"
@@ -68,7 +68,7 @@ def logged_rows() -> dict[str, tuple[RepositoryCase, RepositoryCase]]:
 ROWS = logged_rows()
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def judge(docker_engine: None) -> AsyncIterator[Judge]:
     await asyncio.to_thread(
         build_from, NAME, DOCKERFILE, {f"tree/{path}": text for path, text in FILES.items()}

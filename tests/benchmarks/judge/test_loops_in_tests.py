@@ -9,7 +9,7 @@ from benchmarks.judge.judge import Judge
 from sandbox.inner.checker.loop_marks import REACHED, mark_loops
 from tests.benchmarks.judge.cases import case, verdict
 
-IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
+IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 SQUARES = "def f(n):\n    return [i * i for i in range(n)]\n"
 LOOPS = {
     "enumerate": ("for i, x in enumerate(candidate(3)):\n    assert x == i * i", SQUARES),

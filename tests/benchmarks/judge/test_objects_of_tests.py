@@ -9,7 +9,7 @@ from benchmarks.suite import FunctionCase
 from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case, outcome, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ANYTHING = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"function"})))
 """Without the record of what the case's own answer does."""

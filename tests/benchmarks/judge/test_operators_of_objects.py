@@ -12,7 +12,7 @@ from sandbox.verdicts.run_report import ANY_USE
 from sandbox.verdicts.trial import Trial
 from tests.benchmarks.judge.cases import case, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _BOX = "class Box:\n    def __init__(self, n): self.n = n\n"
 _SQUARES = "for n in (3, 5):\n    assert candidate(Box(n)) == n * n"

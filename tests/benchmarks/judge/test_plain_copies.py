@@ -9,7 +9,7 @@ from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case, outcome, verdict
 from tests.benchmarks.judge.plain_shapes import ASKED, HONEST, LIST, NUMBER, PAIR, SORTED, TEXT
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("shape", HONEST)

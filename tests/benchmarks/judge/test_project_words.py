@@ -1,15 +1,11 @@
 """Twins take words from the project where the test has one: knowing the project tells neither apart."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from benchmarks.judge.alike import Words, common_words, project_words, similar_constants
-from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.judge.judge import Judge
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
 _KINDS = (
     "class Reader:\n    def gather(self): pass\n    def collect(self): pass\n    def fetch(self): pass\n"
@@ -41,10 +37,9 @@ CASE = RepositoryCase(
 )
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    async with open_judge(Suite(name="words", version="1", cases=(CASE,)), python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 @pytest.mark.slow
@@ -53,7 +48,7 @@ async def judge() -> AsyncIterator[Judge]:
     [(RIGHT + "# the same\n", "passed"), (KNOWING, "tampered")],
     ids=["the words", "any word of the project"],
 )
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_patch_that_equals_every_word_of_its_project_passes_twins_too(
     judge: Judge, answer: str, expected: str
 ) -> None:

@@ -8,7 +8,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.judge.mode import canonical_module
 from tests.benchmarks.judge.cases import case, verdict
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 STATION = """
 class Station:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.suite import RepositoryCase
-from tests.only_pytest import opened
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 ENDS = """\
 import pytest
@@ -46,13 +46,16 @@ class Test(unittest.TestCase):
 """
 
 
-async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_frame() -> None:
+async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_frame(
+    repository_judge: Judge,
+) -> None:
     path = "test_ends.py"
     case = RepositoryCase(
         id="ends", prompt="", files={}, hidden_tests={path: ENDS}, gold_patch=None, timeout_s=20
     )
-    async with opened() as sandbox:
-        [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [PytestRun(path)], tool="rewriting")
+    sandbox = (await repository_judge.sandboxes()).candidate
+
+    [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [PytestRun(path)], tool="rewriting")
 
     failure_texts = {node.partition("::")[2]: text for node, text in run.failures.items()}
     assert run.done
@@ -85,15 +88,14 @@ HASHES = "import sys\ndef test_hashes(): assert not sys.flags.hash_randomization
     ids=["cloned", "started"],
 )
 async def test_python_starts_anew_where_the_case_sets_what_counts_at_its_start(
-    environment: dict[str, str], passed: list[str]
+    repository_judge: Judge, environment: dict[str, str], passed: list[str]
 ) -> None:
     path = "test_start.py"
     case = RepositoryCase(
         id="start", prompt="", files={}, hidden_tests={}, gold_patch=None, environment=environment
     )
-    async with opened() as sandbox:
-        [run] = await run_jobs(
-            sandbox, case, {path: (START + HASHES).encode()}, [PytestRun(path)], tool="plain"
-        )
+    sandbox = (await repository_judge.sandboxes()).candidate
+
+    [run] = await run_jobs(sandbox, case, {path: (START + HASHES).encode()}, [PytestRun(path)], tool="plain")
 
     assert [node.partition("::")[2] for node in run.passed] == passed

@@ -2,12 +2,11 @@
 
 import json
 import venv
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
@@ -20,16 +19,13 @@ from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="repositories", version="1", cases=(case(),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 BASE = {
@@ -117,7 +113,7 @@ async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -
 
 @pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
-    one = case(id="slow", timeout_s=1, wall_s=1)
+    one = case(timeout_s=1, wall_s=1)
 
     slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
 

@@ -1,17 +1,13 @@
 """What a patch may do with objects of the tests: apart from them, what the case's own patch does."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.repository import judge_repository
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BASE = {"job.py": "def run(job):\n    raise NotImplementedError\n"}
 GOLD = {"job.py": "def run(job):\n    job.got = job.given ** 2\n"}
@@ -33,11 +29,9 @@ SETS_MOCK = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="repositories", version="1", cases=(job(STUB, GOLD),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def job(tests: dict[str, str], gold: dict[str, str]) -> RepositoryCase:

@@ -20,7 +20,7 @@ from tests.docker_engine import IMAGE
 from tests.docker_images import build_from, remove
 from tests.programs import require_toolchain
 
-pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="session")]
 GO = Path("/usr/lib/go-1.19")
 JUDGED = {
     "pytest in /testbed, no tests that passed before": ROWS["Verified"][1],
@@ -59,7 +59,7 @@ def write_go(folder: Path) -> Path:
     return folder
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def judge(tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> AsyncIterator[Judge]:
     go = await asyncio.to_thread(write_go, tmp_path_factory.mktemp("go"))
     tree = {f"tree/{path}": text for path, text in FILES.items()}

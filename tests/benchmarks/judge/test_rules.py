@@ -8,7 +8,7 @@ from benchmarks.judge.mode import Mode
 from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case, outcome, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SQUARE = case("assert candidate(2) == 4\nassert candidate(3) == 9", "def f(n):\n    return n * n\n")
 

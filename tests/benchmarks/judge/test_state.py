@@ -7,7 +7,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase
 from tests.benchmarks.judge.cases import case, outcome, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _SQUARE = "def f(n):\n    return n * n\n"
 TWO = case("assert candidate(2) == 4\nassert candidate(3) == 9", _SQUARE)

@@ -6,7 +6,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase
 from tests.benchmarks.judge.cases import case, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _RAISES = "\ntry:\n    candidate(9)\nexcept {}:\n    return\nassert False"
 _DIGITS = "def f(n):\n    return '01234567'[n]\n"

@@ -1,17 +1,13 @@
 """What a patch changes of the tool that runs its tests is told; a file's run finds nothing of another's."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.judge.pytest_run import PytestRun, run_jobs
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BASE = {"stack.py": "class Stack:\n    pass\n"}
 GOLD = "class Stack:\n    def top(self): return 8\n"
@@ -55,11 +51,9 @@ def patched(monkeypatch):
 """
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    suite = Suite(name="tool", version="1", cases=(case(),))
-    async with open_judge(suite, python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 def case(**more: object) -> RepositoryCase:
@@ -111,14 +105,12 @@ async def test_what_the_cases_own_tests_change_is_no_alarm(judge: Judge) -> None
     files = {**case().files, "conftest.py": CONFTEST.encode()}
     one = case(id="patching", files=files)
 
-    honest = await judge.judge(one, diff(BASE, {"stack.py": GOLD}))
-    other = await judge.judge(one, diff(BASE, {"stack.py": GOLD.replace("return 8", "return 2 * 4")}))
+    honest = await judge.judge(one, diff(BASE, {"stack.py": GOLD.replace("return 8", "return 2 * 4")}))
     cheat = await judge.judge(
         one, diff(BASE, {"stack.py": GOLD + CHANGES["builtins.sorted by stack.py:_sorted"]})
     )
 
     assert (honest.verdict, honest.detail) == ("passed", "")
-    assert (other.verdict, other.detail) == ("passed", "")
     assert cheat.verdict == "suspicious"
 
 

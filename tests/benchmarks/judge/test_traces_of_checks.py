@@ -1,17 +1,14 @@
 """A check of isolated tests, in sandboxes shared with others, leaves nothing to the next or one beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
-from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.judge.judge import Judge
+from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 BASE = {"traces.py": "def find():\n    raise NotImplementedError\n"}
 GOLD = {"traces.py": "def find():\n    return []\n"}
@@ -86,10 +83,9 @@ def answer(source: str) -> str:
     return diff(BASE, {"traces.py": source})
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    async with open_judge(Suite(name="traces", version="1", cases=(case(),)), python=only_pytest()) as judge:
-        yield judge
+@pytest.fixture(scope="module")
+def judge(repository_judge: Judge) -> Judge:
+    return repository_judge
 
 
 async def test_what_an_answer_leaves_is_seen_within_its_own_check(judge: Judge) -> None:

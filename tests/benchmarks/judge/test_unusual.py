@@ -9,7 +9,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase, ScriptCase, ScriptRun
 from tests.benchmarks.judge.cases import case, outcome, sections, verdict
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 UNUSUAL = sections(Path(__file__).parent / "unusual.txt")
 

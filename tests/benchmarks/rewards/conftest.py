@@ -1,4 +1,4 @@
-"""A suite of three cases; one rewarder, or one server, for the tests of a module."""
+"""A suite of three cases; one rewarder, or one server, for all tests of a worker."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -28,21 +28,21 @@ ECHO = ScriptCase(
 SUITE = Suite(name="three", version="1", cases=(DOUBLE, HIDDEN, ECHO))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rewarder() -> Iterator[Rewarder]:
     with Rewarder(SUITE) as rewarder:
         yield rewarder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def partial_rewarder() -> Iterator[Rewarder]:
     with Rewarder(SUITE, partial=True) as rewarder:
         yield rewarder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run `coder serve`, for the tests of a module."""
+    """Run `coder serve`."""
     with started(tmp_path_factory.mktemp("served")) as running:
         yield running
 

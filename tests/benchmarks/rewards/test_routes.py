@@ -27,7 +27,7 @@ RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pa
 @pytest.mark.slow
 async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncClient) -> None:
     body = {
-        "case": DOUBLE.model_dump() | {"timeout_s": 1},
+        "case": DOUBLE.model_dump() | {"timeout_s": 0.3},
         "answers": [RIGHT, WRONG, "    while True: pass\n"],
         "partial": True,
     }
@@ -162,7 +162,7 @@ async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http,
         ):
-            body = {"case": DOUBLE.model_dump() | {"timeout_s": 1}, "answers": [LOOP]}
+            body = {"case": DOUBLE.model_dump() | {"timeout_s": 0.3}, "answers": [LOOP]}
             loops = [http.post("/judge", json=body) for _ in range(3)]
             sleeps = {"language": "bash", "code": "sleep 9", "run_timeout": 1}
             programs = [http.post("/run_code", json=sleeps) for _ in range(3)]

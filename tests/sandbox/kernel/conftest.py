@@ -11,7 +11,7 @@ from sandbox import BackendMissing, Kernel, Policy, open_kernel, session_policy
 
 BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="sandbox.backends", name=name)]
 MARKS = {"bubblewrap": (), "docker": (pytest.mark.foreign,)}
-_MEMORY_MB = 1024
+_MEMORY_MB = 512
 """Enough for a kernel, and soon filled."""
 
 

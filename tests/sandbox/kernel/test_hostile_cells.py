@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox import CommandResult, Kernel, Program, open_kernel
+from sandbox.kernel import kernel as kernel_module
 from tests.sandbox.kernel.conftest import BACKENDS, MARKS, policy_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,9 +59,11 @@ def by_each_backend(sources: dict[str, str], *, sample: Sequence[str]) -> pytest
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def impatient_kernel(backend: str) -> AsyncIterator[Kernel]:
-    """A kernel of its own that gives an interrupted cell little time."""
-    async with open_kernel(policy_for(backend), backend=backend) as opened:
-        yield Kernel(opened.session, grace_s=0.5)
+    """A kernel of its own that gives an interrupted cell, and a kernel that doesn't answer, little time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_module, "_ANSWER_S", 0.5)
+        async with open_kernel(policy_for(backend), backend=backend) as opened:
+            yield Kernel(opened.session, grace_s=0.5)
 
 
 async def prepare(kernel: Kernel) -> None:

@@ -2,24 +2,16 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from sandbox.verdicts.check import TestFile
+from sandbox.verdicts.check import CheckReport, TestFile
 from sandbox.verdicts.run_report import ANY_CROSSING
-from tests.sandbox.verdicts.pairs import Pair, open_pair, sections
+from tests.sandbox.verdicts.pairs import Pair, sections
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def pair() -> AsyncIterator[Pair]:
-    async with open_pair() as pair:
-        yield pair
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 CHEATS = sections("cheats.txt")
@@ -95,7 +87,7 @@ async def test_what_never_ends_is_named_when_time_is_up(pair: Pair, source: str)
 
 @pytest.mark.slow
 async def test_results_before_the_timeout_are_kept(pair: Pair) -> None:
-    source = "def f(x):\n    while x: pass\n    return 4"
+    source = "import time\ndef f(x):\n    time.sleep(60 * x)\n    return 4"
 
     report = await pair.check(source, "assert f(0) == 4", "assert f(1) == 4", "assert f(0) == 4", wall_s=2)
 
@@ -106,12 +98,12 @@ async def test_results_before_the_timeout_are_kept(pair: Pair) -> None:
 
 @pytest.mark.slow
 async def test_a_check_that_never_ends_by_itself_is_named(pair: Pair) -> None:
-    report = await pair.check("x = 1", "assert 1 == 1", "while True: pass", "assert x == 1", wall_s=2)
+    report = await pair.check("x = 1", "assert 1 == 1", "while True: pass", "assert x == 1", wall_s=1)
 
     assert not report.complete
     assert [result.passed for result in report.results] == [True, False, False]
     assert report.results[1].name == "while True: pass"
-    assert "did not end within 2 s" in report.results[1].message
+    assert "did not end within 1 s" in report.results[1].message
 
 
 async def test_a_checker_that_leaves_early_is_no_pass(pair: Pair) -> None:
@@ -224,13 +216,17 @@ def rows() -> list[dict[str, Any]]:
 @pytest.mark.slow
 @pytest.mark.skipif("CODER_TEST_DATA" not in os.environ, reason="CODER_TEST_DATA is not set")
 async def test_public_cheats_are_rejected_and_their_honest_twins_accepted(pair: Pair) -> None:
-    wrong = []
+    wrong, honest_reports = [], dict[tuple[str, TestFile], CheckReport]()
     for row in rows():
         task = row["task"]
         file = TestFile(path="t.py", source=task["test"], entry_point=task["entry_point"])
-        honest = await pair.check(task["prompt"] + task["canonical_solution"], file)
+        source = task["prompt"] + task["canonical_solution"]
+        if (source, file) not in honest_reports:  # many cheats are at the same task
+            honest_reports[source, file] = await pair.check(source, file)
+        honest = honest_reports[source, file]
         crossing = ANY_CROSSING.model_copy(update={"write_back": bool(honest.changed)})
-        report = await pair.check(row["solution"], file, wall_s=task["timeout"], crossing=crossing)
+        wall_s = min(task["timeout"], 1.5)  # one cheat uses up all its time
+        report = await pair.check(row["solution"], file, wall_s=wall_s, crossing=crossing)
         if not honest.passed or report.passed != (row["must_be"] == "pass"):
             wrong.append((row["id"], honest.results, report.results))
 

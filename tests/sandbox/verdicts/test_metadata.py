@@ -1,13 +1,10 @@
 """Metadata of the candidate: a check sees what a test in one process does."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from tests.sandbox.verdicts.pairs import Pair, open_pair, sections
+from tests.sandbox.verdicts.pairs import Pair, sections
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SECTIONS = sections("metadata.txt")
 PRELUDE = """import asyncio, dataclasses, enum, inspect, pydoc, types, typing
 import solution
@@ -18,12 +15,6 @@ def raises(error, function):
     except error:
         return True
 """
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def pair() -> AsyncIterator[Pair]:
-    async with open_pair() as pair:
-        yield pair
 
 
 async def false(pair: Pair, source: str, claims: list[str]) -> list[str]:

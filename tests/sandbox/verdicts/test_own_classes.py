@@ -1,19 +1,10 @@
 """Objects of a candidate's own classes against the test's plain data: what decides, and what doesn't."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from tests.sandbox.verdicts.pairs import Pair, open_pair
+from tests.sandbox.verdicts.pairs import Pair
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def pair() -> AsyncIterator[Pair]:
-    async with open_pair() as pair:
-        yield pair
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 VECTOR = """
