@@ -83,6 +83,8 @@ class Report(Value):
     kinds: dict[str, str] = Field(default_factory=dict)
     """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)
+    case_digests: dict[str, str] = Field(default_factory=dict)
+    """Digest of each case, by which runs over suites that share cases are compared."""
     digests: dict[str, str]
     """Digests of suite and judge, and of image, samples and parameters if present."""
     isolation: str | None = None
@@ -93,6 +95,8 @@ class Report(Value):
     usage: tuple[SampleUsage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()
+    anchor: "Report | None" = None
+    """First baseline of the series of baselines to which this report belongs; None for any other report."""
     verdicts: tuple[Verdict, ...]
     """Verdicts in the order of the suite, then of the samples."""
 

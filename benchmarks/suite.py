@@ -28,6 +28,16 @@ class _Case(Value):
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
 
     @property
+    def canonical_json(self) -> str:
+        """JSON of what the case is; how it is run and grouped is left out."""
+        return self.model_dump_json(by_alias=True)
+
+    @property
+    def digest(self) -> str:
+        """First half of the SHA-256 (hex) of its canonical JSON."""
+        return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:32]
+
+    @property
     def longest_s(self) -> float:
         """Wall seconds that end a sleeping candidate, also on a loaded machine, where CPU time is counted."""
         return 2 * self.timeout_s + 5
@@ -164,5 +174,5 @@ class Suite(Value):
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the suite's name, version and cases."""
-        lines = [self.name, self.version, *(case.model_dump_json(by_alias=True) for case in self.cases)]
+        lines = [self.name, self.version, *(case.canonical_json for case in self.cases)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

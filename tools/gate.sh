@@ -5,8 +5,10 @@
 #   SUITE      a suite's name, file or folder
 #   ANSWERS    samples to grade; without it a model answers
 #   MODEL      who answers
-#   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines
-#   MIN_PASS, MIN_STRENGTH, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
+#   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines; quotes hold blanks
+#   MIN_PASS, MIN_STRENGTH, BASELINE, MAX_DROP, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
+#   STRICT     compare scores alone, which is always done for ANSWERS
+#   UNDECIDED  whether a gate that can't tell is to `warn` (as it does by default) or to `fail`
 #   FOLDER     where report.json, report.html, junit.xml, badge.svg and cases/, a page per sample, go (coder-report)
 #   SUMMARY    a file that gets a Markdown summary (GITHUB_STEP_SUMMARY)
 #   GITHUB_OUTPUT  a file that gets the outputs of action.yml, a line each
@@ -17,7 +19,11 @@ folder=${FOLDER:-coder-report}
 report=$folder/report.json
 answers=$folder/answers.jsonl
 summary=${SUMMARY:-${GITHUB_STEP_SUMMARY:-}}
-read -r -d '' -a more <<<"${ARGUMENTS:-}" || true # its end is no NUL, which `read` takes for a failure
+words=$(xargs -r printf '%s\n' <<<"${ARGUMENTS:-}") || {
+    echo "ARGUMENTS can't be split into flags: ${ARGUMENTS}" >&2 && exit 2
+}
+more=()
+[ -z "$words" ] || readarray -t more <<<"$words"
 # Of the run and the gate alike, so that all reports count as the gate does.
 strength=(${MIN_STRENGTH:+--min-strength "$MIN_STRENGTH"})
 mkdir -p "$folder"
@@ -50,6 +56,15 @@ finish() {
     exit "$code"
 }
 
+conditions=(${strength[@]+"${strength[@]}"})
+[ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
+[ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" ${MAX_DROP:+--max-drop "$MAX_DROP"})
+[ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
+if [ ${#conditions[@]} -gt 0 ]; then
+    [ -z "${STRICT:-${ANSWERS:-}}" ] || conditions+=(--strict)
+    coder gate --check "${conditions[@]}" # before anything is paid
+fi
+
 ended=0
 if [ -n "${ANSWERS:-}" ]; then
     command=grade
@@ -71,10 +86,6 @@ done
 coder bench report "$report" --samples "$answers" --html "$folder/report.html" --pages "$folder/cases" \
     --junit "$folder/junit.xml" --badge "$folder/badge.svg"
 
-conditions=(${strength[@]+"${strength[@]}"})
-[ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
-[ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" --tolerance "${TOLERANCE:-0}")
-[ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
 if [ ${#conditions[@]} -eq 0 ]; then
     [ -z "$summary" ] || coder bench report "$report" --markdown "$folder/summary.md"
     [ -z "$summary" ] || cat "$folder/summary.md" >>"$summary"
@@ -85,5 +96,12 @@ coder gate "$report" "${conditions[@]}" ${summary:+--summary "$summary"} || gate
 case $gate in
 0) put gate passed ;;
 1 | 8) put gate failed ;;
+11)
+    put gate undecided
+    if [ "${UNDECIDED:-warn}" = warn ]; then
+        gate=0
+        echo "::warning::The gate is undecided: these samples can't tell." >&2
+    fi
+    ;;
 esac
 finish "$gate"

@@ -2,7 +2,7 @@
 
 from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
+from benchmarks.stats.gate import Gate, require_condition
 from benchmarks.stats.gate import gate as check_gate
 from benchmarks.stats.scoring import recompute_figures
 from benchmarks.stats.strong_passes import with_min_strength
@@ -22,7 +23,7 @@ from coder.show import flags
 from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
 
-NOT_PASSED, TOO_WEAK = 1, 8
+NOT_PASSED, TOO_WEAK, UNDECIDED = 1, 8, 11
 
 
 def conditions(
@@ -31,24 +32,34 @@ def conditions(
     ] = None,
     min_strength: bench_options.MinStrength = None,
     k: Annotated[int, option("-k", "k of --min-pass (1).", "K", min=1)] = 1,
-    tolerance: Annotated[
-        float, option("--tolerance", "Largest drop (0): 0.02 is 2 points.", "SHARE", min=0, max=1)
-    ] = 0.0,
-    max_regressions: Annotated[
-        int, option("--max-regressions", "Regressed cases that are allowed (0).", "N", min=0)
-    ] = 0,
+    max_drop: Annotated[
+        Number, option("--max-drop", "Drop to exclude: 0.05 is 5 points.", "SHARE", min=0, max=1)
+    ] = None,
+    alpha: Annotated[
+        float, option("--alpha", "Probability of an error (0.05).", "P", min=0.0001, max=0.5)
+    ] = 0.05,
+    strict: Annotated[bool, option("--strict", "Compare scores alone, for answers that don't vary.")] = False,
     max_cost: Annotated[Number, option("--max-cost", "Largest cost of all calls.", "USD", min=0)] = None,
 ) -> None:
     """Declare the flags of the gate's conditions, apart from the baseline."""
+
+
+UndecidedIs = Literal["own", "fail"]
+
+
+def _exit_code(result: Gate, *, fails_undecided: bool) -> int:
+    if result.too_weak:
+        return TOO_WEAK
+    return UNDECIDED if result.decision == "undecided" and not fails_undecided else NOT_PASSED
 
 
 @takes(conditions)
 def gate(
     context: typer.Context,
     reports: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(metavar="REPORT...", help="Report of a run; several are repeats of one run."),
-    ],
+    ] = None,
     baseline: Annotated[
         list[Path] | None,
         option("--baseline", "Report to compare with. Repeatable: repeats of one run.", "FILE"),
@@ -57,26 +68,36 @@ def gate(
     update_baseline: Annotated[
         bool, option("--update-baseline", "Make the report the baseline where the gate passes.")
     ] = False,
+    undecided: Annotated[
+        UndecidedIs, option("--undecided", "What undecided is: fail, or an exit code of its own.", "WHAT")
+    ] = "own",
+    check: Annotated[
+        bool, option("--check", "Check conditions and baseline alone, before a run is paid for.")
+    ] = False,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
 ) -> None:
     """Check reports against thresholds and a baseline.
 
-    Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
-    that the report lacks, 8 all would hold if passes weaker than --min-strength counted.
+    Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, no case in common, or a figure
+    that the report lacks, 8 all would hold if passes weaker than --min-strength counted, 11 the samples are
+    too few to decide (--undecided fail: 1).
     """
     baseline_paths = baseline or []
-    require_separate([summary], [*reports, *baseline_paths])
-    run_reports = [read_report(path) for path in reports]
-    if update_baseline and (len(baseline_paths) != 1 or len(reports) != 1):
+    report_paths = reports or []
+    if bool(report_paths) == check:
+        raise UsageError("Give the report of a run, or --check without one.")
+    require_separate([summary], [*report_paths, *baseline_paths])
+    if update_baseline and (len(baseline_paths) != 1 or len(report_paths) > 1):
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     is_new = update_baseline and not baseline_paths[0].exists()
     thresholds = {name: context.params[name] for name in signature(conditions).parameters}
-    result = check_gate(
-        run_reports,
-        baseline=run_reports if is_new else [read_report(path) for path in baseline_paths],
-        **thresholds,
-    )
+    earlier_reports = [] if is_new else [read_report(path) for path in baseline_paths]
+    if check:
+        require_condition(has_baseline=bool(baseline_paths), **thresholds)
+        return
+    run_reports = [read_report(path) for path in report_paths]
+    result = check_gate(run_reports, baseline=run_reports if is_new else earlier_reports, **thresholds)
     if summary is not None:
         counted = recompute_figures(with_min_strength(run_reports[0], result.min_strength))
         append_text(summary, markdown(counted, comparison=result.comparison, gate=result))
@@ -84,7 +105,8 @@ def gate(
         typer.echo(result.model_dump_json())
     elif not quiet:
         print_blocks(gate_blocks(result))
-    if not result.passed:
-        raise typer.Exit(TOO_WEAK if result.too_weak else NOT_PASSED)
+    if result.decision != "passed":
+        raise typer.Exit(_exit_code(result, fails_undecided=undecided == "fail"))
     if update_baseline:
-        write_report(run_reports[0], baseline_paths[0])
+        first = next((report.anchor or report for report in earlier_reports), None)
+        write_report(run_reports[0].model_copy(update={"anchor": first}), baseline_paths[0])

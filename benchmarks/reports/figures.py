@@ -5,7 +5,8 @@ from statistics import fmean
 from typing import TypeVar, get_args
 
 from benchmarks.report import Report
-from benchmarks.stats.comparison import tallies
+from benchmarks.stats.comparison import Comparison, tallies
+from benchmarks.stats.gate import Decision, Gate
 from benchmarks.stats.scores import percent
 from benchmarks.stats.strong_passes import passes_below
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
@@ -15,6 +16,9 @@ from coder.show.render import money
 Name = TypeVar("Name", bound=str)
 
 ORDER: tuple[Outcome, ...] = get_args(Outcome)
+
+SIGNS: dict[Decision, str] = {"passed": "✓", "failed": "✗", "undecided": "?"}
+WORDS: dict[Decision, str] = {"passed": "passed", "failed": "not passed", "undecided": "undecided"}
 
 LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
 """Letter for each outcome, shown with the outcome's colour."""
@@ -74,6 +78,33 @@ def _certainty(report: Report) -> str:
     error = report.standard_error
     error_text = f", standard error {100 * error:.1f}" if error is not None else ""
     return f"95 % {interval(report.interval)}{error_text}"
+
+
+def method(comparison: Comparison) -> str:
+    """Return the method of a comparison, and for how many comparisons it is corrected."""
+    number = comparison.comparisons
+    return f"{comparison.method}, corrected for {number} comparisons" if number > 1 else comparison.method
+
+
+def left_out(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
+    """Return why cases are left out of a comparison, and their ids."""
+    return [
+        ("no verdict", comparison.unjudged),
+        ("new", comparison.only_after),
+        ("gone", comparison.only_before),
+        ("other tests", comparison.other_content),
+    ]
+
+
+def gate_notes(gate: Gate) -> list[str]:
+    """Return what limits the decision of a gate: the drop that it can see, and which passes count."""
+    drop = gate.excludes_drop
+    notes = []
+    if drop is not None:
+        can_exclude = drop < 1
+        excluded = f"excludes a drop of more than {100 * drop:.1f} points"
+        notes.append(excluded if can_exclude else "too few samples to exclude a drop")
+    return notes if gate.min_strength is None else [*notes, rule(gate.min_strength)]
 
 
 def count_text(counts: Mapping[Name, int], order: Sequence[Name]) -> str:

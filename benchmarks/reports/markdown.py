@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, p_text, points, points_interval, rule, scores, share, title
+from benchmarks.reports.figures import (
+    SIGNS,
+    WORDS,
+    facts,
+    gate_notes,
+    method,
+    p_text,
+    points,
+    points_interval,
+    rule,
+    scores,
+    share,
+    title,
+)
 from benchmarks.reports.inert import markdown_text as text
 from benchmarks.stats.comparison import Comparison
 from benchmarks.stats.gate import Gate
@@ -39,9 +52,10 @@ def _outcome(verdict: Verdict) -> str:
 
 
 def _gate(gate: Gate) -> str:
-    note = f" ({rule(gate.min_strength)})" if gate.min_strength is not None else ""
-    lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**{note}", ""]
-    return "\n".join(lines + [f"- {text(condition.sentence, width=600)}" for condition in gate.conditions])
+    notes = "".join(f" ({note})" for note in gate_notes(gate))
+    lines = [f"**{SIGNS[gate.decision]} Gate {WORDS[gate.decision]}**{notes}", ""]
+    sentences = [*(condition.sentence for condition in gate.conditions), *gate.remarks]
+    return "\n".join(lines + [f"- {text(sentence, width=600)}" for sentence in sentences])
 
 
 def _comparison(result: Comparison) -> str:
@@ -51,7 +65,7 @@ def _comparison(result: Comparison) -> str:
         ("after", share(result.after)),
         ("difference", f"{points(result.difference)} (95 % {points_interval(result.interval)})"),
         *([("counted", rule(result.min_strength))] if result.min_strength is not None else []),
-        ("test", f"{p_value} ({result.method}, {count_of(result.cases, 'case')})"),
+        ("test", f"{p_value} ({method(result)}, {count_of(result.cases, 'case')})"),
     ]
     changes = [
         (

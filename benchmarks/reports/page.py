@@ -137,6 +137,7 @@ def page_environment() -> "Environment":
     }
     for function in (
         figures.facts,
+        figures.method,
         figures.p_text,
         figures.points,
         figures.points_interval,

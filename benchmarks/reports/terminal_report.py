@@ -3,7 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, p_text, points, points_interval, rule, scores, share, title
+from benchmarks.reports.figures import (
+    SIGNS,
+    WORDS,
+    facts,
+    gate_notes,
+    left_out,
+    method,
+    p_text,
+    points,
+    points_interval,
+    rule,
+    scores,
+    share,
+    title,
+)
 from benchmarks.reports.inert import line
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
@@ -40,7 +54,7 @@ def comparison_blocks(comparisons: Mapping[str, Comparison], *, max_shown: int =
     for name, comparison in comparisons.items():
         shares = (share(comparison.before), share(comparison.after))
         gains = (points(comparison.difference), points_interval(comparison.interval))
-        p = f"{p_text(_p_value(comparison)).removeprefix('p = ')} {comparison.method}"
+        p = f"{p_text(comparison.p_value).removeprefix('p = ')} {comparison.method}"
         rows.append((line(name), *shares, *(gain.removesuffix(" points") for gain in gains), p))
         changes += [(line(name), *change) for change in _changes(comparison, max_shown)]
         lines += _comparison_lines(comparison, name, max_shown)
@@ -54,10 +68,6 @@ _COMPARED_COLUMNS = (
 _CHANGE_COLUMNS = (Column("run"), Column("change", is_whole=True), Column("cases", wraps=True))
 
 
-def _p_value(comparison: Comparison) -> float:
-    return comparison.p_value if comparison.corrected_p is None else comparison.corrected_p
-
-
 def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
     """Return each kind of change with its cases."""
     changes: list[tuple[str, str]] = [
@@ -65,6 +75,7 @@ def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
     ]
     if comparison.min_strength is not None:
         changes.append(("counted", f"{rule(comparison.min_strength)}, in both runs"))
+    changes += [(what, _list_cases(names, max_shown)) for what, names in left_out(comparison) if names]
     if comparison.other:
         changes.append(("differs in", line(", ".join(comparison.other))))
     return (
@@ -86,17 +97,17 @@ def _flaky_text(comparison: Comparison, names: Sequence[str], max_shown: int) ->
 
 def _comparison_lines(result: Comparison, name: str, max_shown: int) -> list[str]:
     """Return the lines of a comparison for output to a pipe."""
-    correction = "" if result.corrected_p is None else ", corrected by Holm"
-    p, interval_text = p_text(_p_value(result)), points_interval(result.interval)
+    p, interval_text = p_text(result.p_value), points_interval(result.interval)
     lines = [
         line(f"{name}: {share(result.before)} → {share(result.after)}  {points(result.difference)}"),
-        f"  {p} ({result.method}{correction})  95 % {interval_text}",
+        f"  {p} ({method(result)})  95 % {interval_text}",
     ]
     lines += [
         f"  {kind:<10} {_list_cases(result.named(kind), max_shown)}" for kind in KINDS if result.named(kind)
     ]
     if result.min_strength is not None:
         lines.append(f"  {rule(result.min_strength)}, in both runs")
+    lines += [f"  {what}: {_list_cases(names, max_shown)}" for what, names in left_out(result) if names]
     if result.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(result.other)}"))
     if result.flaky is not None:
@@ -108,13 +119,11 @@ def _comparison_lines(result: Comparison, name: str, max_shown: int) -> list[str
 
 def gate_blocks(gate: Gate) -> list[Block]:
     """Return the blocks of a gate: the result, and each condition."""
-    rows = [
-        ("✓" if condition.passed else "✗", line(condition.sentence, width=400))
-        for condition in gate.conditions
-    ]
+    rows = [(SIGNS[condition.decision], line(condition.sentence, width=400)) for condition in gate.conditions]
+    rows += [("", line(remark, width=400)) for remark in gate.remarks]
     lines = [f"  {sentence}" for _, sentence in rows]
-    result = "✓ passed" if gate.passed else "✗ not passed"
-    first = f"{result}  ({rule(gate.min_strength)})" if gate.min_strength is not None else result
+    notes = "".join(f"  ({note})" for note in gate_notes(gate))
+    first = f"{SIGNS[gate.decision]} {WORDS[gate.decision]}{notes}"
     return [first, TextTable(_SIGNED, rows, indent=2, plain=lines)]
 
 

@@ -1,38 +1,22 @@
 """Compare two runs over one suite case by case: what changed, and whether it is significant."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from math import inf
 from typing import Literal
 
 from benchmarks.report import Report
-from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
-from benchmarks.stats.scores import wilson_interval
+from benchmarks.stats.difference import Method, Pair, Tally, difference_of
+from benchmarks.stats.draws import distinct_draws
 from benchmarks.stats.strong_passes import strictest_of, with_min_strength
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from sandbox.result import Value
 
-MIN_REPEATS = 3
-"""Minimum number of samples of a case on each side for a regression."""
-
-Method = Literal["mcnemar", "sign-flip", "bootstrap"]
-ChangeKind = Literal["regressed", "recovered", "changed"]
-"""regressed: every sample passed before and fails now, at least three on each side; recovered: the reverse.
-changed: any other difference, which may be chance."""
-KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
-
-
-class Tally(Value):
-    """Number of samples of one case, and of passed samples."""
-
-    samples: int
-    passed: int
-
-    @property
-    def share(self) -> Fraction:
-        """Share of passed samples; 0 if there are no samples."""
-        return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
+ChangeKind = Literal["lost", "gained", "worse", "better"]
+"""lost: every sample passed before and fails now, which may be chance; gained: the reverse.
+worse, better: any other difference of the shares of passed samples."""
+KINDS: tuple[ChangeKind, ...] = ("lost", "gained", "worse", "better")
 
 
 class CaseChange(Value):
@@ -45,11 +29,11 @@ class CaseChange(Value):
 
 
 class Comparison(Value):
-    """Comparison of a run with an earlier one."""
+    """Comparison of a run with an earlier one, over the cases that both have judged."""
 
     suite: str
     cases: int
-    """Number of cases that both runs have."""
+    """Number of cases that both runs have judged."""
     min_strength: Strength | None = None
     """Passes with a weaker verdict count as not passed on both sides: the strictest of the reports' rules."""
     before: float
@@ -57,13 +41,20 @@ class Comparison(Value):
     """pass@1 of the later run over these cases; `before` is that of the earlier run."""
     difference: float
     interval: tuple[float, float]
-    """95 % interval of the difference, by a bootstrap over cases; Wilson's if all differences are equal."""
+    """95 % interval of the difference over new samples of these cases, by `method`, as `p_value` is."""
     p_value: float
+    """Two-sided p-value of no difference: below 0.05 where the interval doesn't hold 0, and only there."""
     method: Method
-    corrected_p: float | None = None
-    """p-value corrected by Holm's method, if several runs were compared with one."""
+    comparisons: int = 1
+    """Number of comparisons for which p-value and interval are corrected, by Bonferroni."""
     changes: tuple[CaseChange, ...]
     """Changed cases, in the order of the suite."""
+    unjudged: tuple[str, ...] = ()
+    """Cases without a verdict in one of the runs, which are left out."""
+    only_before: tuple[str, ...] = ()
+    only_after: tuple[str, ...] = ()
+    other_content: tuple[str, ...] = ()
+    """Cases of both runs that are left out since their prompt or tests aren't the same."""
     other: tuple[str, ...] = ()
     """Differing digests, other than that of the answers, such as the judge's: other possible causes."""
     flaky: tuple[str, ...] | None = None
@@ -74,121 +65,158 @@ class Comparison(Value):
         return [change.id for change in self.changes if change.kind == kind]
 
 
-def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
-    """Compare a run, or its repeats, with an earlier run. Raises UsageError if the suites differ."""
-    require_one_suite([*before, *after])
+@dataclass(frozen=True, slots=True)
+class CommonCases:
+    """Cases of two runs by whether they can be compared, in the order of the later run's suite."""
+
+    pairs: Mapping[str, Pair]
+    """Cases that both runs have judged."""
+    if_lost: Mapping[str, Pair]
+    """All common cases, where each sample without a verdict counts against the later run."""
+    unjudged: tuple[str, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+    other_content: tuple[str, ...]
+
+
+def common_cases(before: Sequence[Report], after: Sequence[Report]) -> CommonCases:
+    """Pair the cases of two runs. Raises UsageError if they have none in common."""
+    earlier, later = _judged(before), _judged(after)
+    common = [case for case in later if case in earlier]
+    digests = [_case_digests(side) for side in (before, after)]
+    same = [case for case in common if digests[0].get(case) == digests[1].get(case)]
+    if not same:
+        raise UsageError(
+            f"The reports have no case in common: {_suite(before[0])} and {_suite(after[0])}.\n"
+            "Compare runs over one suite, or over suites that share cases."
+        )
+    pairs = {
+        case: (earlier[case].tally, later[case].tally)
+        for case in same
+        if earlier[case].tally.samples and later[case].tally.samples
+    }
+    return CommonCases(
+        pairs=pairs,
+        if_lost={case: (earlier[case].if_unjudged(passed=True), later[case].if_unjudged()) for case in same},
+        unjudged=tuple(case for case in same if case not in pairs),
+        only_before=tuple(case for case in earlier if case not in later),
+        only_after=tuple(case for case in later if case not in earlier),
+        other_content=tuple(case for case in common if digests[0].get(case) != digests[1].get(case)),
+    )
+
+
+def compare(before: Sequence[Report], after: Sequence[Report], *, comparisons: int = 1) -> Comparison:
+    """Compare a run, or its repeats, with an earlier run. Raises UsageError if no case can be compared.
+
+    Args:
+        comparisons: number of comparisons to correct p-value and interval for.
+    """
     least = strictest_of([*before, *after])
     before = [with_min_strength(report, least) for report in before]
     after = [with_min_strength(report, least) for report in after]
-    earlier, later = tallies(before), tallies(after)
-    case_ids = [case for case in earlier if case in later]
-    if not case_ids:
-        raise UsageError("The reports have no case in common.")
-    differences = [later[case].share - earlier[case].share for case in case_ids]
-    p_value, method = _test([(earlier[case], later[case]) for case in case_ids])
+    common = common_cases(before, after)
+    if not common.pairs:
+        raise UsageError("No case has a verdict in both runs, so they can't be compared.")
+    pairs = [*common.pairs.values()]
+    difference = difference_of(pairs)
     return Comparison(
-        suite=before[0].suite,
-        cases=len(case_ids),
+        suite=after[0].suite,
+        cases=len(pairs),
         min_strength=least,
-        before=float(sum(earlier[case].share for case in case_ids) / len(case_ids)),
-        after=float(sum(later[case].share for case in case_ids) / len(case_ids)),
-        difference=float(sum(differences) / len(case_ids)),
-        interval=_interval([float(difference) for difference in differences]),
-        p_value=p_value,
-        method=method,
-        changes=tuple(
-            _changes(earlier, later, case_ids, min_draws=min(_max_draws(before), _max_draws(after)))
-        ),
+        before=float(sum(old.share for old, _ in pairs) / len(pairs)),
+        after=float(sum(new.share for _, new in pairs) / len(pairs)),
+        difference=difference.value,
+        interval=difference.interval(1 - 0.05 / comparisons),
+        p_value=min(1.0, difference.p_value * comparisons),
+        method=difference.method,
+        comparisons=comparisons,
+        changes=tuple(_changes(common.pairs)),
+        unjudged=common.unjudged,
+        only_before=common.only_before,
+        only_after=common.only_after,
+        other_content=common.other_content,
         other=_differing_digests([*before, *after]),
         flaky=_flaky_cases(before, after),
     )
 
 
 def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]:
-    """Compare each of several runs with the first; p-values are corrected for multiple tests."""
-    comparisons = [compare([first], [other]) for other in others]
-    if len(comparisons) < 2:
-        return comparisons
-    corrected_p_values = holm([comparison.p_value for comparison in comparisons])
-    return [
-        comparison.model_copy(update={"corrected_p": p})
-        for comparison, p in zip(comparisons, corrected_p_values, strict=True)
-    ]
+    """Compare each of several runs with the first, corrected for their number."""
+    return [compare([first], [other], comparisons=len(others)) for other in others]
 
 
 def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
-    """Return samples and passes of each case, summed over repeats, in the order of the suite."""
-    counts: dict[str, list[int]] = {}
+    """Return samples and passes of each case, summed over repeats, in the order of the suite.
+
+    What has no verdict counts as not passed; samples that are copies of one draw count as one.
+    """
+    return {case: draws.if_unjudged(none=True) for case, draws in _judged(reports).items()}
+
+
+def judged_tallies(reports: Iterable[Report]) -> dict[str, Tally]:
+    """Return judged samples and passes of each case: as `tallies`, without what has no verdict."""
+    return {case: draws.tally for case, draws in _judged(reports).items()}
+
+
+@dataclass(slots=True)
+class _Draws:
+    """Samples of one case."""
+
+    judged: int = 0
+    passed: int = 0
+    unjudged: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(samples=self.judged, passed=self.passed)
+
+    def if_unjudged(self, *, passed: bool = False, none: bool = False) -> Tally:
+        """Return the tally if samples without a verdict had passed or failed; a case without any is one.
+
+        Args:
+            none: whether a case without any sample has none instead.
+        """
+        unjudged = self.unjudged if self.judged or self.unjudged or none else 1
+        return Tally(samples=self.judged + unjudged, passed=self.passed + passed * unjudged)
+
+
+def _judged(reports: Iterable[Report]) -> dict[str, _Draws]:
+    draws: dict[str, _Draws] = {}
     for report in reports:
-        rows = {*report.rows}
         for verdict in report.verdicts:
-            if verdict.id in rows:
-                continue
-            count = counts.setdefault(verdict.id, [0, 0])
-            count[0] += 1
-            count[1] += report.is_pass(verdict)
+            if verdict.id not in report.rows:
+                draws.setdefault(verdict.id, _Draws())
         for case in report.missing:
-            counts.setdefault(case, [0, 0])
-    return {case: Tally(samples=n, passed=c) for case, (n, c) in counts.items()}
+            draws.setdefault(case, _Draws())
+    for report, verdict in distinct_draws(reports):
+        of_case = draws[verdict.id]
+        is_judged = verdict.verdict != "infrastructure"
+        of_case.judged += is_judged
+        of_case.unjudged += not is_judged
+        of_case.passed += report.is_pass(verdict)
+    return draws
 
 
-def require_one_suite(reports: Sequence[Report]) -> None:
-    """Raise UsageError unless all reports are of one suite."""
-    first = reports[0]
-    for other in reports[1:]:
-        if other.digests.get("suite") != first.digests.get("suite"):
-            raise UsageError(
-                f"The reports are of different suites: {_suite(first)} and {_suite(other)}.\n"
-                "Their cases aren't the same, so their scores can't be compared. Run both over one suite."
-            )
+def _case_digests(reports: Iterable[Report]) -> dict[str, str]:
+    return {case: digest for report in reports for case, digest in report.case_digests.items()}
 
 
 def _suite(report: Report) -> str:
     return f"{report.suite} {report.suite_version} (digest {report.digests.get('suite', 'missing')[:12]})"
 
 
-def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
-    if all(old.samples <= 1 and new.samples <= 1 for old, new in pairs):
-        lost_count = sum(old.passed > new.passed for old, new in pairs)
-        gained_count = sum(new.passed > old.passed for old, new in pairs)
-        return mcnemar(lost_count, gained_count), "mcnemar"
-    differences = [new.share - old.share for old, new in pairs]
-    if all(old.samples == new.samples for old, new in pairs):
-        return sign_flip(differences), "sign-flip"
-    return bootstrap_test([float(difference) for difference in differences]), "bootstrap"
-
-
-def _interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Return the interval of the mean difference; Wilson's interval if all differences are equal."""
-    if len({*differences}) > 1:
-        return difference_interval(differences)
-    low, high = wilson_interval(abs(sum(differences)), len(differences))
-    difference = differences[0]
-    return (-high, high) if difference == 0 else (low, high) if difference > 0 else (-high, -low)
-
-
-def _changes(
-    earlier: Mapping[str, Tally], later: Mapping[str, Tally], case_ids: Sequence[str], *, min_draws: float
-) -> Iterable[CaseChange]:
-    """Yield cases that passed more or less often; `min_draws` is the smaller of both sides' draws."""
-    for case in case_ids:
-        before, after = earlier[case], later[case]
+def _changes(pairs: Mapping[str, Pair]) -> Iterator[CaseChange]:
+    """Yield cases that passed more or less often."""
+    for case, (before, after) in pairs.items():
         if before.share != after.share:
-            yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after, min_draws))
+            yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after))
 
 
-def _max_draws(reports: Sequence[Report]) -> float:
-    """Return the maximum number of draws of one case: greedy samples of one run count as one draw."""
-    return sum(1 if report.greedy else inf for report in reports)
-
-
-def _kind(before: Tally, after: Tally, min_draws: float) -> ChangeKind:
-    if min(before.samples, after.samples, min_draws) >= MIN_REPEATS:
-        if before.share == 1 and after.share == 0:
-            return "regressed"
-        if before.share == 0 and after.share == 1:
-            return "recovered"
-    return "changed"
+def _kind(before: Tally, after: Tally) -> ChangeKind:
+    is_worse = after.share < before.share
+    if {before.share, after.share} == {Fraction(0), Fraction(1)}:
+        return "lost" if is_worse else "gained"
+    return "worse" if is_worse else "better"
 
 
 def _differing_digests(reports: Sequence[Report]) -> tuple[str, ...]:

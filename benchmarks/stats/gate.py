@@ -1,10 +1,13 @@
-"""Check a report against conditions and a baseline, so that CI can refuse a regression."""
+"""Check a report against conditions and a baseline, so that CI can refuse a worse agent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Literal
 
 from benchmarks.report import Report
-from benchmarks.stats.comparison import Comparison, compare, require_one_suite, tallies
-from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent
+from benchmarks.stats.comparison import Comparison, common_cases, compare, judged_tallies, tallies
+from benchmarks.stats.difference import Pair, Tally, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent, wilson_interval
 from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
@@ -13,26 +16,33 @@ from sandbox.result import Value
 
 MAX_NAMED = 20
 """Name at most this many cases in a condition."""
+Decision = Literal["passed", "failed", "undecided"]
 
 
 class Condition(Value):
-    """Condition of a gate, and whether the condition holds."""
+    """Condition of a gate, and what the samples decide about it."""
 
     name: str
-    passed: bool
+    decision: Decision
     text: str
 
     @property
     def sentence(self) -> str:
-        """Sentence with measured and required value, and whether the condition holds."""
-        return f"{self.text}: {'passed' if self.passed else 'not passed'}"
+        """Sentence with measured and required value, and the decision."""
+        decision = "not passed" if self.decision == "failed" else self.decision
+        return f"{self.text}: {decision}"
 
 
 class Gate(Value):
-    """Result of a gate: whether it passes, and each condition."""
+    """Result of a gate: what it decides, each condition, and remarks."""
 
-    passed: bool
+    decision: Decision
+    """failed if a condition is; else undecided if one is."""
     conditions: tuple[Condition, ...]
+    remarks: tuple[str, ...] = ()
+    """What a person should know and what decides nothing."""
+    excludes_drop: float | None = None
+    """Smallest drop of pass@1 that these samples can exclude, as a share, if none was required."""
     comparison: Comparison | None = None
     min_strength: Strength | None = None
     """Passes with a weaker verdict count as not passed; None if all passes count."""
@@ -46,46 +56,53 @@ def gate(
     min_pass: float | None = None,
     k: int = 1,
     baseline: Sequence[Report] = (),
-    tolerance: float = 0.0,
-    max_regressions: int = 0,
+    max_drop: float | None = None,
+    alpha: float = 0.05,
+    strict: bool = False,
     max_cost: float | None = None,
     min_strength: Strength | None = None,
 ) -> Gate:
     """Check a run, or its repeats, against conditions. Raises UsageError if the report lacks a figure.
 
     Args:
-        min_pass: minimum pass@k, as a share.
-        baseline: an earlier run, or its repeats; pass@1 may be lower than the baseline's by `tolerance`.
-        max_regressions: maximum number of regressed cases; a regression needs three samples on each side.
+        min_pass: minimum pass@k, as a share: passed if a lower one is excluded, failed if it is excluded.
+        baseline: an earlier run, or its repeats: passed if a drop of `max_drop` of pass@1 is excluded, else
+            failed if it is excluded that there is none, else undecided.
+        max_drop: by default the smallest drop that these samples can exclude; with `strict` 0.
+        alpha: probability of each error, one-sided.
+        strict: compare the scores themselves, for answers that don't vary.
         max_cost: maximum cost of all reports together, in US dollars.
         min_strength: passes with a weaker verdict count as not passed, in the run and in the baseline; by
             default the strictest minimum of the reports. If given without `min_pass` and `baseline`, the
             condition fails if there are weaker passes.
     """
-    require_one_suite(reports)
-    if min_pass is None and not baseline and max_cost is None and min_strength is None:
-        message = (
-            "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
-        )
-        raise UsageError(message)
+    require_condition(
+        has_baseline=bool(baseline), min_pass=min_pass, max_cost=max_cost, min_strength=min_strength
+    )
 
     def check(least: Strength | None) -> Gate:
         counted, before = (
             [with_min_strength(report, least) for report in side] for side in (reports, baseline)
         )
-        comparison = compare(before, counted) if before else None
         conditions: list[Condition] = []
+        excluded = None
         if min_pass is not None:
-            conditions.append(_check_min_pass(counted, min_pass, k))
-        if comparison is not None:
-            conditions += _check_baseline(
-                comparison, tolerance, max_regressions, unjudged=_unjudged([*reports, *baseline])
-            )
+            conditions.append(_check_min_pass(counted, min_pass, k, alpha=alpha, strict=strict))
+        if before:
+            condition, excluded = _check_baseline(before, counted, max_drop, alpha=alpha, strict=strict)
+            conditions.append(condition)
         if max_cost is not None:
             conditions.append(_check_cost(reports, max_cost))
+        has_pairs = before and common_cases(before, counted).pairs
+        comparison = compare(before, counted) if has_pairs else None
         return Gate(
-            passed=all(condition.passed for condition in conditions),
+            decision=_strictest(conditions),
             conditions=tuple(conditions),
+            remarks=(
+                *(_remarks(before, counted, comparison) if comparison is not None else ()),
+                *(_drift(report.anchor, counted) for report in before if report.anchor is not None),
+            ),
+            excludes_drop=excluded,
             comparison=comparison,
             min_strength=least,
         )
@@ -95,15 +112,36 @@ def gate(
     if least is None:
         return result
     decides_alone = min_strength is not None and min_pass is None and not baseline
-    condition = _check_strength(reports, least, decides_alone=decides_alone)
-    passed = result.passed and condition.passed
+    conditions = (*result.conditions, _check_strength(reports, least, decides_alone=decides_alone))
+    decision = _strictest(conditions)
     return result.model_copy(
         update={
-            "passed": passed,
-            "conditions": (*result.conditions, condition),
-            "too_weak": not passed and check(None).passed,
+            "decision": decision,
+            "conditions": conditions,
+            "too_weak": decision != "passed" and check(None).decision == "passed",
         }
     )
+
+
+def require_condition(
+    *,
+    has_baseline: bool,
+    min_pass: float | None,
+    max_cost: float | None,
+    min_strength: Strength | None,
+    **_: object,
+) -> None:
+    """Raise UsageError unless there is something to check a report against."""
+    if min_pass is None and not has_baseline and max_cost is None and min_strength is None:
+        message = (
+            "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
+        )
+        raise UsageError(message)
+
+
+def _strictest(conditions: Sequence[Condition]) -> Decision:
+    decisions = {condition.decision for condition in conditions}
+    return next((each for each in ("failed", "undecided") if each in decisions), "passed")
 
 
 def _check_strength(reports: Sequence[Report], least: Strength, *, decides_alone: bool) -> Condition:
@@ -111,32 +149,54 @@ def _check_strength(reports: Sequence[Report], least: Strength, *, decides_alone
     weaker_passes = [verdict for report in reports for verdict in passes_below(report, least)]
     names = [
         f"{verdict.id} ({verdict.strength}{f': {verdict.detail}' if verdict.detail else ''})"
-        for verdict in weaker_passes[:MAX_NAMED]
+        for verdict in weaker_passes
     ]
-    more = f" and {len(weaker_passes) - MAX_NAMED:,} more" if len(weaker_passes) > MAX_NAMED else ""
-    listed = f", not counted: {', '.join(names)}{more}" if names else ""
+    listed = f", not counted: {_listed(names)}" if names else ""
     passes = "1 pass" if len(weaker_passes) == 1 else f"{len(weaker_passes):,} passes"
     return Condition(
         name="min-strength",
-        passed=not (decides_alone and weaker_passes),
+        decision="failed" if decides_alone and weaker_passes else "passed",
         text=f"{passes} weaker than {least}{listed}",
     )
 
 
-def _check_min_pass(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
-    score = mean_pass_at_k([(tally.samples, tally.passed) for tally in tallies(reports).values()], k)
-    are_dependent = not all(report.independent for report in reports) or (
-        len(reports) > 1 and any(report.greedy for report in reports)
-    )
-    if score is None or (k > 1 and are_dependent):
+def _check_min_pass(
+    reports: Sequence[Report], min_pass: float, k: int, *, alpha: float, strict: bool
+) -> Condition:
+    counts = tallies(reports)
+    score = mean_pass_at_k([(tally.samples, tally.passed) for tally in counts.values()], k)
+    if score is None or (k > 1 and not all(report.independent for report in reports)):
         raise UsageError(
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )
+    low, high = (score, score) if strict else _bounds(counts, judged_tallies(reports), score, k, alpha=alpha)
+    if low >= min_pass - ROUNDING:
+        decision: Decision = "passed"
+    else:
+        decision = "failed" if high < min_pass - ROUNDING else "undecided"
+    range_text = "" if strict else f", {percent(low)} to {percent(high)} with samples like these"
     return Condition(
         name="min-pass",
-        passed=score >= min_pass - ROUNDING,
-        text=f"pass@{k} {percent(score)} (required: {percent(min_pass)}{_unjudged(reports)})",
+        decision=decision,
+        text=f"pass@{k} {percent(score)}{range_text} (required: {percent(min_pass)}{_unjudged(reports)})",
     )
+
+
+def _bounds(
+    counts: dict[str, Tally], judged: dict[str, Tally], score: float, k: int, *, alpha: float
+) -> tuple[float, float]:
+    """Return the bounds of pass@k, each at `alpha`: samples without a verdict may have passed or failed."""
+    confidence = 1 - 2 * alpha
+    if k > 1:
+        return wilson_interval(score * len(counts), len(counts), confidence=confidence)
+    if_passed = [
+        Tally(samples=tally.samples, passed=tally.passed + tally.samples - judged[case].samples)
+        if tally.samples
+        else Tally(samples=1, passed=1)
+        for case, tally in counts.items()
+    ]
+    if_failed = [tally if tally.samples else Tally(samples=1, passed=0) for tally in counts.values()]
+    return score_bounds(if_failed, confidence)[0], score_bounds(if_passed, confidence)[1]
 
 
 def _unjudged(reports: Sequence[Report]) -> str:
@@ -146,24 +206,92 @@ def _unjudged(reports: Sequence[Report]) -> str:
 
 
 def _check_baseline(
-    comparison: Comparison, tolerance: float, max_regressions: int, *, unjudged: str
-) -> Iterator[Condition]:
-    yield Condition(
-        name="baseline",
-        passed=comparison.difference >= -tolerance - ROUNDING,
-        text=f"pass@1 {percent(comparison.after)} (baseline {percent(comparison.before)}, may fall by "
-        f"{100 * tolerance:.1f} points; p = {comparison.p_value:.2g}, {comparison.method}{unjudged})",
+    before: Sequence[Report],
+    after: Sequence[Report],
+    max_drop: float | None,
+    *,
+    alpha: float,
+    strict: bool,
+) -> tuple[Condition, float | None]:
+    """Return the condition, and the smallest drop that the samples can exclude if none was given."""
+    common = common_cases(before, after)
+    pairs = [*common.pairs.values()]
+    if not pairs:
+        text = "no case has a verdict in both runs"
+        return Condition(name="baseline", decision="undecided", text=text), None
+    difference = difference_of(pairs)
+    decide: _Decide = _decide_by_score if strict else _decider(alpha)
+    # Rounded up to a tenth of a point, as it is shown.
+    smallest = 0.0 if strict else ceil(difference.excludable_drop(alpha) * 1000) / 1000
+    drop = smallest if max_drop is None else max_drop
+    decision, reason = decide(pairs, drop)
+    if_lost = [*common.if_lost.values()]
+    if decision == "passed" and if_lost != pairs and decide(if_lost, drop)[0] != "passed":
+        lost = sum(new.samples for _, new in if_lost) - sum(new.samples for _, new in pairs)
+        decision = "undecided"
+        reason = f"{reason}, unless the {count_of(lost, 'sample')} without a verdict failed"
+    scores = [float(sum(pair[side].share for pair in pairs) / len(pairs)) for side in (0, 1)]
+    text = (
+        f"pass@1 {percent(scores[0])} → {percent(scores[1])}, {100 * difference.value:+.1f} points in "
+        f"{count_of(len(pairs), 'case')}: {reason}"
     )
-    regressions = comparison.named("regressed")
-    worse_cases = [
-        change.id
-        for change in comparison.changes
-        if change.kind == "changed" and change.after.share < change.before.share
-    ]
-    case_list = f": {', '.join(regressions[:MAX_NAMED])}" if regressions else ""
-    chance_note = f"; worse, which may be chance: {', '.join(worse_cases[:MAX_NAMED])}" if worse_cases else ""
-    text = f"{count_of(len(regressions), 'regression')}{case_list} (allowed: {max_regressions}{chance_note})"
-    yield Condition(name="regressions", passed=len(regressions) <= max_regressions, text=text)
+    is_chosen_here = max_drop is None and not strict
+    return Condition(name="baseline", decision=decision, text=text), smallest if is_chosen_here else None
+
+
+_Decide = Callable[[Sequence[Pair], float], tuple[Decision, str]]
+
+
+def _decide_by_score(pairs: Sequence[Pair], drop: float) -> tuple[Decision, str]:
+    is_enough = difference_of(pairs).value >= -drop - ROUNDING
+    return "passed" if is_enough else "failed", f"a drop of {100 * drop:.1f} points is allowed"
+
+
+def _decider(alpha: float) -> _Decide:
+    """Return the rule for samples that vary, with probability `alpha` of each error."""
+
+    def decide(pairs: Sequence[Pair], drop: float) -> tuple[Decision, str]:
+        low, _ = difference_of(pairs).interval(1 - 2 * alpha)
+        size = f"{100 * drop:.1f} points"
+        if low > -drop and drop < 1:
+            return "passed", f"a drop of {size} or more is excluded"
+        p_value = drop_p_value(pairs)
+        if p_value <= alpha:
+            return "failed", f"there is a drop (p = {p_value:.2g})"
+        return "undecided", f"neither a drop of {size} nor an equal score is excluded"
+
+    return decide
+
+
+def _remarks(before: Sequence[Report], after: Sequence[Report], comparison: Comparison) -> tuple[str, ...]:
+    """Return what decides nothing and may explain the difference."""
+    models = [{report.model for report in side if report.model} for side in (before, after)]
+    causes = [*comparison.other, *(["model"] if models[0] != models[1] else [])]
+    named = {
+        "passed before and fail now, which may be chance": comparison.named("lost"),
+        "left out, without a verdict in a run": comparison.unjudged,
+        "new": comparison.only_after,
+        "gone": comparison.only_before,
+        "left out, since prompt or tests are others": comparison.other_content,
+        "the runs also differ in": causes,
+    }
+    return tuple(f"{what}: {_listed(names)}" for what, names in named.items() if names)
+
+
+def _drift(anchor: Report, after: Sequence[Report]) -> str:
+    """Return how far the score has moved since the first baseline, by one small step after the other."""
+    began = f" of {anchor.times.started[:10]}" if anchor.times.started else ""
+    try:
+        moved = compare([anchor], after)
+    except UsageError:
+        return f"nothing can be compared with the first baseline{began}"
+    low, high = (f"{100 * bound:+.1f}" for bound in moved.interval)
+    return f"since the first baseline{began}: {100 * moved.difference:+.1f} points (95 % {low} to {high})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return f"{', '.join(names[:MAX_NAMED])}{more}"
 
 
 def _check_cost(reports: Sequence[Report], max_cost: float) -> Condition:
@@ -176,6 +304,6 @@ def _check_cost(reports: Sequence[Report], max_cost: float) -> Condition:
     cost = sum(cost or 0.0 for cost in costs)
     return Condition(
         name="max-cost",
-        passed=cost <= max_cost + ROUNDING,
+        decision="passed" if cost <= max_cost + ROUNDING else "failed",
         text=f"cost ${cost:.4g} (allowed: ${max_cost:.4g})",
     )

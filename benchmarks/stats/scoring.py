@@ -56,6 +56,7 @@ def make_report(
         rows=tuple(rows),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
+        case_digests={case.id: case.digest for case in suite.cases},
         digests={"suite": suite.digest, **digests},
         independent=independent,
         greedy=greedy,
@@ -89,6 +90,8 @@ def recompute_figures(report: Report) -> Report:
         independent=report.independent,
         usage=report.usage,
     )
+    if report.anchor is not None:
+        figures["anchor"] = recompute_figures(report.anchor)
     return report.model_copy(update=figures)
 
 

@@ -77,7 +77,7 @@ async def test_two_runs_are_compared_case_by_case(browser_page: Page, tmp_path: 
         "failed",
         "passed",
     ]
-    assert "p = 1 (mcnemar)" in await browser_page.locator(".compared").inner_text()
+    assert "p = 1 (tango)" in await browser_page.locator(".compared").inner_text()
 
 
 async def test_many_cases_come_in_parts(browser_page: Page, tmp_path: Path) -> None:

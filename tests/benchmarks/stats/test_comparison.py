@@ -1,79 +1,105 @@
-"""Comparisons: by the test that fits, and no regression is named by chance."""
+"""Comparisons: over the cases that both runs have judged, by one method, each change with its direction."""
 
 import pytest
 
+from benchmarks.report import Report
 from benchmarks.stats.comparison import compare, compare_several
+from benchmarks.suite import FunctionCase, Suite
 from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 
-def test_single_samples_are_compared_by_mcnemar() -> None:
+def test_single_samples_are_compared_by_tangos_interval() -> None:
     before = report_of(dict.fromkeys("abcdef", "p"))
     after = report_of(dict.fromkeys("abcdef", "f"))
 
     comparison = compare([before], [after])
 
-    assert comparison.method == "mcnemar"
-    assert comparison.p_value == pytest.approx(2 / 2**6)
+    assert comparison.method == "tango"
     assert (comparison.before, comparison.after, comparison.difference) == (1, 0, -1)
 
 
-def test_several_samples_are_compared_by_case_and_not_as_if_each_were_one() -> None:
-    before = report_of(dict.fromkeys("abc", "pppp"))
-    after = report_of(dict.fromkeys("abc", "ffff"))
+def test_several_samples_are_compared_within_each_case() -> None:
+    comparison = compare([report_of({"a": "pp", "b": "pf"})], [report_of({"a": "ppp", "b": "ffp"})])
 
-    comparison = compare([before], [after])
-
-    assert comparison.method == "sign-flip"
-    assert comparison.p_value == pytest.approx(2 / 2**3)
-
-
-def test_other_numbers_of_samples_are_compared_by_a_bootstrap() -> None:
-    before = report_of({"a": "pp", "b": "pf"})
-    after = report_of({"a": "ppp", "b": "ffp"})
-
-    assert compare([before], [after]).method == "bootstrap"
-
-
-def test_one_sample_is_no_regression_by_name() -> None:
-    comparison = compare([report_of({"a": "p", "b": "f"})], [report_of({"a": "f", "b": "p"})])
-
-    assert [(change.id, change.kind) for change in comparison.changes] == [("a", "changed"), ("b", "changed")]
+    assert comparison.method == "stratified"
+    assert comparison.difference == pytest.approx((0 + 1 / 3 - 1 / 2) / 2)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
-        ("ppp", "fff", "regressed"),
-        ("fff", "ppp", "recovered"),
-        ("pp", "ff", "changed"),
-        ("ppp", "ff", "changed"),
-        ("ppf", "fff", "changed"),
-        ("ppp", "ffp", "changed"),
+        ("ppp", "fff", "lost"),
+        ("fff", "ppp", "gained"),
+        ("p", "f", "lost"),
+        ("ppp", "ff", "lost"),
+        ("ppf", "fff", "worse"),
+        ("ppp", "ffp", "worse"),
+        ("ppf", "ppp", "better"),
     ],
 )
-def test_only_what_was_always_so_and_never_is_any_more_has_a_name(before: str, after: str, kind: str) -> None:
+def test_a_change_says_its_direction(before: str, after: str, kind: str) -> None:
     comparison = compare([report_of({"a": before, "b": "p"})], [report_of({"a": after, "b": "p"})])
 
     assert [(change.id, change.kind) for change in comparison.changes] == [("a", kind)]
 
 
 def test_repeats_count_as_samples() -> None:
-    before, after = report_of({"a": "p"}), report_of({"a": "f"})
+    before, after = report_of({"a": "p", "b": "p"}), report_of({"a": "f", "b": "p"})
 
-    assert compare([before] * 3, [after] * 3).named("regressed") == ["a"]
+    (change,) = compare([before] * 3, [after] * 3).changes
+
+    assert (change.before.samples, change.after.samples) == (3, 3)
 
 
-def test_a_case_without_a_sample_failed() -> None:
+@pytest.mark.parametrize("letters", ["i", ""])
+def test_a_case_without_a_verdict_in_a_run_is_left_out_by_name(letters: str) -> None:
     suite = suite_of("a", "b")
-    before, after = report_of({"a": "p", "b": "p"}, suite=suite), report_of({"a": "p"}, suite=suite)
+    before = report_of({"a": "p", "b": "p"}, suite=suite)
+    after = report_of({"a": "p"} | ({"b": letters} if letters else {}), suite=suite)
 
-    assert compare([before], [after]).after == 0.5
+    comparison = compare([before], [after])
+
+    assert (comparison.cases, comparison.after, comparison.unjudged) == (1, 1, ("b",))
 
 
-def test_other_suites_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"(?s)different suites: small 1 .*Run both over one suite"):
+def test_a_sample_without_a_verdict_leaves_the_others_of_its_case() -> None:
+    (change,) = compare([report_of({"a": "ppp"})], [report_of({"a": "pfi"})]).changes
+
+    assert (change.after.samples, change.after.passed) == (2, 1)
+
+
+def test_suites_that_differ_by_a_case_are_compared_over_their_common_cases() -> None:
+    before = report_of({"a": "p", "b": "p", "gone": "p"})
+    after = report_of({"a": "p", "b": "f", "new": "f"})
+
+    comparison = compare([before], [after])
+
+    assert (comparison.cases, comparison.difference) == (2, -0.5)
+    assert (comparison.only_before, comparison.only_after) == (("gone",), ("new",))
+
+
+def test_a_case_whose_tests_are_others_is_left_out_by_name() -> None:
+    cases = [FunctionCase(id=name, prompt="", entry_point="f", test="") for name in "ab"]
+    earlier = Suite(name="small", version="1", cases=tuple(cases))
+    changed = cases[1].model_copy(update={"test": "def check(f): assert f() == 1"})
+    later = Suite(name="small", version="2", cases=(cases[0], changed))
+
+    comparison = compare(
+        [report_of({"a": "p", "b": "p"}, suite=earlier)], [report_of({"a": "p", "b": "f"}, suite=later)]
+    )
+
+    assert (comparison.cases, comparison.other_content) == (1, ("b",))
+
+
+def test_suites_without_a_common_case_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"(?s)no case in common: small 1 .*that share cases"):
         compare([report_of({"a": "p"})], [report_of({"b": "p"})])
+
+
+def test_runs_of_which_one_has_no_verdict_are_refused() -> None:
+    with pytest.raises(UsageError, match="No case has a verdict in both runs"):
+        compare([report_of({"a": "p"})], [report_of({"a": "i"})])
 
 
 def test_another_judge_is_said() -> None:
@@ -83,14 +109,15 @@ def test_another_judge_is_said() -> None:
     assert compare([one], [other]).other == ("judge",)
 
 
-def test_several_runs_are_corrected_for_being_several() -> None:
+def test_several_runs_are_corrected_for_being_several_in_p_value_and_interval_alike() -> None:
     first = report_of(dict.fromkeys("abcdef", "p"))
-    worse = report_of(dict.fromkeys("abcdef", "f"))
+    worse = report_of(dict.fromkeys("abcdef", "fp"))
 
-    comparisons = compare_several(first, [worse, first])
+    alone, (corrected, _) = compare([first], [worse]), compare_several(first, [worse, first])
 
-    assert [one.corrected_p for one in comparisons] == [pytest.approx(4 / 2**6), 1]
-    assert compare_several(first, [worse])[0].corrected_p is None
+    assert corrected.p_value == pytest.approx(2 * alone.p_value)
+    assert corrected.interval[1] > alone.interval[1]
+    assert (alone.comparisons, corrected.comparisons) == (1, 2)
 
 
 def test_the_same_answers_judged_twice_show_what_is_flaky() -> None:
@@ -101,27 +128,21 @@ def test_the_same_answers_judged_twice_show_what_is_flaky() -> None:
     assert compare([one], [elsewhere]).flaky is None
 
 
-def test_greedy_samples_of_one_run_are_one_draw_and_those_of_repeats_are_several() -> None:
-    before, after = report_of({"a": "ppp"}, greedy=True), report_of({"a": "fff"}, greedy=True)
-
-    once, repeated = compare([before], [after]), compare([before] * 3, [after] * 3)
-
-    assert [change.kind for change in once.changes] == ["changed"]
-    assert [change.kind for change in repeated.changes] == ["regressed"]
-
-
 @pytest.mark.parametrize(
-    ("before", "after", "expected"),
+    "copies",
     [
-        # statsmodels: proportion_confint(0 or 10, 10, method="wilson"); of no change, on both sides of 0
-        ("p", "p", (-0.27753279, 0.27753279)),
-        ("f", "p", (0.72246721, 1.0)),
-        ("p", "f", (-1.0, -0.72246721)),
+        [report_of({"a": "ppp", "b": "f"}, greedy=True)],
+        [report_of({"a": "p", "b": "f"}, samples="s")] * 3,
     ],
+    ids=["greedy", "the same answers judged again"],
 )
-def test_the_interval_is_no_point_where_all_cases_differ_alike(
-    before: str, after: str, expected: tuple[float, float]
-) -> None:
-    old, new = report_of(dict.fromkeys("abcdefghij", before)), report_of(dict.fromkeys("abcdefghij", after))
+def test_copies_of_one_draw_count_as_one_sample(copies: list[Report]) -> None:
+    (change,) = compare(copies, [report_of({"a": "f", "b": "f"})]).changes
 
-    assert compare([old], [new]).interval == pytest.approx(expected, abs=1e-7)
+    assert change.before.samples == 1
+
+
+def test_of_copies_one_that_was_judged_counts() -> None:
+    comparison = compare([report_of({"a": "ip"}, greedy=True)], [report_of({"a": "f"})])
+
+    assert [(change.id, change.before.passed) for change in comparison.changes] == [("a", 1)]

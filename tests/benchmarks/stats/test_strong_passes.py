@@ -61,9 +61,14 @@ def test_the_score_of_a_gate_is_the_share_of_passes_that_are_strong_enough(
     enough = sum(letter == "p" and is_as_strong(strength, least) for letter, strength in letters.values())
     report = mixed(letters, least=of_report)
 
-    assert gate([report], min_pass=enough / len(letters), min_strength=least).passed
+    assert (
+        gate([report], min_pass=enough / len(letters), strict=True, min_strength=least).decision == "passed"
+    )
     if enough < len(letters):
-        assert not gate([report], min_pass=(enough + 0.5) / len(letters), min_strength=least).passed
+        assert (
+            gate([report], min_pass=(enough + 0.5) / len(letters), strict=True, min_strength=least).decision
+            == "failed"
+        )
 
 
 @pytest.mark.slow
@@ -74,8 +79,8 @@ def test_what_passes_a_gate_passes_one_that_asks_for_less_strength(
     harder, easier = sorted((one, other), key=STRENGTHS.index)
     report = mixed(letters)
 
-    if gate([report], min_pass=least, min_strength=harder).passed:
-        assert gate([report], min_pass=least, min_strength=easier).passed
+    if gate([report], min_pass=least, strict=True, min_strength=harder).decision == "passed":
+        assert gate([report], min_pass=least, strict=True, min_strength=easier).decision == "passed"
 
 
 @pytest.mark.slow
@@ -83,18 +88,18 @@ def test_what_passes_a_gate_passes_one_that_asks_for_less_strength(
 def test_a_gate_is_too_weak_only_where_weaker_passes_would_have_passed_it(
     letters: dict[str, tuple[str, Strength]], least: Strength
 ) -> None:
-    answer = gate([mixed(letters)], min_pass=0.5, min_strength=least)
+    answer = gate([mixed(letters)], min_pass=0.5, strict=True, min_strength=least)
     share = sum(letter == "p" for letter, _ in letters.values()) / len(letters)
 
-    assert answer.too_weak == (not answer.passed and share >= 0.5)
+    assert answer.too_weak == (answer.decision == "failed" and share >= 0.5)
 
 
 def test_the_gate_names_each_pass_that_does_not_count_and_its_strength() -> None:
-    answer = gate([THREE], min_pass=0.75, min_strength="apart")
+    answer = gate([THREE], min_pass=0.75, strict=True, min_strength="apart")
 
-    assert [(one.name, one.passed) for one in answer.conditions] == [
-        ("min-pass", False),
-        ("min-strength", True),
+    assert [(one.name, one.decision) for one in answer.conditions] == [
+        ("min-pass", "failed"),
+        ("min-strength", "passed"),
     ]
     assert answer.conditions[0].text == "pass@1 50.0 % (required: 75.0 %)"
     assert answer.conditions[1].text == "1 pass weaker than apart, not counted: c (weak)"
@@ -102,30 +107,33 @@ def test_the_gate_names_each_pass_that_does_not_count_and_its_strength() -> None
 
 
 def test_a_least_strength_alone_allows_no_weaker_pass() -> None:
-    assert gate([THREE], min_strength="weak").passed
-    assert not gate([THREE], min_strength="weaker").passed
-    assert gate([report_of({"a": "p", "b": "f"}, strengths={"b": "weak"})], min_strength="strong").passed
+    assert gate([THREE], min_strength="weak").decision == "passed"
+    assert gate([THREE], min_strength="weaker").decision == "failed"
+    assert (
+        gate([report_of({"a": "p", "b": "f"}, strengths={"b": "weak"})], min_strength="strong").decision
+        == "passed"
+    )
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_a_failed_case_fails_the_gate_however_it_was_judged(strength: Strength) -> None:
     report = mixed({"a": ("p", "strong"), "b": ("p", "strong"), "c": ("f", strength)})
 
-    answer = gate([report], min_pass=0.9)
+    answer = gate([report], min_pass=0.9, strict=True)
 
-    assert (answer.passed, answer.too_weak) == (False, False)
+    assert (answer.decision, answer.too_weak) == ("failed", False)
     assert answer.conditions[0].text == "pass@1 66.7 % (required: 90.0 %)"
 
 
 def test_a_gate_takes_the_minimum_strength_of_its_report_and_names_it_first() -> None:
     report = mixed({"a": ("p", "strong"), "b": ("p", "weak")}, least="apart")
 
-    answer = gate([report], min_pass=1)
+    answer = gate([report], min_pass=1, strict=True)
 
-    assert (answer.passed, answer.too_weak, answer.min_strength) == (False, True, "apart")
+    assert (answer.decision, answer.too_weak, answer.min_strength) == ("failed", True, "apart")
     assert plain_lines(gate_blocks(answer))[0] == "✗ not passed  (passes below apart count as not passed)"
     assert "✗ Gate not passed** (passes below apart count as not passed)" in markdown(report, gate=answer)
-    assert gate([report], min_pass=1, min_strength="weak").passed
+    assert gate([report], min_pass=1, strict=True, min_strength="weak").decision == "passed"
 
 
 def test_runs_are_compared_by_the_strictest_minimum_strength_of_their_reports() -> None:
@@ -143,8 +151,8 @@ def test_runs_are_compared_by_the_strictest_minimum_strength_of_their_reports() 
 def test_weaker_passes_of_a_baseline_do_not_count_either() -> None:
     strong, weak = (report_of({"a": "p"}, strengths={"a": how}) for how in STRENGTHS[::5])
 
-    assert not gate([weak], baseline=[strong], min_strength="apart").passed
-    assert gate([weak], baseline=[weak], min_strength="apart").passed
+    assert gate([weak], baseline=[strong], strict=True, min_strength="apart").decision == "failed"
+    assert gate([weak], baseline=[weak], strict=True, min_strength="apart").decision == "passed"
 
 
 def test_the_least_strength_of_a_report_is_that_of_passes_that_count() -> None:

@@ -1,0 +1,164 @@
+"""How often `coder gate --baseline` errs, by simulation, beside a rule that compares scores and names cases.
+
+    python -m perf.gate [--pairs 1000] [--recording REPORT]
+
+Each pair of runs is drawn from the rates of the cases: of three stated distributions, and of a report with
+20 samples a case at least (--recording), whose samples are drawn again. Three rules decide each pair:
+
+    scores   the score may not fall, and no case that passed every time may fail every time (from 3 samples)
+    0.02     the same, where the score may fall by 2 points
+    gate     the product's: passed, failed or undecided
+"""
+
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Callable, Sequence
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+from benchmarks.reports.read_report import read_report
+from benchmarks.stats.comparison import judged_tallies
+from benchmarks.stats.difference import Pair, Tally, difference_of, drop_p_value
+
+ALPHA = 0.05
+Rates = Callable[[Generator, int], np.ndarray]
+
+
+def uneven(draw: Generator, cases: int) -> np.ndarray:
+    """Four of ten cases pass always, two never, the others at any rate."""
+    kinds = np.array([1.0] * 4 + [0.0] * 2 + [-1.0] * 4)[draw.integers(0, 10, cases)]
+    return np.where(kinds < 0, draw.random(cases), kinds)
+
+
+DISTRIBUTIONS: dict[str, Rates] = {
+    "U-shaped, Beta(½, ½)": lambda draw, cases: draw.beta(0.5, 0.5, cases),
+    "mostly solved, Beta(4, 1)": lambda draw, cases: draw.beta(4, 1, cases),
+    "uneven": uneven,
+}
+
+
+class Size(NamedTuple):
+    """Cases, and samples of each in the earlier and in the later run."""
+
+    cases: int
+    before: int
+    after: int
+
+
+def worse(rates: np.ndarray, drop: float, how: str, draw: Generator) -> np.ndarray:
+    """Lower the mean rate by `drop`: of all cases alike (spread), or of few to 0 (whole)."""
+    if how == "spread":
+        return rates * max(0.0, 1 - drop / rates.mean())
+    left, lowered = drop * len(rates), rates.copy()
+    for case in draw.permutation(len(rates)):
+        taken = min(left, lowered[case])
+        lowered[case] -= taken
+        left -= taken
+    return lowered
+
+
+def pairs_of(rates: np.ndarray, later: np.ndarray, size: Size, draw: Generator) -> list[Pair]:
+    """Draw a run of each side."""
+    before, after = draw.binomial(size.before, rates), draw.binomial(size.after, later)
+    return [
+        (Tally(samples=size.before, passed=int(old)), Tally(samples=size.after, passed=int(new)))
+        for old, new in zip(before, after, strict=True)
+    ]
+
+
+def by_scores(pairs: Sequence[Pair], tolerance: float) -> str:
+    """Decide by the rule that compares scores and names cases."""
+    fallen = float(sum(new.share - old.share for old, new in pairs)) / len(pairs) < -tolerance - 1e-9
+    named = any(
+        old.share == 1 and new.share == 0 and min(old.samples, new.samples) >= 3 for old, new in pairs
+    )
+    return "failed" if fallen or named else "passed"
+
+
+def by_gate(pairs: Sequence[Pair], max_drop: float | None) -> str:
+    """Decide by the product's rule, as `coder gate` does."""
+    difference = difference_of(pairs)
+    drop = ceil(difference.excludable_drop(ALPHA) * 1000) / 1000 if max_drop is None else max_drop
+    if difference.interval(1 - 2 * ALPHA)[0] > -drop and drop < 1:
+        return "passed"
+    return "failed" if drop_p_value(pairs) <= ALPHA else "undecided"
+
+
+def shares(
+    rates: Rates,
+    size: Size,
+    draw: Generator,
+    rounds: int,
+    *,
+    drop: float = 0.0,
+    how: str = "spread",
+    max_drop: float | None = None,
+) -> dict[str, Counter[str]]:
+    """Count the decisions of each rule."""
+    counts: dict[str, Counter[str]] = {"scores": Counter(), "0.02": Counter(), "gate": Counter()}
+    for _ in range(rounds):
+        of_cases = rates(draw, size.cases)
+        pairs = pairs_of(of_cases, worse(of_cases, drop, how, draw) if drop else of_cases, size, draw)
+        counts["scores"][by_scores(pairs, 0.0)] += 1
+        counts["0.02"][by_scores(pairs, 0.02)] += 1
+        counts["gate"][by_gate(pairs, max_drop)] += 1
+    return counts
+
+
+def row(name: str, counts: dict[str, Counter[str]], rounds: int) -> str:
+    """Return a row of a table in Markdown, in per cent."""
+    cells = [f"{100 * counts[rule]['failed'] / rounds:.1f}" for rule in ("scores", "0.02")]
+    cells += [f"{100 * counts['gate'][each] / rounds:.1f}" for each in ("failed", "undecided", "passed")]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def recorded(path: Path) -> Rates:
+    """Return the rates of a report's cases, of which a run takes some with replacement."""
+    tallies = judged_tallies([read_report(path)])
+    few = [case for case, tally in tallies.items() if tally.samples < 20]
+    if few:
+        raise SystemExit(f"{path} has fewer than 20 samples of {len(few)} cases, such as {few[0]}.")
+    rates = np.array([float(tally.share) for tally in tallies.values()])
+    return lambda draw, cases: draw.choice(rates, cases)
+
+
+def main() -> None:
+    """Print a table for each distribution of rates."""
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--recording", type=Path)
+    arguments = parser.parse_args()
+    distributions = dict(DISTRIBUTIONS)
+    if arguments.recording is not None:
+        distributions[f"recorded: {arguments.recording.name}"] = recorded(arguments.recording)
+    rounds = arguments.pairs
+    sizes = [Size(100, 1, 1), Size(100, 3, 3), Size(300, 3, 3), Size(300, 5, 5), Size(100, 1, 5)]
+    for name, rates in distributions.items():
+        draw = np.random.default_rng(70)
+        print(f"\n{name}\n")
+        print(
+            "| cases × samples, change | scores: failed | 0.02: failed | gate: failed | undecided | passed |"
+        )
+        print("| --- | --- | --- | --- | --- | --- |")
+        for size in sizes:
+            label = f"{size.cases} × {size.before}" + (f"/{size.after}" * (size.before != size.after))
+            print(row(f"{label}, none", shares(rates, size, draw, rounds), rounds), flush=True)
+        for drop, size in ((0.1, sizes[1]), (0.05, sizes[2])):
+            for how in ("spread", "whole"):
+                counts = shares(rates, size, draw, rounds, drop=drop, how=how)
+                print(row(f"{size.cases} × {size.before}, -{100 * drop:.0f} points, {how}", counts, rounds))
+        for limit, size in ((0.08, sizes[1]), (0.035, sizes[3])):
+            for how in ("spread", "whole"):
+                counts = shares(rates, size, draw, rounds, drop=limit, how=how, max_drop=limit)
+                label = f"{size.cases} × {size.before}, -{100 * limit:g} points, {how}, --max-drop {limit}"
+                print(row(label, counts, rounds), flush=True)
+        counts = shares(rates, sizes[3], draw, rounds, max_drop=0.03)
+        print(row("300 × 5, none, --max-drop 0.03", counts, rounds), flush=True)
+
+
+if __name__ == "__main__":
+    main()
