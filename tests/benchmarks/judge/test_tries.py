@@ -112,7 +112,9 @@ async def test_an_answer_that_a_busy_machine_kept_waiting_has_one_more_try_of_it
 
     draft, slow_after = await tried(answer)
 
-    assert (draft.outcome, slow_after) == ("timeout", [1, len(answer.tries) - 1])
+    assert (draft.outcome, slow_after) == ("timeout", [1, 5])
+    assert answer.walls_s == [0.04, 0.32, 2.4, *[CASE.longest_s] * 3]
+    assert [limited.behind for limited in answer.tries] == [False, False, True, True, True, False]
     assert answer.tries[-1] == CASE
 
 
