@@ -27,6 +27,8 @@ class Reply:
     ending: Ending = "end"
     pause_s: float = 0.0
     """Between two pieces."""
+    before_piece: Callable[[int], object] | None = None
+    """Called with the number of each piece before it is sent; may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class FaultyEndpoint:
         """Base URL."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def wait_until(self, claim: Callable[["FaultyEndpoint"], bool], *, timeout_s: float = 60.0) -> bool:
+    def wait_until(self, claim: Callable[["FaultyEndpoint"], bool], *, timeout_s: float = 300.0) -> bool:
         """Wait until the claim holds of this endpoint; False when it does not within the time."""
         deadline = monotonic() + timeout_s
         with self._changed:
@@ -307,7 +309,9 @@ def _listing(models: Sequence[str]) -> Reply:
 
 async def _send(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Send a reply; True when the connection can be used again."""
-    for piece in reply.pieces:
+    for number, piece in enumerate(reply.pieces):
+        if reply.before_piece is not None:
+            await asyncio.to_thread(reply.before_piece, number)
         writer.write(piece)
         await writer.drain()
         if reply.pause_s:

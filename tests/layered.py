@@ -1,12 +1,12 @@
 """A sandbox whose workspace has a layer over it, however few files it holds."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from sandbox import Policy, Sandbox, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
-
-_TRIES = 50
+from sandbox.host.pool import Pool
 
 
 @asynccontextmanager
@@ -15,16 +15,20 @@ async def open_layered(
 ) -> AsyncIterator[Sandbox]:
     """A sandbox in whose workspace these files lie below the layer, or none that is still there."""
     async with open_bubblewrap(policy, without=frozenset(without), walls="two", layer_from=1) as box:
-        for _ in range(_TRIES):  # as long as its first children are on their way, none is put
-            await box.lay(files or {"below/was": b"laid"})
-            async with box.session() as session:
-                if await has_layer(session):
-                    break
-        else:
-            raise AssertionError("no layer could be put")
+        await box.lay(files or {"below/was": b"laid"})
+        await children_rest(box)
+        async with box.session() as session:
+            assert await has_layer(session)
         if files is None:
             await box.remove(".")
         yield box
+
+
+async def children_rest(box: Sandbox) -> None:
+    """Wait until no child of a sandbox is on its way or dies: until then it puts no layer."""
+    pool: Pool = box._pool  # type: ignore[attr-defined]
+    while pool._coming or not pool.at_rest():  # noqa: ASYNC110 - a pool tells nobody
+        await asyncio.sleep(0.005)
 
 
 async def has_layer(session: Session) -> bool:

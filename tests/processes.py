@@ -18,7 +18,7 @@ def processes_with(tag: str) -> list[int]:
     return pids
 
 
-def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> bool:
+def wait_until(true: Callable[[], bool], *, timeout_s: float = 300) -> bool:
     """Look again and again: another process's end sends us no event, and on a busy machine it comes late."""
     deadline = time.monotonic() + timeout_s
     while not true():

@@ -89,8 +89,8 @@ asyncio.run(main())
     assert ended.stdout == "ran\n" * 5, ended.stderr
 
 
-FILLS = "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))\nimport time; time.sleep(5)"
-MANY = "for i in range(1000): open(str(i), 'w').close()\nimport time; time.sleep(5)"
+FILLS = "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))\nimport time; time.sleep(600)"
+MANY = "for i in range(1000): open(str(i), 'w').close()\nimport time; time.sleep(600)"
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ import asyncio, os
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 async def main():
-    async with open_bubblewrap(Policy(disk_mb=32, files=200), walls="one") as box:
+    async with open_bubblewrap(Policy(disk_mb=32, files=200, wall_s=120), walls="one") as box:
         for source, fresh in (({FILLS!r}, False), ({MANY!r}, False), ({MANY!r}, True)):
             await box.remove(".")
             result = await box.run(PythonCode(source=source), fresh=fresh)

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox import Policy, Session
 from sandbox.backends.container import open_in_container
+from tests.growing_limits import growing_limits
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
@@ -24,14 +25,17 @@ async def start_daemon(session: Session, tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "attack", ["kill -9 $PPID; sleep 9", "kill -9 -1; sleep 9", "kill -STOP $PPID; sleep 9"]
+    "attack", ["kill -9 $PPID; sleep 900", "kill -9 -1; sleep 900", "kill -STOP $PPID; sleep 900"]
 )
 async def test_an_agent_that_a_command_ends_is_replaced_and_the_workspace_kept(attack: str) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
     async with open_in_container(POLICY) as box, box.session() as session:
         await start_daemon(session, tag)
 
-        lost = await session.sh(f"echo 1 > kept; {attack}", wall_s=3)
+        for wall_s in growing_limits(3):
+            lost = await session.sh(f"echo 1 > kept; {attack}", wall_s=wall_s)
+            if lost.state_lost:
+                break
         after = await session.sh("cat kept")
 
         assert (lost.state_lost, after.output, after.state_lost) == (True, "1\n", False)

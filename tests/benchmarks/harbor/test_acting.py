@@ -146,7 +146,7 @@ async def test_a_killed_run_leaves_no_container_and_its_case_is_attempted_again(
         await asyncio.sleep(3)
         process.kill()
         process.communicate()
-        is_gone = await asyncio.to_thread(wait_until, lambda: not containers(), timeout_s=60)
+        is_gone = await asyncio.to_thread(wait_until, lambda: not containers(), timeout_s=300)
         listed = await run(tmp_path, "bench", "list", "--runs")
         name = listed.out.split()[0]
         done = await run(tmp_path, "bench", "run", "--resume", name, "--json")

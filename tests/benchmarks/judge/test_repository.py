@@ -113,9 +113,13 @@ async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -
 
 @pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
-    one = case(timeout_s=1, wall_s=1)
+    one = case(timeout_s=1)
+    await judge.repository_mode(one)  # in which no limit has to run out
+    brief = one.model_copy(update={"wall_s": 1.0})
 
-    slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
+    slow = await judged(
+        judge, brief, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"}
+    )
 
     assert (slow.verdict, slow.strength) == ("timeout", "strong")
 

@@ -134,7 +134,7 @@ async def main():
         print((await session.sh({INSTALL!r})).output.split("/lib")[0], len(list(top.rglob("seven*"))))
 asyncio.run(main())
 """
-    ended = run_as_ordinary_user(script, timeout_s=60)
+    ended = run_as_ordinary_user(script, timeout_s=300)
 
     assert ended.stdout == "7 /opt/venv 0\n", ended.stdout + ended.stderr
 

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,9 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.verify import confirmation
+from coder.verify.verification import Verification
+from sandbox import CheckReport
+from tests.growing_limits import growing_limits
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
@@ -189,8 +193,16 @@ async def test_a_comparison_that_came_out_differently_refutes_a_test_beside_its_
 async def test_once_a_test_cannot_be_confirmed_the_others_are_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_EXTRA_S", "_MAX_EXTRA_S"):
-        monkeypatch.setattr(confirmation, name, 200.0)  # longer than the busiest machine takes for the rest
+    monkeypatch.setattr(confirmation, "_EXTRA_S", 1e6)  # so the others would have the whole time of the tests
+    monkeypatch.setattr(confirmation, "_MAX_EXTRA_S", 1e6)
+    walls_s, run_checks = list[float](), Verification.run_checks
+
+    async def noted(verification: Verification, *arguments: Any, **how: Any) -> CheckReport:
+        report = await run_checks(verification, *arguments, **how)
+        walls_s.append(report.checker.wall_s)
+        return report
+
+    monkeypatch.setattr(Verification, "run_checks", noted)
     imports = "import time, types\nimport scale\n\n\n"
     files = {
         "scale.py": WRONG,
@@ -199,12 +211,11 @@ async def test_once_a_test_cannot_be_confirmed_the_others_are_not_waited_for(
         "test_c.py": f"{imports}def test_slow(tmp_path):\n"
         "    time.sleep(0 if type(scale) is types.ModuleType else 600)\n",
     }
-    start = time.monotonic()
 
     run = await mended(tmp_path, files)
 
     assert (run.status, run.strength) == ("solved", "inside"), run.reason
-    assert time.monotonic() - start < 200
+    assert max(walls_s) < 300
 
 
 async def test_a_confirmation_is_named_in_the_log(tmp_path: Path) -> None:
@@ -234,37 +245,39 @@ def test_slow():
 FIRST_TIME = 'not __import__("os").path.exists("again")'
 
 
-@pytest.fixture
-def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the time of a confirmation."""
-    monkeypatch.setattr(confirmation, "_EXTRA_S", 2.0)
-
-
-@pytest.mark.usefixtures("short_limit")
-async def test_what_time_cut_off_apart_from_the_code_is_tried_once_more(tmp_path: Path) -> None:
+async def test_what_time_cut_off_apart_from_the_code_is_tried_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = {"scale.py": WRONG, "test_scale.py": TEST, "test_slow.py": APART.format(FIRST_TIME)}
-    start = time.monotonic()
-
-    run = await mended(tmp_path, files)
+    for extra_s in growing_limits(1):  # a second try, too, has to be long enough for a busy machine
+        monkeypatch.setattr(confirmation, "_EXTRA_S", extra_s)
+        start = time.monotonic()
+        run = await mended(tmp_path, files)
+        if run.strength == "outside":
+            break
 
     assert (run.status, run.strength) == ("solved", "outside"), run.reason
-    assert time.monotonic() - start > 2  # the first try had its whole time
+    assert time.monotonic() - start > extra_s  # the first try had its whole time
 
 
-@pytest.mark.usefixtures("short_limit")
-async def test_what_time_cuts_off_twice_is_named_and_the_change_stands(tmp_path: Path) -> None:
+async def test_what_time_cuts_off_twice_is_named_and_the_change_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = {"scale.py": WRONG, "test_scale.py": TEST, "test_slow.py": APART.format(True)}
-    log = MemoryLog()
-
-    run = await mended(tmp_path, files, log=log)
+    for extra_s in growing_limits(1):
+        monkeypatch.setattr(confirmation, "_EXTRA_S", extra_s)
+        log = MemoryLog()
+        run = await mended(tmp_path, files, log=log)
+        bodies = [parse(event) for event in await log.read(run.run_id)]
+        outcome = next(
+            body.message.outcome
+            for body in bodies
+            if isinstance(body, Spoken) and isinstance(body.message, OutcomeMessage)
+        )
+        if "test_scale" not in outcome.note:  # which a busy machine may not have got to
+            break
 
     assert (run.status, run.strength) == ("solved", "inside"), run.reason
-    bodies = [parse(event) for event in await log.read(run.run_id)]
-    outcome = next(
-        body.message.outcome
-        for body in bodies
-        if isinstance(body, Spoken) and isinstance(body.message, OutcomeMessage)
-    )
     assert re.fullmatch(
         r"not confirmed apart from the code, in \d+ s: test_slow.py::test_slow", outcome.note
     ), outcome.note

@@ -16,12 +16,13 @@ from coder.run.task import Task
 from coder.show.render import progress
 from tests.coder.workspace.test_edited_tests import answer
 from tests.early_timeouts import REACHES_LIMIT, open_early
+from tests.growing_limits import growing_limits
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.sandbox_pool import open_kept
 
 pytestmark = [KEPT, pytest.mark.slow]
-LIMIT_S = 8.0
+LIMIT_S = 120.0
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return 0\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n")
 RED = "from shop import price\n\n\ndef test_two():\n    assert price(2) == 4\n"
@@ -55,12 +56,16 @@ FILES = {"shop.py": WRONG, "test_a.py": FIRST, "test_b.py": RED, "test_slow.py":
 
 
 async def work(
-    folder: Path, files: dict[str, str], *answers: str, opened: OpenSandbox = open_early
+    folder: Path,
+    files: dict[str, str],
+    *answers: str,
+    opened: OpenSandbox = open_early,
+    limit_s: float = LIMIT_S,
 ) -> tuple[Run, BaselineTaken, Scripted]:
     for path, text in files.items():
         (folder / path).write_text(text)
     log, model = MemoryLog(), Scripted(answers)
-    settings = Settings(plan=False, budget=Budget(samples=1, repairs=0), test_timeout=LIMIT_S)
+    settings = Settings(plan=False, budget=Budget(samples=1, repairs=0), test_timeout=limit_s)
     task = Task(prompt="Mend the price.", workspace=folder, test_command=("pytest", "-q"))
     run = await solve(task, model=model, settings=settings, log=log, sandbox=opened)
     bodies = [parse(event) for event in await log.read(run.run_id)]
@@ -112,7 +117,10 @@ async def test_a_test_that_hangs_alone_is_the_one_that_fails_before_the_work(
     hangs = f"def test_hangs():\n    import shop, time\n    while shop.price(2) == 2:\n{wait}"
     files = {"shop.py": WRONG, "test_a.py": FIRST, "test_b.py": hangs}
 
-    run, baseline, _ = await work(tmp_path, files, answer(shop__py=RIGHT), opened=opened)
+    for limit_s in growing_limits(4) if opened is open_kept else [LIMIT_S]:
+        run, baseline, _ = await work(tmp_path, files, answer(shop__py=RIGHT), opened=opened, limit_s=limit_s)
+        if run.status == "solved":
+            break
 
     assert [name for name, passed in baseline.before.items() if not passed] == ["test_b.py::test_hangs"]
     assert run.status == "solved"

@@ -20,6 +20,8 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.termination import nothing_to_mend
 from coder.verify import baseline
+from coder.verify.finding import Finding
+from coder.verify.verification import Verification
 from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told
 from tests.coder.engine.participants.test_acting_cut import cut_log
 from tests.coder.engine.participants.test_planning import PLAN
@@ -143,14 +145,55 @@ async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(
     assert run.verified == "tests"
 
 
+class SecondRun:
+    """The second run of tests on the untouched files: it waits until it may end."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+
+    async def run(self, verification: Verification, *arguments: Any, **options: Any) -> Finding:
+        """Run the test command, and wait unless it is the first time."""
+        if options.get("traces"):  # the first run; files that it leaves are gone in the second
+            await (await verification.bench.candidate()).write("first", b"")
+            return await verification.run_command(*arguments, **options)
+        finding = await verification.run_command(*arguments, **options)
+        await self.may_end.wait()
+        return finding
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose tests take seconds as long as they fail; their first run is waited for."""
-    monkeypatch.setattr("coder.verify.baseline.FIRST_WAIT_S", 300.0)  # a busy machine takes over 5 s
+def second_run(monkeypatch: pytest.MonkeyPatch) -> SecondRun:
+    second = SecondRun()
+
+    class Held(Verification):
+        async def run_command(self, *arguments: Any, **options: Any) -> Finding:
+            plain = Verification(self.bench, self.state, self.target, self.log)
+            return await second.run(plain, *arguments, **options)
+
+    monkeypatch.setattr(baseline, "Verification", Held)
+    monkeypatch.setattr(baseline, "FIRST_WAIT_S", 3600.0)  # the first run is waited for
+    return second
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
     (tmp_path / "calc.py").write_text(WRONG)
-    slow = "import time\nif 'a - b' in open('calc.py').read():\n    time.sleep(3)\n"
-    (tmp_path / "test_calc.py").write_text(slow + TEST)
+    (tmp_path / "test_calc.py").write_text(TEST)
     return tmp_path
+
+
+class Ending(Scripted):
+    """A model with whose second answer the second run of the tests may end."""
+
+    def __init__(self, second: SecondRun, *answers: str | list[ToolCall]) -> None:
+        super().__init__(answers)
+        self._second = second
+
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
+        answer = await super().answer(messages, **asking)
+        if len(self.requests) == 2:
+            self._second.may_end.set()
+        return answer
 
 
 EDIT_OF_NOTHING = bash("echo '# mended' >> calc.py")
@@ -158,9 +201,11 @@ FIX = "sed -i 's/a - b/a + b/' calc.py"
 MENDS = Task(prompt="Mend it.", test_command=("pytest", "-q"), mends=True)
 
 
-async def mended(folder: Path, *answers: str | list[ToolCall]) -> tuple[Run, list[Event], Scripted]:
+async def mended(
+    folder: Path, second: SecondRun, *answers: str | list[ToolCall]
+) -> tuple[Run, list[Event], Scripted]:
     """A run that is to make the tests of a folder pass, and its log."""
-    model, log = Scripted(answers), MemoryLog()
+    model, log = Ending(second, *answers), MemoryLog()
     task, settings = (
         MENDS.model_copy(update={"workspace": folder}),
         Settings(strategy="act", python=only_pytest()),
@@ -175,9 +220,9 @@ def taken(log: list[Event]) -> list[BaselineTaken]:
 
 @pytest.mark.slow
 async def test_the_second_run_stands_beside_the_first_calls_and_sees_the_untouched_files(
-    project: Path,
+    project: Path, second_run: SecondRun
 ) -> None:
-    run, log, model = await mended(project, bash(FIX), DONE)
+    run, log, model = await mended(project, second_run, bash(FIX), DONE)
 
     first, second = taken(log)
     types = [
@@ -192,9 +237,9 @@ async def test_the_second_run_stands_beside_the_first_calls_and_sees_the_untouch
 
 @pytest.mark.slow
 async def test_a_run_that_is_cut_between_the_two_runs_of_its_tests_ends_as_it_would_have(
-    project: Path,
+    project: Path, second_run: SecondRun
 ) -> None:
-    whole, events, _ = await mended(project, bash(FIX), DONE)
+    whole, events, _ = await mended(project, second_run, bash(FIX), DONE)
     edited = next(n for n, event in enumerate(events) if event.type == "tool.answered")
     (project / "calc.py").write_text(WRONG)
     cut, rest = await cut_log(events[: edited + 1], whole.run_id), Scripted([DONE])
@@ -208,25 +253,27 @@ async def test_a_run_that_is_cut_between_the_two_runs_of_its_tests_ends_as_it_wo
 
 
 @pytest.mark.slow
-async def test_no_model_is_asked_beside_the_second_run_of_tests_that_pass_in_the_first(project: Path) -> None:
+async def test_no_model_is_asked_beside_the_second_run_of_tests_that_pass_in_the_first(
+    project: Path, second_run: SecondRun
+) -> None:
     (project / "calc.py").write_text(RIGHT)
+    second_run.may_end.set()
 
-    run, log, model = await mended(project)
+    run, log, model = await mended(project, second_run)
 
     assert [(baseline.runs, baseline.is_preliminary) for baseline in taken(log)] == [(2, False)]
     assert (run.status, len(model.requests)) == ("solved", 0)
 
 
 @pytest.mark.slow
-async def test_a_fix_of_flaky_tests_alone_is_needless_once_they_have_run_twice(project: Path) -> None:
-    flaky = "import random\n\n\ndef test_chance():\n    assert random.random() < 0.5\n"
+async def test_a_fix_of_flaky_tests_alone_is_needless_once_they_have_run_twice(
+    project: Path, second_run: SecondRun
+) -> None:
+    flaky = "import os\n\n\ndef test_second_time():\n    assert not os.path.exists('first')\n"
     (project / "calc.py").write_text(RIGHT)
     (project / "test_calc.py").write_text(flaky)
 
-    for _ in range(40):  # each has two runs, and every other time these differ
-        run, log, _ = await mended(project, EDIT_OF_NOTHING, DONE)
-        if taken(log)[-1].flaky:
-            break
+    run, log, _ = await mended(project, second_run, EDIT_OF_NOTHING, DONE)
 
     assert taken(log)[-1].flaky
     assert (run.status, run.landed) == ("unverified", ())

@@ -29,10 +29,10 @@ NEEDS_MORE = {
 }
 
 
-async def solved(source: str) -> tuple[Run, Scripted, list[str]]:
+async def solved(source: str, *, limit_s: float = 60) -> tuple[Run, Scripted, list[str]]:
     """A run whose first answer is this file, its model, and its lines on the screen."""
     model = Scripted([f"**tool.py**\n```python\n{source}```\n"])
-    settings = Settings(strategy="repair", budget=Budget(max_calls=2), program_timeout=1)
+    settings = Settings(strategy="repair", budget=Budget(max_calls=2), program_timeout=limit_s)
     log, task = MemoryLog(), Task(prompt="Write tool.py, which renames files.")
     run = await solve(task, model=model, settings=settings, log=log)
     lines = [progress(parse(event)) for event in await log.read(run.run_id)]
@@ -42,7 +42,7 @@ async def solved(source: str) -> tuple[Run, Scripted, list[str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "words"), NEEDS_MORE.values(), ids=NEEDS_MORE.keys())
 async def test_a_program_that_needs_more_than_its_name_is_offered_unverified(source: str, words: str) -> None:
-    run, model, lines = await solved(source)
+    run, model, lines = await solved(source, limit_s=1 if words == "stopped after 1 s" else 60)
 
     assert (run.status, run.verified, len(model.requests)) == ("unverified", "none", 1)
     assert any("ran; `python3 tool.py` without arguments: " in line and words in line for line in lines)

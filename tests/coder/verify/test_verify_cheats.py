@@ -10,6 +10,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
+from tests.growing_limits import growing_limits
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
@@ -371,10 +372,9 @@ async def test_a_plain_test_in_which_the_code_leaves_away_from_it_is_no_pass(
     for path, text in {"solution.py": WRONG, **files}.items():
         (tmp_path / path).write_text(text)
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
-    settings = PYTEST.model_copy(update={"test_timeout": 3.0})
     answer = Scripted([f"**solution.py**\n```\n{FORGED[cheat]}```\n"])
 
-    run = await solve(task, model=answer, settings=settings, log=MemoryLog())
+    run = await solve(task, model=answer, settings=PYTEST, log=MemoryLog())
 
     assert run.status == "unsolved"
 
@@ -394,10 +394,12 @@ async def test_a_plain_test_that_reaches_no_comparison_away_from_the_code_stays_
     for path, text in {"solution.py": WRONG, **files}.items():
         (tmp_path / path).write_text(text)
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
-    settings = PYTEST.model_copy(update={"test_timeout": 3.0})
-    answer = Scripted([f"**solution.py**\n```\n{NOT_COMPARED[code]}```\n"])
-
-    run = await solve(task, model=answer, settings=settings, log=MemoryLog())
+    for limit_s in growing_limits(3) if code.startswith("never") else [PYTEST.test_timeout]:
+        answer = Scripted([f"**solution.py**\n```\n{NOT_COMPARED[code]}```\n"])
+        settings = PYTEST.model_copy(update={"test_timeout": limit_s})
+        run = await solve(task, model=answer, settings=settings, log=MemoryLog())
+        if run.status == "solved":
+            break
 
     assert (run.status, run.strength) == ("solved", "inside")
 

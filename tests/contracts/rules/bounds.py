@@ -22,12 +22,25 @@ async def ten_greedy_children_are_stopped_too(box: Sandbox) -> None:
     """The limit is the run's, not each process's."""
     source = """
 import os, time
+children = []
 for _ in range(10):
-    if os.fork() == 0:
+    children.append(os.fork())
+    if children[-1] == 0:
         kept = b'x' * (40 << 20)
-        time.sleep(5)
-        os._exit(0)
-print('stopped' if any(os.wait()[1] for _ in range(10)) else 'ESCAPED')
+        open(f'kept-{os.getpid()}', 'w').close()
+        time.sleep(600)
+while not all(os.path.exists(f'kept-{child}') for child in children):
+    if os.waitpid(-1, os.WNOHANG)[0]:
+        print('stopped')
+        break
+    time.sleep(0.01)
+else:
+    print('ESCAPED')
+for child in children:
+    try:
+        os.kill(child, 9)
+    except ProcessLookupError:
+        pass
 """
     result = await box.run(python(source), limits=Limits(memory_mb=128))
 

@@ -10,6 +10,7 @@ from sandbox.inner.bridge.codec import decode, encode
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
 from tests.contracts.rules.source import python
+from tests.growing_limits import growing_limits
 
 _SHELL = b"#!/bin/sh\ncat given.txt\n"
 
@@ -128,7 +129,9 @@ if os.fork() == 0:
 while True:
     open('late', 'w').write('x' * 1000); time.sleep(0.0005)
 """
-    for wall_s in (1, 4, 16):  # a busy machine has not begun by then, or can't say in time that all is dead
+    for wall_s in growing_limits(
+        1
+    ):  # a busy machine has not begun by then, or can't say in time that all is dead
         result = await box.run(python(source), fresh=True, limits=Limits(wall_s=wall_s))
 
         assert result.status == "timeout"

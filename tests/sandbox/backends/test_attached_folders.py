@@ -115,7 +115,7 @@ async def main():
             print(ran.stdout.strip(), ran.exit_code, os.listdir(folder))
 asyncio.run(main())
 """
-    ended = run_as_ordinary_user(script, timeout_s=60)
+    ended = run_as_ordinary_user(script, timeout_s=300)
 
     assert ended.stdout == "7 1 ['left.js']\n7 0 ['left.js']\n", ended.stdout + ended.stderr
 

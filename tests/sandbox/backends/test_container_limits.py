@@ -56,7 +56,7 @@ async def test_a_run_is_not_given_the_processes_of_those_that_ended_before_it(
 
 async def wait_for_file(box: Sandbox, name: str) -> None:
     """Until a program has made a file of the workspace."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while True:
             try:
                 await box.read(name)

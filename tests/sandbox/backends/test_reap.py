@@ -152,7 +152,7 @@ def _path(slot: Slot) -> Path:
 
 
 def _wait_until_nothing_is_left(mark: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while leftovers := left_of(mark):
         if time.monotonic() > deadline:
             raise AssertionError(f"left: {leftovers}")

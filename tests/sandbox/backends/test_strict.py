@@ -26,7 +26,7 @@ async def main():
         print("opened")
 asyncio.run(main())
 """
-    ended = run_as_ordinary_user(script, timeout_s=60)
+    ended = run_as_ordinary_user(script, timeout_s=300)
 
     assert "PolicyUnmet: The policy is strict, and memory can only be sampled here" in ended.stderr
     assert ended.stdout == ""

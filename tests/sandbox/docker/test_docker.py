@@ -233,7 +233,7 @@ async def test_an_engine_is_not_asked_for_its_version_which_it_starts_programs_f
 ) -> None:
     async with line(tmp_path, monkeypatch) as through:
         through.swallow(b"/version ")
-        engine = await asyncio.wait_for(connect(), 30)
+        engine = await asyncio.wait_for(connect(), 300)
 
         await find_image(engine, IMAGE)
 

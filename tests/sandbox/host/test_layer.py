@@ -18,7 +18,8 @@ from sandbox import Changes, Command, Policy, PythonCode, Sandbox, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.host.capabilities import LAYER_FROM
 from sandbox.host.served_sandbox import ServedSandbox
-from tests.layered import has_layer, open_layered
+from tests.growing_limits import growing_limits
+from tests.layered import children_rest, has_layer, open_layered
 from tests.ordinary_user import run_as_ordinary_user
 
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
@@ -204,16 +205,13 @@ async def test_a_large_workspace_has_a_layer_and_a_small_one_none() -> None:
     layer_flags = {}
     for number in (10, LAYER_FROM):
         async with open_bubblewrap(ROOMY) as box:
-            for _ in range(20):  # as long as its first children are on their way, none is put
-                await box.lay({f"{n % 50}/{n}": b"1" for n in range(number)})
-                async with box.session() as session:
-                    layer_flags[number] = await has_layer(session)
-                    if number == LAYER_FROM and not layer_flags[number]:
-                        continue
-                    await session.sh("echo 2 > 1/1; rm -r 2; mv 3 three")
-                    paths = {(one.path, one.kind) for one in (await session.changes()).changes}
-                    assert {("1/1", "modified"), ("2/2", "deleted"), ("three/3", "added")} <= paths
-                    break
+            await box.lay({f"{n % 50}/{n}": b"1" for n in range(number)})
+            await children_rest(box)
+            async with box.session() as session:
+                layer_flags[number] = await has_layer(session)
+                await session.sh("echo 2 > 1/1; rm -r 2; mv 3 three")
+                paths = {(one.path, one.kind) for one in (await session.changes()).changes}
+                assert {("1/1", "modified"), ("2/2", "deleted"), ("three/3", "added")} <= paths
 
     assert layer_flags == {10: False, LAYER_FROM: True}
 
@@ -269,7 +267,7 @@ async def test_where_a_layer_is_refused_the_workspace_stays_as_it_was() -> None:
     async with open_bubblewrap(ROOMY, layer_from=1) as box:
         assert isinstance(box, ServedSandbox)
         await box.lay(BASE)
-        await asyncio.sleep(0.5)  # until its first children wait
+        await children_rest(box)
         descriptor = os.open("a", os.O_WRONLY, dir_fd=box._workspace._workspace.below.root)
         try:
             async with box.session() as session:
@@ -308,7 +306,7 @@ async def test_runs_and_sessions_share_the_workspace_below_and_above_the_layer()
 async def test_a_write_of_the_host_while_the_layer_comes_is_neither_refused_nor_lost() -> None:
     async with open_bubblewrap(ROOMY, layer_from=1) as box:
         await box.lay(BASE)
-        await asyncio.sleep(0.5)
+        await children_rest(box)
         async with AsyncExitStack() as stack:
             opening = asyncio.ensure_future(stack.enter_async_context(box.session()))
             await asyncio.gather(opening, *(box.write(f"written/{n}", b"%d" % n) for n in range(20)))
@@ -345,7 +343,10 @@ done"""
 @pytest.mark.slow
 async def test_an_agent_that_is_replaced_leaves_the_changes_as_they_were() -> None:
     async with open_layered(ROOMY, BASE, without={"pid"}) as box, box.session() as session:
-        lost = await session.sh("echo 2 > a; rm -r d; kill -STOP $PPID; sleep 1000", wall_s=0.5)
+        for wall_s in growing_limits(0.5):
+            lost = await session.sh("echo 2 > a; rm -rf d; kill -STOP $PPID; sleep 1000", wall_s=wall_s)
+            if lost.state_lost:
+                break
         after = await session.sh("cat a b/c; ls")
         changes = {one.path: one.kind for one in (await session.changes()).changes}
 

@@ -16,6 +16,7 @@ from sandbox.result import StillRunning
 from tests.contracts.rules.file_contract import OF_SESSIONS_TOO
 from tests.contracts.rules.folder_contract import FOLDERS
 from tests.docker_engine import IMAGE
+from tests.growing_limits import growing_limits
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
@@ -224,7 +225,11 @@ async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live
     server = await session.start("sleep 1000")
     before = await session.sh("sleep 1001 & echo $!")
 
-    result = await session.sh("trap '' TERM; sleep 1002 & echo begun; while :; do sleep 1; done", wall_s=0.5)
+    stays = "trap '' TERM; sleep 1002 & echo begun; while :; do sleep 1; done"
+    for wall_s in growing_limits(0.5):
+        result = await session.sh(stays, wall_s=wall_s)
+        if result.output:
+            break
     listing = await session.sh(
         "cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' ' ' | grep -o 'sleep 100[0-9]' | sort -u"
     )
@@ -238,7 +243,11 @@ async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live
 
 
 async def test_a_command_that_heeds_sigterm_may_tidy_up(session: Session) -> None:
-    result = await session.sh("trap 'echo tidied; exit 5' TERM; while :; do sleep 0.05; done", wall_s=0.5)
+    tidies = "trap 'echo tidied; exit 5' TERM; while :; do sleep 0.05; done"
+    for wall_s in growing_limits(0.5):
+        result = await session.sh(tidies, wall_s=wall_s)
+        if result.exit_code is not None:
+            break
 
     assert (result.status, result.exit_code) == ("timeout", 5)
     assert result.output.endswith("tidied\n")

@@ -107,6 +107,7 @@ import array, asyncio, os, resource, signal, socket
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+sent, is_sent = os.pipe()
 other = os.fork()
 if other == 0:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -115,11 +116,13 @@ if other == 0:
         many = array.array("i", [ours.fileno()] * 200)
         ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, many)])
     os.write(1, b"in flight\\n")
+    os.close(is_sent)
     while True:
         signal.pause()
+os.close(is_sent)
+os.read(sent, 1)
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
 async def main():
-    await asyncio.sleep(1)
     async with open_bubblewrap(Policy()):
         print("opened", flush=True)
 try:
@@ -193,7 +196,7 @@ async def test_a_keeper_ends_with_its_sandbox_while_later_ones_live(walls: str) 
     async with open_bubblewrap(Policy(), walls=walls) as second:
         await first.__aexit__(None, None, None)
 
-        assert wait_until(lambda: not Path(f"/proc/{keeper}").exists(), timeout_s=5)
+        assert wait_until(lambda: not Path(f"/proc/{keeper}").exists())
         assert (await second.run(PythonCode(source="print(1)"))).ok
 
 

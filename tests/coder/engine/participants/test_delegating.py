@@ -54,7 +54,7 @@ class Scripts(Scripted):
         first_line = next(message.content for message in messages if message.role == "user").splitlines()
         name = next(name for name in self.by_task if any(name in line for line in first_line))
         if self.meeting is not None and not self.by_task[name].requests:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 await self.meeting.wait()
         return await self.by_task[name].answer(messages, **asking)
 

@@ -198,7 +198,7 @@ class InStep(Several):
     async def answer(self, *arguments: Any, **keywords: Any) -> Answer:
         answer = await super().answer(*arguments, **keywords)
         if len(self.scripts[(keywords["sampling"].seed or 0) // 1000].requests) <= self._steps:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 await self._all.wait()
         return answer
 

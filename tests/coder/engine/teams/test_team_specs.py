@@ -350,7 +350,7 @@ class Together(Scripted):
         answer = await super().answer(messages, **asking)
         if len(self.requests) == self._count:
             self._all_asked.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await self._all_asked.wait()
         return answer
 

@@ -100,7 +100,7 @@ class Editor:
 
     async def until(self, kind: type, words: str = "") -> None:
         """Wait for an update of a kind, or for words in all of its kind."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not any(isinstance(update, kind) for update in self.updates) or (
                 words and words not in self.text(kind)
             ):

@@ -49,9 +49,9 @@ async def test_a_question_about_a_host_ends_with_the_work_and_a_late_answer_allo
             editor.may_answer.clear()
             session = await editor.open(project)
             work = asyncio.create_task(editor.say(session, "Look?"))
-            await asyncio.wait_for(editor.asked.wait(), 60)
+            await asyncio.wait_for(editor.asked.wait(), 300)
             await editor.agent.cancel(session_id=session)
-            reason = await asyncio.wait_for(work, 60)
+            reason = await asyncio.wait_for(work, 300)
             editor.may_answer.set()
             later = await editor.say(session, "Look again?")
 

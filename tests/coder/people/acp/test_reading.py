@@ -123,7 +123,7 @@ async def test_a_reader_takes_over_the_message_of_an_owner_that_was_killed(
                 await load(reader, project, session)
                 os.kill(owner.pid, signal.SIGKILL)
                 with pytest.raises(ConnectionError):
-                    await asyncio.wait_for(work, 60)
+                    await asyncio.wait_for(work, 300)
             await reader.until(AgentThoughtChunk, "takes it over")
             reason = await reader.say(session, "/go")
 

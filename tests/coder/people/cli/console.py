@@ -22,7 +22,7 @@ from tests.coder.people.cli.warm_start import warm_start
 from tests.less_machine import run_behind
 
 CODER = Path(sys.executable).with_name("coder")
-LONGEST_S = 120.0
+LONGEST_S = 300.0
 Started = subprocess.Popen[bytes] | ForkedCommand
 RUN_NO_CODE = [("show",), ("ls",), ("config",), ("doctor",), ("models",)]
 """Commands that run no code, which could look for secrets in /proc."""

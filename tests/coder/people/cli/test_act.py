@@ -250,7 +250,7 @@ def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
         with console.start("solve", "Write it.", *flags, cwd=folder, CALLED_LOG=str(called)) as process:
             assert wait_until(called.exists)
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=300)
 
     assert process.returncode == 130
     first, *last = [line.split(b" run_")[0].strip() for line in errors.splitlines()]

@@ -119,7 +119,7 @@ def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
         assert process.stdin is not None
         process.stdin.write(b"What is wrong?\nMend it.\n")
         process.stdin.flush()
-        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=300)
         process.kill()
         process.communicate()
         (run, *_) = console.run("ls").out.split()

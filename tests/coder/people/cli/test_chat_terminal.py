@@ -69,7 +69,7 @@ def talk_raw(
                 expected, typed = steps.pop(0)
                 position = place + len(expected)
                 if typed == CTRL_C:  # before the request is there, the next one would be the first
-                    assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+                    assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=300)
                 os.write(terminal, typed.encode())
         else:
             os.kill(pid, signal.SIGKILL)

@@ -233,7 +233,7 @@ def test_a_signal_in_the_first_moments_is_met_in_words(
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(delay_s)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert b"Traceback" not in err

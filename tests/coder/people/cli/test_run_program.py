@@ -160,7 +160,7 @@ def test_json_is_the_result_with_artifacts_in_base64(console: Console) -> None:
     assert document["artifacts"] == [
         {"path": "a.bin", "size": 2, "content": base64.b64encode(b"\xfb\xff").decode()}
     ]
-    assert 0 < document["wall_s"] < 10
+    assert 0 < document["wall_s"] <= 60
 
 
 @pytest.mark.parametrize(
@@ -322,13 +322,13 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -
 @pytest.mark.slow
 def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
-    code = "print('x' * 1_000_000, flush=True); import time; time.sleep(60)"
+    code = "print('x' * 1_000_000, flush=True); import time; time.sleep(6000)"
     process = console.start_anew("run", "--timeout", "8", "--", "python", "-c", code, tag)
     assert process.stdin is not None
     process.stdin.close()
 
-    began = wait_until(lambda: len(processes_with(tag)) > 1, timeout_s=60)
-    ended = wait_until(lambda: processes_with(tag) == [process.pid], timeout_s=50)
+    began = wait_until(lambda: len(processes_with(tag)) > 1, timeout_s=300)
+    ended = wait_until(lambda: processes_with(tag) == [process.pid])
 
     assert process.stdout is not None
     out = process.stdout.read()

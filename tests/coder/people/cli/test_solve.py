@@ -284,9 +284,9 @@ def test_a_recorded_run_is_replayed_without_a_connection(console: Console) -> No
 def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number: int) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy", "--json")
-        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=300)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         document = json.loads(out)
         resumed = console.run("resume", document["run_id"], "--json")
 
@@ -302,7 +302,7 @@ def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number:
 def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), hangs(), says(code(ADD))) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=300)
         process.kill()
         process.communicate()
         run = json.loads(console.run("ls", "--json").out)[0]

@@ -261,10 +261,10 @@ def console_answers(console: Console, folder: Path, typed: str, **environment: s
 def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
     with faulty_endpoint(streams(ending="hang")) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=180)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=300)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert b"Go on with: coder resume run_" in err

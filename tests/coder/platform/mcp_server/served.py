@@ -102,5 +102,5 @@ async def serving(
             yield f"{line.split()[1].removesuffix('/mcp')}/mcp", lines
         finally:
             server.send_signal(signal.SIGTERM)
-            code = await asyncio.to_thread(server.wait, 60)
+            code = await asyncio.to_thread(server.wait, 300)
             assert (code, out.read_bytes(), await asyncio.to_thread(stderr.read)) == (0, b"", "")

@@ -139,7 +139,7 @@ def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
         server.stdin.flush()
         assert wait_until(lambda: bool(processes_with(tag)))
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
+        server.communicate(timeout=300)
 
     assert server.returncode == 0
     assert not processes_with(tag)

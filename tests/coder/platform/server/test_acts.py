@@ -25,7 +25,7 @@ def endpoint(server: Server) -> Iterator[FaultyEndpoint]:
 
 async def ended(client: httpx2.AsyncClient, run: str, *statuses: str) -> dict[str, Any]:
     """The run once it has stopped."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while True:
             document = (await client.get(f"/runs/{run}")).json()
             if not document["is_live"] and (not statuses or document["status"] in statuses):

@@ -82,7 +82,7 @@ async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp
                 async with followed(client, run) as messages:
                     server.process.send_signal(signal.SIGTERM)
                     events = [message.event async for message in messages]
-            code_of = await asyncio.to_thread(server.process.wait, 60)
+            code_of = await asyncio.to_thread(server.process.wait, 300)
         with server.log() as log:
             last = (await log.read(run))[-1]
         with started(tmp_path) as next_server:
@@ -122,7 +122,7 @@ async def test_a_run_that_somebody_has_stopped_or_resumed_by_hand_is_not_taken_o
             other = server.console.start("resume", run)
             await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 2)
             other.send_signal(signal.SIGINT)
-            assert await asyncio.to_thread(other.wait, 60) == 130
+            assert await asyncio.to_thread(other.wait, 300) == 130
             other.communicate()
         with started(tmp_path) as later:
             async with httpx2.AsyncClient(base_url=later.url, timeout=60) as client:

@@ -112,7 +112,7 @@ async def test_the_stream_of_a_page_ends_with_its_run(
 ) -> None:
     await server.append(RUN, [started(), SOLVED])
 
-    async with asyncio.timeout(60):  # it stayed open
+    async with asyncio.timeout(300):  # it stayed open
         streamed = await client.get(f"/studio/{RUN}/stream", params={"after": known})
 
     assert streamed.text.endswith("event: end\ndata:\n\n")

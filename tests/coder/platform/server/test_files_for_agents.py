@@ -17,7 +17,7 @@ from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 async def until_ended(log: Path, times: int) -> None:
     """Wait for the hooks of the end, which run after the last event of a run."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while log.read_text().count("SessionEnd") < times:  # noqa: ASYNC110 - a hook tells nobody
             await asyncio.sleep(0.05)
 

@@ -35,7 +35,7 @@ async def append(log: EventLog, watch: Collector, bodies: Sequence[Body], *, aft
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while not claim():  # noqa: ASYNC110 - a collector tells nobody what it has sent
             await asyncio.sleep(0.01)
 
