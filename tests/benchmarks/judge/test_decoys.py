@@ -90,6 +90,16 @@ def test_a_test_and_its_twins_lose_docstrings_messages_and_ids() -> None:
     assert sorted(hidden.ids.values()) == ["cat", "four"]
 
 
+def test_only_the_ids_of_parameters_are_random() -> None:
+    test = "def test_f(name):\n    assert find(id='one', name=name) == 5\n"
+    source = f"import pytest\n\n\n@pytest.mark.parametrize('name', argvalues=['two'])\n{test}"
+
+    hidden = disguise(source, {"test_f": [0]}, random.Random(1))
+
+    assert hidden.ids == {}
+    assert [words for words in ("id='one'", "argvalues=['two']") if words not in hidden.source] == []
+
+
 def test_a_report_has_the_ids_of_the_case() -> None:
     run = TestRun(passed={"a.py::test_1[p0-2]"}, failures={"a.py::test_1[p1]": "no p1"})
 

@@ -111,6 +111,15 @@ def test_features_that_differ_are_named() -> None:
     assert differing_features(of("cat"), of("dog")) == frozenset()
 
 
+def test_items_are_compared_with_the_single_values_of_the_input() -> None:
+    def of(item: int) -> Mapping[str, object]:
+        return features([item], [4, [7]], WORDS)
+
+    orders = {f"items' order to input 0: {order}" for order in ((False, False), (True, False))}
+
+    assert orders <= differing_features(of(3), of(5))
+
+
 @pytest.mark.parametrize(
     "rights",
     [

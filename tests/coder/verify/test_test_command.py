@@ -149,6 +149,20 @@ async def test_a_word_of_what_runs_that_is_too_long_is_not_read(box: Sandbox) ->
     assert [line.name for line in finding.lines] == ["test_x.py::Test::test_a"]
 
 
+async def test_a_test_that_ends_the_process_has_failed_by_that(box: Sandbox) -> None:
+    await box.lay(
+        {"test_x.py": TESTS.replace("b(self): pass", "b(self): __import__('os')._exit(0)").encode()}
+    )
+
+    finding = await run(box, *PYTEST)
+
+    assert [(line.name, line.passed) for line in finding.lines] == [
+        ("test_x.py::Test::test_a", True),
+        ("test_x.py::Test::test_b", False),
+    ]
+    assert finding.lines[-1].message == "It ended all tests while it ran."
+
+
 async def test_go_is_asked_for_json_and_shown_without_it(box: Sandbox) -> None:
     event = {"Package": "m/calc", "Test": "TestAdd"}
     output = "    calc_test.go:9: Add(2, 3) = -1, want 5\n"

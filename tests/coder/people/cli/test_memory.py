@@ -37,13 +37,15 @@ def test_a_mended_failure_is_listed_until_it_is_forgotten(console: Console, tmp_
     run = mend(console, folder)
 
     (row,) = lessons(console, folder)
-    table = console.run("memory", "ls", cwd=folder).out
+    table = console.run("memory", "ls", cwd=folder)
     forgotten = console.run("memory", "forget", run)
+    empty_table = console.run("memory", "ls", cwd=folder)
 
     assert (row["run"], row["changed"]) == (run, ["calc.py"])
     assert "test_add" in str(row["failed"])
-    assert run in table
+    assert (run in table.out, table.err) == (True, "")
     assert (forgotten.code, forgotten.err.strip()) == (0, "1 run forgotten.")
+    assert (run in empty_table.out, "No run in this folder has mended" in empty_table.err) == (False, True)
     assert lessons(console, folder) == []
 
 
