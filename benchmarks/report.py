@@ -36,6 +36,19 @@ class SampleUsage(Value):
             }
         )
 
+    def without(self, part: "SampleUsage") -> "SampleUsage":
+        """Return what is left of this usage without a part of it."""
+        costs = (self.cost_usd, part.cost_usd)
+        return self.model_copy(
+            update={
+                "calls": self.calls - part.calls,
+                "input_tokens": self.input_tokens - part.input_tokens,
+                "output_tokens": self.output_tokens - part.output_tokens,
+                "cost_usd": None if costs[0] is None else costs[0] - (costs[1] or 0.0),
+                "seconds": max(0.0, self.seconds - part.seconds),
+            }
+        )
+
 
 class Times(Value):
     """Start and duration of a run; only these differ between two reports of equal answers."""
@@ -78,6 +91,8 @@ class Report(Value):
     """Number of samples by strength of the verdict."""
     missing: tuple[str, ...] = ()
     """Cases without a sample; they count as not passed."""
+    missing_samples: dict[str, int] = Field(default_factory=dict)
+    """Number of samples that are missing of each other case: they count in the bounds of pass@1 alone."""
     rows: tuple[str, ...] = ()
     """Damaged rows of the samples file that name no case: each has a verdict, and none is a case."""
     kinds: dict[str, str] = Field(default_factory=dict)

@@ -27,7 +27,7 @@ clock() {{ begun=$(date +%s.%N); name=$1; shift; "$@" >/tmp/out 2>&1 || {{ cat /
 install() {{ python3 -m venv /home/me/venv; /home/me/venv/bin/pip install -q /wheels/coder_agent-*.whl; }}
 mend() {{ coder fix --path shop --base-url {url} -m toy -y -- python3 -m unittest; }}
 gate() {{ coder bench run starter --agent oracle --out report.json
-         coder gate report.json --min-pass 0.8 --min-strength apart; }}
+         coder gate report.json --min-pass 0.8 --strict --min-strength apart; }}
 export PATH=/home/me/venv/bin:$PATH HOME=/home/me; cd /home/me
 mkdir shop
 echo 'def add(a, b): return a - b' >shop/add.py

@@ -27,6 +27,7 @@ from coder.models.shared_budget import BudgetedModel
 from coder.run.model_choice import choose_roles, open_models
 from coder.run.settings import Settings
 from coder.show.screen import Screen
+from coder.store import new_run_id
 from sandbox.errors import SandboxError
 
 ModelOpening = AbstractAsyncContextManager[Model]
@@ -120,7 +121,10 @@ class RunPlan:
                 visible_case = visible_part(await with_base_tree(case))
             except SandboxError as error:  # the judge meets the same error and reports it for the case
                 return CaseAttempt(error=str(error))
-            return await solver(visible_case, sample=sample, seed=seed)
+            run_id = new_run_id()
+            if record is not None:
+                await record.begin_attempt(case.id, sample, run_id)
+            return await solver(visible_case, sample=sample, seed=seed, run_id=run_id)
 
         return answer
 

@@ -135,6 +135,7 @@ def _session(plan: RunPlan, parameters: Mapping[str, Any], resume: str | None) -
         purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,
+        samples=plan.selection.samples,
         min_strength=parameters["min_strength"],
         resume=resume,
     )

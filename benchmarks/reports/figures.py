@@ -124,10 +124,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
         rows.append(
             ("drawn", "greedily, without randomness: samples of one case are alike, and count as one")
         )
-    if report.missing:
-        rows.append(
-            ("missing", f"{count_of(len(report.missing), 'case')} without a sample count as not passed")
-        )
+    missing = [f"{count_of(len(report.missing), 'case')} without a sample count as not passed"]
+    if few := report.missing_samples:
+        missing.append(f"{count_of(sum(few.values()), 'sample')} of {count_of(len(few), 'other case')}")
+    if report.missing or few:
+        rows.append(("missing", "; ".join(missing if report.missing else missing[1:])))
     if report.min_strength is not None:
         weaker = len(passes_below(report, report.min_strength))
         rows.append(("min strength", f"{rule(report.min_strength)}: {weaker:,} of them"))

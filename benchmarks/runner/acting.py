@@ -22,7 +22,7 @@ from benchmarks.runner.solving import ModelSolver, attempt_of
 from benchmarks.suite import HarborCase
 from coder.engine.agent import solve
 from coder.run.task import Task
-from coder.store import data_folder
+from coder.store import data_folder, new_run_id
 from sandbox.errors import SandboxError
 
 _MACHINE = 5
@@ -70,6 +70,9 @@ async def act_and_judge(
         }
         skills = await place.skills_text(skills_dir) if skills_dir else ""
         prompt = f"{step.instruction.rstrip()}\n\n{skills}\n" if skills else step.instruction
+        run_id = new_run_id()
+        if record is not None:
+            await record.begin_attempt(case.id, sample, run_id)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             run = await solve(
                 Task(prompt=prompt, workspace=Path(folder)),
@@ -77,12 +80,13 @@ async def act_and_judge(
                 model=solver.model,
                 log=solver.log,
                 sandbox=place.open,
+                run_id=run_id,
             )
-        attempt = attempt_of(case.id, sample, run).after(attempt)
+        attempt = (await attempt_of(case.id, sample, run, solver.log)).after(attempt)
         if run.exit_code == _MACHINE and await place.has_ended():
             attempt = attempt.model_copy(update={"error": None, "exit_code": 0})
             return True
-        return run.error is None and not attempt.unpaid
+        return run.error is None and not attempt.cut
 
     keeping = None if steps is None else steps.keeping(lambda: attempt.usage)
     try:

@@ -22,6 +22,7 @@ from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import Answering, SampleJob
+from benchmarks.runner.sample_usage import count_cut_samples
 from benchmarks.runner.spread import Spread
 from benchmarks.runner.spreading import open_executor
 from benchmarks.stats.scoring import make_report
@@ -54,6 +55,8 @@ class BenchSession:
     independent: bool = True
     """Whether samples are independent and identically distributed, as pass@k requires."""
     greedy: bool = False
+    samples: int = 1
+    """Number of samples that each case is to have."""
     min_strength: Strength | None = None
     """Passes with a weaker verdict count as not passed."""
     command: str = "run"
@@ -101,6 +104,7 @@ class BenchSession:
             if self.resume is not None:
                 await record.load()
                 _require_equal_digests(self.run, record.started, started)
+                await count_cut_samples(record, log)
             else:
                 await record.begin(started)
             if self.purse is not None:
@@ -162,6 +166,7 @@ class BenchSession:
             ),
             independent=self.independent,
             greedy=self.greedy,
+            samples=self.samples,
             min_strength=self.min_strength,
             rows=self.rows,
         )

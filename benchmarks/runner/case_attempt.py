@@ -54,8 +54,8 @@ class CaseAttempt(Value):
     """Answer: a whole module, a script, or a unified diff."""
     error: str | None = None
     """Reason why the solver failed; the attempt is judged as an empty answer."""
-    unpaid: bool = False
-    """Whether the remaining budget didn't cover a single call: no attempt was made, and none is judged."""
+    cut: bool = False
+    """Whether the budget of all attempts ended this one: it isn't judged, and its sample is missing."""
     exit_code: int = 0
     """Exit code of the failure: 4 for the model, 5 for the machine. Consecutive failures end the run."""
     run_id: str | None = None

@@ -57,6 +57,26 @@ class BenchJudged(_Body):
         return self.verdict.id, self.verdict.sample
 
 
+class BenchBegun(_Body):
+    """Event: a model begins to answer a sample, in a run of its own."""
+
+    type = "bench.begun"
+
+    id: str
+    sample: int
+    run_id: str
+
+
+class BenchCut(_Body):
+    """Event: a budget, an interrupt or a kill cut a sample. It has no verdict, and its calls count."""
+
+    type = "bench.cut"
+
+    id: str
+    sample: int
+    usage: SampleUsage | None = None
+
+
 class BenchStep(_Body):
     """Event: a model has completed a step of a task, and its changes are saved."""
 
@@ -85,8 +105,16 @@ class BenchNodes(_Body):
     nodes: tuple[NodeTally, ...]
 
 
-def _cost(judged: BenchJudged | None) -> float:
-    return 0.0 if judged is None or judged.usage is None else judged.usage.cost_usd or 0.0
+def _cost(usage: SampleUsage | None) -> float:
+    return 0.0 if usage is None else usage.cost_usd or 0.0
+
+
+def _usage(judged: BenchJudged | None) -> SampleUsage | None:
+    return None if judged is None else judged.usage
+
+
+def _sum(first: SampleUsage | None, second: SampleUsage | None) -> SampleUsage | None:
+    return first.added_to(second) if first is not None and second is not None else first or second
 
 
 class RunLog:
@@ -116,6 +144,10 @@ class RunLog:
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
         self._undecided: dict[tuple[str, int], BenchJudged] = {}
         """Samples of earlier starts that ended `infrastructure`."""
+        self.begun: dict[tuple[str, int], str] = {}
+        """Run of each sample that an earlier start began to answer, and of which it logged no end."""
+        self._cut: dict[tuple[str, int], SampleUsage] = {}
+        """Usage of samples that were cut and aren't judged."""
 
     async def load(self) -> None:
         """Read earlier events. Raises UsageError if the run isn't a benchmark."""
@@ -128,14 +160,22 @@ class RunLog:
         async for event in self._events():
             if event.type == BenchStep.type:
                 step = BenchStep.model_validate(event.body)
-                self.steps[step.id, step.sample] = step
+                self._keep(step)
+            if event.type == BenchBegun.type:
+                begun = BenchBegun.model_validate(event.body)
+                self.begun[begun.id, begun.sample] = begun.run_id
+            if event.type == BenchCut.type:
+                self._count_cut(BenchCut.model_validate(event.body))
             if event.type != BenchJudged.type:
                 continue
             judged = BenchJudged.model_validate(event.body)
-            self.cost_usd -= _cost(self._undecided.pop(judged.key, None))  # the later event has it, too
+            self.begun.pop(judged.key, None)
+            # The later event has the usage of the earlier ones, too.
+            earlier = self._undecided.pop(judged.key, None)
+            self.cost_usd -= _cost(self._cut.pop(judged.key, None)) + _cost(_usage(earlier))
             if judged.verdict.verdict == "infrastructure":
                 self._undecided[judged.key] = judged.model_copy(update={"evidence": Evidence()})
-                self.cost_usd += _cost(judged)
+                self.cost_usd += _cost(judged.usage)
                 continue
             self._count(judged)
             byte, bit = divmod(judged.verdict.sample, 8)
@@ -162,7 +202,8 @@ class RunLog:
         """Return the logged verdicts, and the usage of the samples for which a model was called."""
         await self.flush()
         latest = {judged.key: (judged.verdict, judged.usage) async for _, judged in self.samples()}.values()
-        return [verdict for verdict, _ in latest], [usage for _, usage in latest if usage is not None]
+        used = [*(usage for _, usage in latest), *self._cut.values()]
+        return [verdict for verdict, _ in latest], [usage for usage in used if usage is not None]
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
         """Yield every logged sample with its event's number; the last one of a sample counts."""
@@ -192,16 +233,42 @@ class RunLog:
         """Log a judged sample; it is written with the next group at the latest."""
         self._count(judged)
         earlier = self._undecided.pop(judged.key, None)
-        if earlier is not None and earlier.usage is not None:
-            usage = judged.usage.added_to(earlier.usage) if judged.usage is not None else earlier.usage
-            judged = judged.model_copy(update={"usage": usage})
+        before = _sum(self._cut.pop(judged.key, None), _usage(earlier))
+        if before is not None:
+            judged = judged.model_copy(update={"usage": _sum(judged.usage, before)})
         self._pending.append(judged.draft())
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
 
+    async def begin_attempt(self, case: str, sample: int, run_id: str) -> None:
+        """Log that a run begins to answer a sample, so that a killed one's calls are found again."""
+        self._pending.append(BenchBegun(id=case, sample=sample, run_id=run_id).draft())
+        await self.flush()
+
+    async def cut(self, cut: BenchCut) -> None:
+        """Log a sample that was cut; its saved steps count by themselves."""
+        kept = self.steps.get((cut.id, cut.sample))
+        if kept is not None and kept.usage is not None and cut.usage is not None:
+            cut = cut.model_copy(update={"usage": cut.usage.without(kept.usage)})
+        self._count_cut(cut)
+        self._pending.append(cut.draft())
+        await self.flush()
+
+    def _keep(self, step: BenchStep) -> None:
+        self.steps[step.id, step.sample] = step
+        self.begun.pop((step.id, step.sample), None)  # the step has the usage of its run
+
+    def _count_cut(self, cut: BenchCut) -> None:
+        key = (cut.id, cut.sample)
+        self.begun.pop(key, None)
+        usage = _sum(cut.usage, self._cut.get(key))
+        if usage is not None:
+            self._cut[key] = usage
+        self.cost_usd += _cost(cut.usage)
+
     async def keep(self, step: BenchStep) -> None:
         """Log a saved step at once, as its calls are paid. Concurrent samples may log steps in any order."""
-        self.steps[step.id, step.sample] = step
+        self._keep(step)
         self._pending.append(step.draft())
         await self.flush()
 
@@ -226,7 +293,7 @@ class RunLog:
         self.steps.pop(judged.key, None)
         self.judged += 1
         self.passed += is_pass(judged.verdict.verdict, judged.verdict.strength, self._min_strength)
-        self.cost_usd += _cost(judged)
+        self.cost_usd += _cost(judged.usage)
 
     async def _append(self, drafts: list[Draft]) -> None:
         events = await self._log.append(self.run, drafts, after=self._seq, token=self._token)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from benchmarks.executors.executor import JobExecutor
-from benchmarks.runner.runlog import BenchJudged, RunLog
+from benchmarks.runner.runlog import BenchCut, BenchJudged, RunLog
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome
 from benchmarks.verdict import Verdict
 from coder.base.errors import MachineError, ModelError
@@ -117,8 +117,9 @@ class _Run:
 
     async def _take(self, outcome: SampleOutcome) -> None:
         attempt = outcome.attempt
-        if attempt.unpaid:
+        if attempt.cut:
             self.reason = "cost"
+            await self._log.cut(BenchCut(id=outcome.case.id, sample=outcome.sample, usage=attempt.usage))
         elif outcome.verdict is None or outcome.fault is not None:
             self.failures.append(outcome)
             if self._failures_in_a_row >= MAX_FAILURES:

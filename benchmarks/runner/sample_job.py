@@ -67,7 +67,7 @@ class SampleOutcome:
     sample: int
     attempt: CaseAttempt
     verdict: Verdict | None
-    """None if the attempt failed, or wasn't made because the budget didn't cover it."""
+    """None if the attempt failed, or the budget of all attempts ended it."""
     evidence: Evidence = field(default_factory=Evidence)
     keeps_text: bool = True
     fault: Exception | None = None
@@ -125,7 +125,7 @@ class BenchWorker:
             assert self._answering is not None
             with step_of_sample("answering"):
                 attempt = await self._answering(job.case, job.sample)
-            if attempt.unpaid or attempt.exit_code:
+            if attempt.cut or attempt.exit_code:
                 return SampleOutcome(job.case, job.sample, attempt, None)
         evidence: list[Evidence] = []
         with step_of_sample("judging", attempt):

@@ -3,14 +3,15 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt, VisibleCase
+from benchmarks.runner.sample_usage import usage_of
 from benchmarks.suite import ScriptRun
 from coder.engine.agent import solve
 from coder.models.model import Model
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.store import new_run_id
 from coder.store.lease import EventLog
 
 
@@ -20,8 +21,10 @@ class ModelSolver:
     def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
         self.model, self.settings, self.log = model, settings, log
 
-    async def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
-        """Attempt a case."""
+    async def __call__(
+        self, case: VisibleCase, *, sample: int, seed: int, run_id: str | None = None
+    ) -> CaseAttempt:
+        """Attempt a case, in a run with this id or a new one."""
         # A repository's answer is its patch, judged even if the loop's checks fail. Packages cached on this
         # machine may contain a later release of a case's.
         attempt_settings = {
@@ -35,28 +38,23 @@ class ModelSolver:
         settings = self.settings.model_copy(update=attempt_settings)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
-            run = await solve(task, settings=settings, model=self.model, log=self.log)
+            run = await solve(
+                task, settings=settings, model=self.model, log=self.log, run_id=run_id or new_run_id()
+            )
         text = run.patch if case.kind == "repository" else _module(run)
-        return attempt_of(case.id, sample, run).model_copy(update={"text": text})
+        attempt = await attempt_of(case.id, sample, run, self.log)
+        return attempt.model_copy(update={"text": text})
 
 
-def attempt_of(case: str, sample: int, run: Run) -> CaseAttempt:
+async def attempt_of(case: str, sample: int, run: Run, log: EventLog) -> CaseAttempt:
     """Return the attempt of a run, without its answer."""
-    usage = SampleUsage(
-        id=case,
-        sample=sample,
-        calls=run.calls,
-        input_tokens=run.tokens.input,
-        output_tokens=run.tokens.output,
-        cost_usd=run.cost,
-        seconds=run.seconds,
-    )
+    usage = await usage_of(case, sample, run.run_id, log)
     return CaseAttempt(
-        unpaid=run.limit == "shared" and run.tokens.input == 0,
+        cut=run.limit == "shared",
         error=run.error,
         exit_code=run.exit_code if run.error is not None else 0,
         run_id=run.run_id,
-        usage=usage if run.calls else None,
+        usage=usage.model_copy(update={"seconds": run.seconds}) if usage is not None else None,
     )
 
 

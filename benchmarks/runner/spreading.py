@@ -146,7 +146,7 @@ class AnsweringHere:
                 if (attempt := self._attempts.get(job.key)) is None:
                     with step_of_sample("answering"):
                         attempt = await self._answering(job.case, job.sample)
-                if attempt.unpaid or attempt.exit_code:
+                if attempt.cut or attempt.exit_code:
                     yield job.key, SampleOutcome(job.case, job.sample, attempt, None)
                     continue
                 self._attempts[job.key] = attempt

@@ -25,6 +25,7 @@ def make_report(
     greedy: bool = False,
     min_strength: Strength | None = None,
     rows: Sequence[str] = (),
+    samples: int = 1,
     **other_fields: Any,  # noqa: ANN401 - pydantic checks them
 ) -> Report:
     """Score verdicts and return the report. The denominator is all cases of the suite, answered or not.
@@ -34,6 +35,7 @@ def make_report(
     Args:
         digests: digests of judge, image, samples and parameters; the digest of the suite is added.
         min_strength: passes with a weaker verdict count as not passed.
+        samples: number of samples that each case is to have.
         rows: damaged rows that name no case; they aren't in the denominator.
         other_fields: other fields of the report.
     """
@@ -45,7 +47,9 @@ def make_report(
         raise ValueError(f"The suite {suite.name} has no case {unknown_case!r}")
     sorted_verdicts.sort(key=lambda verdict: (order[verdict.id], verdict.sample))
     _refuse_duplicates(sorted_verdicts)
-    answered_cases = {verdict.id for verdict in sorted_verdicts}
+    counts = Counter(verdict.id for verdict in sorted_verdicts)
+    answered_cases = set(counts)
+    missing_samples = {case: samples - counts[case] for case in cases if 0 < counts[case] < samples}
     has_repeats = len(answered_cases) < len(sorted_verdicts)
     independent = independent and not (greedy and has_repeats)
     return Report(
@@ -53,6 +57,7 @@ def make_report(
         suite_version=suite.version,
         cases=len(suite.cases),
         missing=tuple(case for case in cases if case not in answered_cases),
+        missing_samples=missing_samples,
         rows=tuple(rows),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
@@ -65,7 +70,13 @@ def make_report(
         verdicts=tuple(sorted_verdicts),
         **other_fields,
         **_figures(
-            sorted_verdicts, cases, ks, min_strength=min_strength, independent=independent, usage=usage
+            sorted_verdicts,
+            cases,
+            ks,
+            min_strength=min_strength,
+            independent=independent,
+            usage=usage,
+            missing_samples=missing_samples,
         ),
     )
 
@@ -89,6 +100,7 @@ def recompute_figures(report: Report) -> Report:
         min_strength=report.min_strength,
         independent=report.independent,
         usage=report.usage,
+        missing_samples=report.missing_samples,
     )
     if report.anchor is not None:
         figures["anchor"] = recompute_figures(report.anchor)
@@ -103,6 +115,7 @@ def _figures(
     min_strength: Strength | None,
     independent: bool,
     usage: Sequence[SampleUsage],
+    missing_samples: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the fields of a report that follow from verdicts and usage; `cases` is the denominator."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
@@ -130,7 +143,7 @@ def _figures(
         "interval": score_interval(counts) if counts else None,
         "interval_method": "wilson" if counts else None,
         "standard_error": standard_error(counts),
-        "bounds": _bounds(samples_by_case, counts),
+        "bounds": _bounds(samples, counts, missing_samples),
         "outcomes": dict(Counter(verdict.verdict for verdict in verdicts)),
         "strengths": dict(Counter(verdict.strength for verdict in verdicts)),
         "cost_usd": sum(sample_usage.cost_usd or 0.0 for sample_usage in usage) if has_costs else None,
@@ -157,17 +170,18 @@ def _shares(
 
 
 def _bounds(
-    samples_by_case: Sequence[Sequence[Verdict]], counts: Sequence[tuple[int, int]]
+    samples: Mapping[str, Sequence[Verdict]], counts: Sequence[tuple[int, int]], missing: Mapping[str, int]
 ) -> tuple[float, float] | None:
     """Return pass@1 if all missing or unjudged samples had failed, and if they had passed."""
-    if not samples_by_case:
+    if not samples:
         return None
-    minimum = sum(passed / samples for samples, passed in counts if samples)
-    unjudged = sum(
-        sum(verdict.verdict == "infrastructure" for verdict in samples) / len(samples) if samples else 1.0
-        for samples in samples_by_case
-    )
-    return minimum / len(samples_by_case), (minimum + unjudged) / len(samples_by_case)
+    minimum = maximum = 0.0
+    for (case, verdicts), (_, passed) in zip(samples.items(), counts, strict=True):
+        planned = max(1, len(verdicts) + missing.get(case, 0))
+        unjudged = sum(verdict.verdict == "infrastructure" for verdict in verdicts) + planned - len(verdicts)
+        minimum += passed / planned
+        maximum += (passed + unjudged) / planned
+    return minimum / len(samples), maximum / len(samples)
 
 
 def _refuse_duplicates(verdicts: Iterable[Verdict]) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.coder.people.cli.console import Console
 from tests.coder.platform.server.served import started
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
 
 CASES = [
     {
@@ -20,11 +21,13 @@ CASES = [
     }
     for i in range(4)
 ]
+SEEN = CASES[0] | {"visible": ["assert f0(5) == 5"]}
 
 
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
-    """With suite.jsonl: four cases."""
+    """With suite.jsonl, four cases, and seen.jsonl, a case of which an example is shown."""
+    (tmp_path / "seen.jsonl").write_text(json.dumps(SEEN) + "\n")
     (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
     return Console(tmp_path)
 
@@ -67,3 +70,52 @@ def test_a_limit_of_cost_holds_if_other_machines_judge(console: Console, tmp_pat
     assert (limited.code, len(model.requests), model.most_busy) == (3, 2, 1)
     assert len(report["verdicts"]) == 2
     assert report["cost_usd"] == pytest.approx(0.0004)
+
+
+def answered(text: str) -> Reply:
+    """An answer of two tokens."""
+    return says("```python\ndef f0(n):\n", f"    return {text}\n```\n")
+
+
+@pytest.mark.slow
+def test_a_sample_that_the_budget_cuts_after_a_call_is_missing_and_is_made_anew(console: Console) -> None:
+    # The first answer is wrong, so that a second call is needed, which the budget doesn't cover.
+    words = ("--strategy", "repair", "-w", "1", "--price", "0,100", "--json", "-m", "toy")
+
+    with faulty_endpoint(answered("n + 1"), answered("n")) as server:
+        limited = console.run(
+            "bench", "run", "seen.jsonl", "--base-url", server.url, "--max-cost", "0.4097", *words
+        )
+        run = re.findall("bench_[0-9a-z]+", limited.err)[0]
+        more = console.run(
+            "bench", "run", "--resume", run, "--base-url", server.url, "--max-cost", "10", *words
+        )
+
+    first, second = json.loads(limited.out), json.loads(more.out)
+    assert (limited.code, more.code) == (3, 0), limited.err + more.err
+    assert (first["missing"], first["verdicts"]) == (["c/0"], [])
+    assert second["pass_at"]["1"] == 1.0
+    counted = [sum(usage["calls"] for usage in report["usage"]) for report in (first, second)]
+    assert counted == [1, len(server.requests)]
+    assert second["cost_usd"] == pytest.approx(0.0002 * len(server.requests))
+
+
+@pytest.mark.slow
+def test_calls_of_a_sample_that_a_kill_cut_are_counted_once(console: Console) -> None:
+    words = ("--strategy", "repair", "-w", "1", "--price", "0,100", "--json", "-m", "toy")
+
+    with faulty_endpoint(answered("n + 1"), streams(ending="hang"), answered("n")) as server:
+        process = console.start_anew("bench", "run", "seen.jsonl", "--base-url", server.url, *words)
+        while len(server.requests) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        (listed,) = json.loads(console.run("bench", "list", "--runs", "--json").out)
+        more = console.run("bench", "run", "--resume", listed["run"], "--base-url", server.url, *words)
+
+    report = json.loads(more.out)
+    assert (more.code, report["pass_at"]["1"]) == (0, 1.0), more.err
+    answered_count = len(server.requests) - 1  # the second was never answered
+    assert sum(usage["calls"] for usage in report["usage"]) == answered_count
+    assert report["cost_usd"] == pytest.approx(0.0002 * answered_count)

@@ -285,7 +285,10 @@ def test_a_failed_case_fails_the_gate_though_it_was_judged_weakly(console: Conso
         )
         report = json.loads(graded.out)
         gates += [
-            (report["pass_at"]["1"], console.run("gate", "r.json", "--min-pass", "0.9", *least).code)
+            (
+                report["pass_at"]["1"],
+                console.run("gate", "r.json", "--min-pass", "0.9", "--strict", *least).code,
+            )
             for least in ((), ("--min-strength", "apart"))
         ]
         assert report["strengths"] == {"strong": 2, "weak": 1}, graded.err

@@ -15,7 +15,7 @@ from benchmarks.harbor.twin import OwnWork
 from benchmarks.harbor.verifier import Judged
 from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt
-from benchmarks.runner.runlog import BenchJudged, BenchStarted, BenchStep, RunLog
+from benchmarks.runner.runlog import BenchCut, BenchJudged, BenchStarted, BenchStep, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome, give_up
 from benchmarks.verdict import Outcome, Verdict
@@ -145,3 +145,45 @@ async def test_a_run_keeps_no_verdict_in_memory_and_its_log_has_all() -> None:
 
     assert (len(kept), in_memory) == (300, 0)
     assert sorted(verdict.sample for verdict in verdicts) == [*range(300)]
+
+
+async def test_calls_of_a_cut_sample_count_once_before_and_after_it_is_judged() -> None:
+    log = MemoryLog()
+    used = SampleUsage(id="a", sample=0, calls=2, cost_usd=1.0)
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        await record.begin_attempt("a", 0, "run_1")
+        begun = await reread(log, token)
+        await record.cut(BenchCut(id="a", sample=0, usage=used))
+        cut = await reread(log, token)
+        (_, of_cut) = await cut.results()
+        await record.judge(BenchJudged(verdict=passed("a", 0), usage=used))
+        judged = await reread(log, token)
+        (_, of_both) = await judged.results()
+
+    assert (begun.begun, cut.begun) == ({("a", 0): "run_1"}, {})
+    assert [usage.calls for usage in (*of_cut, *of_both)] == [2, 4]
+    assert (cut.cost_usd, judged.cost_usd, record.cost_usd) == (1.0, 2.0, 2.0)
+    assert not cut.is_done("a", 0)
+
+
+async def test_saved_steps_of_a_cut_sample_count_by_themselves() -> None:
+    log = MemoryLog()
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        await record.keep(step("a", 0, 4.0))
+        used = SampleUsage(id="a", sample=0, calls=1, cost_usd=5.0)
+        await record.cut(BenchCut(id="a", sample=0, usage=used))
+        again = await reread(log, token)
+
+    assert (again.kept_cost_usd, again.cost_usd) == (4.0, 1.0)
+
+
+async def reread(log: MemoryLog, token: int) -> RunLog:
+    record = RunLog("bench_1", log, token=token)
+    await record.load()
+    return record

@@ -13,6 +13,7 @@ from benchmarks.stats.scores import score_interval
 from benchmarks.stats.scoring import make_report, recompute_figures
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import STRENGTHS, Outcome, Strength, Verdict, is_as_strong
+from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 SUITE = Suite(
     name="small",
@@ -218,3 +219,15 @@ def test_a_cost_that_is_known_in_part_only_is_none() -> None:
 
     assert report(verdict("a"), usage=[known_usage, known_usage]).cost_usd == 1
     assert report(verdict("a"), usage=[known_usage, unknown]).cost_usd is None
+
+
+def test_samples_that_are_missing_widen_the_bounds_and_leave_the_score() -> None:
+    suite = suite_of("a", "b")
+    verdicts = report_of({"a": "pp", "b": "p"}, suite=suite).verdicts
+
+    report = make_report(suite, verdicts, digests={}, samples=4)
+
+    assert (report.pass_at["1"], report.missing_samples) == (1.0, {"a": 2, "b": 3})
+    assert report.bounds == ((2 / 4 + 1 / 4) / 2, 1.0)
+    assert recompute_figures(report) == report
+    assert dict(facts(report))["missing"] == "5 samples of 2 other cases"

@@ -1,0 +1,30 @@
+"""Compute from the log what a model's answer to a sample took, also of one that was cut."""
+
+from benchmarks.report import SampleUsage
+from benchmarks.runner.runlog import BenchCut, RunLog
+from coder.run.costs import costs_of
+from coder.run.events import EventStore
+from coder.show.run_transcript import read_events
+
+
+async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> SampleUsage | None:
+    """Return the usage of a run and its attempts; None without an answer. Refused calls don't count."""
+    costs = costs_of(await read_events(log, run_id))
+    calls = sum(call.ended == "answered" for call in costs.calls)
+    if not calls and not costs.usage.input_tokens:
+        return None
+    return SampleUsage(
+        id=case,
+        sample=sample,
+        calls=calls,
+        input_tokens=costs.usage.input_tokens,
+        output_tokens=costs.usage.output_tokens,
+        cost_usd=float(costs.cost_usd) if costs.cost_usd is not None else None,
+    )
+
+
+async def count_cut_samples(record: RunLog, log: EventStore) -> None:
+    """Log the usage of samples that an interrupt or a kill cut, and that are begun anew."""
+    for (case, sample), run_id in [*record.begun.items()]:
+        usage = await usage_of(case, sample, run_id, log)
+        await record.cut(BenchCut(id=case, sample=sample, usage=usage))
