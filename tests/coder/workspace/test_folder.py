@@ -137,6 +137,13 @@ def test_a_single_file_is_the_only_one_read(tmp_path: Path) -> None:
     assert (snapshot.root, list(snapshot.files), snapshot.only) == (tmp_path, ["one.py"], "one.py")
 
 
+def test_a_single_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_bytes(b"x" * 11)
+
+    with pytest.raises(UsageError, match=r"one\.py has more than 10 bytes"):
+        take_snapshot(tmp_path / "one.py", max_file_bytes=10)
+
+
 def test_a_missing_folder_is_empty_and_a_missing_file_is_to_be_made_in_its_parent(tmp_path: Path) -> None:
     folder, file = take_snapshot(tmp_path / "new"), take_snapshot(tmp_path / "new.py")
 

@@ -162,7 +162,9 @@ async def test_subagents_leave_half_of_the_calls_to_their_run(folder: Path) -> N
 
     assert run.status == "solved"
     assert len(model.by_task["alpha"].requests) == 5
-    assert "has ended without a result: the limit of 6 model calls" in results(model.run, 1)[0]
+    (result,) = results(model.run, 1)
+    assert "has ended without a result: the limit of 6 model calls" in result
+    assert "Its last words:]\n(none)" in result
     assert run.calls == 8
 
 

@@ -245,6 +245,22 @@ def test_a_branch_is_pushed_and_a_pull_request_opened_in_the_models_words(
 
 
 @pytest.mark.slow
+def test_a_command_that_a_rule_of_the_user_denies_is_not_asked_about(
+    console: Console, project: GitRepository, remote: GitRepository
+) -> None:
+    settings = Path(console.environ["HOME"], ".claude/settings.json")
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"permissions": {"deny": ["Bash(git push *)"]}}')
+    project.git("switch", "--quiet", "--create", "sum")
+    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+        done = chat(console, endpoint, *MEND, "/commit", "y", "/pr", "y", cwd=project.top)
+
+    assert "Your rule denies git push --set-upstream origin sum: deny Bash(git push *)" in done.err
+    assert "$ git push" not in done.err
+    assert remote.git("branch", "--list", "sum") == ""
+
+
+@pytest.mark.slow
 def test_from_the_default_branch_a_branch_of_its_own_is_begun_by_a_name_that_the_user_agrees_to(
     console: Console, project: GitRepository, remote: GitRepository, tmp_path: Path
 ) -> None:

@@ -183,6 +183,8 @@ def test_a_missing_key_ends_with_4_before_any_call(console: Console) -> None:
         (("solve", TASK, "--price", "cheap", "--replay", "gone.jsonl"), "--price"),
         (("solve", TASK, "--record", "a", "--replay", "b"), "exclude each other"),
         (("solve", TASK, "--replay", "gone.jsonl"), "gone.jsonl can't be read"),
+        (("solve", TASK, "new.py", "--install", "-y"), "--install is about a folder"),
+        (("solve", TASK, "--install-with", "pip install six"), "--install is about a folder"),
         (("show", "run_nothing"), "There is no run"),
         (("resume", "run_nothing"), "There is no run"),
         (("undo", "run_nothing"), "There is no run"),
