@@ -71,6 +71,8 @@ class RunPlan:
         if parameters["one_shot"]:
             one_call = {"samples": 1, "repairs": 0, "max_calls": 1}
             settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=one_call)})
+        if selection.samples > 1 and settings.temperature is None:
+            settings = settings.model_copy(update={"model_temperature": True})
         self.settings = settings
 
     @property

@@ -26,6 +26,7 @@ from coder.config.layers import load
 from coder.models.roles import Roles
 from coder.models.shared_budget import BudgetedModel, SharedBudget
 from coder.run.option_table import File, Number, Text
+from coder.run.settings import Settings
 from coder.show.flags import check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import SqliteLog
@@ -88,8 +89,8 @@ def run(
         plan = RunPlan(suite, selection, config, parameters)
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
-        if session.greedy and selection.samples > 1 and not quiet:
-            typer.echo(_GREEDY_NOTE, err=True)
+        if parameters["agent"] is None and selection.samples > 1 and not quiet:
+            typer.echo(_GREEDY_NOTE if session.greedy else _drawn_note(plan.settings), err=True)
         if parameters["agent"] is None:
             roles = choose_models(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
             work = _model_work(plan, session, log, roles, progress, answers)
@@ -106,8 +107,14 @@ def run(
 
 _GREEDY_NOTE = (
     "Samples of one case are drawn greedily, at temperature 0: they are alike, and count as one.\n"
-    "Draw them at random with: --temperature 0.8"
+    "Leave out --temperature to draw them as the model does by default."
 )
+
+
+def _drawn_note(settings: Settings) -> str:
+    if settings.temperature is None:
+        return "Samples are drawn at the model's default temperature, or give one: --temperature T"
+    return f"Samples are drawn at temperature {settings.temperature:g}."
 
 
 def _selection(parameters: Mapping[str, Any]) -> Selection:
@@ -126,15 +133,17 @@ def _session(plan: RunPlan, parameters: Mapping[str, Any], resume: str | None) -
     if parameters["record"] is not None and parameters["ray"] is not None:
         raise UsageError("--record writes the calls of this process, and with --ray others call the model.")
     one_shot = parameters["one_shot"] or plan.settings.strategy == "one-shot"
-    # Restarts within a sample are drawn at random, whatever the temperature of the first try.
-    from_one_start = one_shot or plan.settings.budget.samples == 1
+    settings = plan.settings
+    # Without a temperature, restarts within a sample are drawn at random.
+    from_one_start = one_shot or settings.budget.samples == 1
+    varies = settings.model_temperature or not from_one_start
     return BenchSession(
         plan.chosen,
         plan.settings,
         parse_spread(parameters["workers"], parameters["worker_tokens"], parameters["ray"]),
         purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
-        independent=one_shot,
-        greedy=from_one_start and not plan.settings.temperature,
+        independent=not settings.lessons,
+        greedy=settings.temperature == 0 or (settings.temperature is None and not varies),
         samples=plan.selection.samples,
         min_strength=parameters["min_strength"],
         resume=resume,

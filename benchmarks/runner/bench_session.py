@@ -53,7 +53,7 @@ class BenchSession:
     purse: SharedBudget | None = None
     """Budget of all attempts, over all starts of the run."""
     independent: bool = True
-    """Whether samples are independent and identically distributed, as pass@k requires."""
+    """Whether a sample tells nothing of another one, as pass@k requires."""
     greedy: bool = False
     samples: int = 1
     """Number of samples that each case is to have."""

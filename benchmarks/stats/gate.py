@@ -166,9 +166,7 @@ def _check_min_pass(
     counts = tallies(reports)
     score = mean_pass_at_k([(tally.samples, tally.passed) for tally in counts.values()], k)
     if score is None or (k > 1 and not all(report.independent for report in reports)):
-        raise UsageError(
-            f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
-        )
+        raise UsageError(f"The report has no pass@{k}: {_why_no_pass_at_k(reports, k)}")
     low, high = (score, score) if strict else _bounds(counts, judged_tallies(reports), score, k, alpha=alpha)
     if low >= min_pass - ROUNDING:
         decision: Decision = "passed"
@@ -180,6 +178,14 @@ def _check_min_pass(
         decision=decision,
         text=f"pass@{k} {percent(score)}{range_text} (required: {percent(min_pass)}{_unjudged(reports)})",
     )
+
+
+def _why_no_pass_at_k(reports: Sequence[Report], k: int) -> str:
+    if any(report.greedy for report in reports):
+        return "samples drawn at temperature 0 are copies of one. Draw them without --temperature 0."
+    if not all(report.independent for report in reports):
+        return "its samples depend on one another. Draw them without --lessons."
+    return f"each case needs {k} samples. Draw them with: --samples {k}"
 
 
 def _bounds(

@@ -10,16 +10,13 @@ from benchmarks.stats.scores import mean_pass_at_k, score_interval, standard_err
 from benchmarks.suite import Suite
 from benchmarks.verdict import STRENGTHS, Outcome, Strength, Verdict, is_pass
 
-KS = (1, 10, 100)
-"""Default k of pass@k, as in Chen et al. 2021."""
-
 
 def make_report(
     suite: Suite,
     verdicts: Iterable[Verdict],
     *,
     digests: Mapping[str, str],
-    ks: Sequence[int] = KS,
+    ks: Sequence[int] | None = None,
     usage: Sequence[SampleUsage] = (),
     independent: bool = True,
     greedy: bool = False,
@@ -33,6 +30,8 @@ def make_report(
     Raises ValueError if a verdict's case isn't in the suite, or a sample has two verdicts.
 
     Args:
+        ks: k of each pass@k; by default 1, the number of samples that each answered case has, and what lies
+            between of 10 and 100 as in Chen et al. 2021.
         digests: digests of judge, image, samples and parameters; the digest of the suite is added.
         min_strength: passes with a weaker verdict count as not passed.
         samples: number of samples that each case is to have.
@@ -52,6 +51,9 @@ def make_report(
     missing_samples = {case: samples - counts[case] for case in cases if 0 < counts[case] < samples}
     has_repeats = len(answered_cases) < len(sorted_verdicts)
     independent = independent and not (greedy and has_repeats)
+    if ks is None:
+        most = min((counts[case] for case in answered_cases.difference(rows)), default=1)
+        ks = sorted({1, most, *(k for k in (10, 100) if k < most)})
     return Report(
         suite=suite.name,
         suite_version=suite.version,

@@ -83,6 +83,8 @@ class Settings(Value):
     edit_format: EditFormat | None = option("edit_format")
     """None: chosen by the model and the size of the files."""
     temperature: float | None = option("temperature")
+    model_temperature: bool = False
+    """Whether requests leave the temperature to the model, unless one is set: samples are to vary."""
     """None: 0 for the first sample, 0.8 for further ones."""
     top_p: float | None = option("top_p")
     seed: int = option("seed")
@@ -192,9 +194,10 @@ class Settings(Value):
 
     def sampling(self, *, temperature: float = 0.0, seed: int = 0, most: int | None = None) -> Sampling:
         """Return sampling parameters: the user's temperature, else `temperature`; `seed` plus the user's."""
+        default = None if self.model_temperature else temperature
         limits = [limit for limit in (most, self.max_answer_tokens) if limit is not None]
         return Sampling(
-            temperature=self.temperature if self.temperature is not None else temperature,
+            temperature=self.temperature if self.temperature is not None else default,
             top_p=self.top_p,
             seed=self.seed + seed,
             effort=self.effort,

@@ -33,6 +33,6 @@ def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float,
         "branch": None,
         "approve": tuple(topic for topic in settings.approve if topic != "landing"),
     }
-    if number > 1 and settings.temperature is None and draw is None:
+    if number > 1 and settings.temperature is None and draw is None and not settings.model_temperature:
         attempt_settings["temperature"] = _WARM_TEMPERATURE
     return settings.model_copy(update=attempt_settings)

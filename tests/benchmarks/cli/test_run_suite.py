@@ -237,22 +237,34 @@ def test_a_resume_about_something_else_is_refused(console: Console) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("temperature", "is_alike"), [((), True), (("--temperature", "0.8"), False)])
-def test_samples_that_are_drawn_greedily_are_said_to_be_alike(
-    console: Console, temperature: tuple[str, ...], is_alike: bool
+@pytest.mark.parametrize("way", [("--one-shot",), ("--strategy", "repair")])
+@pytest.mark.parametrize(
+    ("temperature", "said", "is_alike", "sent"),
+    [
+        ((), "at the model's default temperature", False, None),
+        (("--temperature", "0.8"), "drawn at temperature 0.8", False, 0.8),
+        (("--temperature", "0"), "drawn greedily", True, 0),
+    ],
+)
+def test_samples_are_drawn_at_the_models_temperature_unless_one_is_given_and_greedy_ones_are_alike(
+    console: Console,
+    way: tuple[str, ...],
+    temperature: tuple[str, ...],
+    said: str,
+    is_alike: bool,
+    sent: float | None,
 ) -> None:
     with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(8)]) as endpoint:
-        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1")
+        model = ("--base-url", endpoint.url, "-m", "toy", *way, "--price", "1,1")
         words = ("bench", "run", "suite.jsonl", "-n", "2", "--filter", "c/1", *model, *temperature)
         done = console.run(*words, "-o", "report.json", OPENAI_API_KEY="x")
 
     report = json.loads((console.home / "report.json").read_text())
     assert done.code == 0, done.err
-    assert ("drawn greedily" in done.err, report["greedy"], report["independent"]) == (
-        is_alike,
-        is_alike,
-        not is_alike,
-    )
+    assert said in done.err
+    assert {request.body.get("temperature") for request in endpoint.requests} == {sent}
+    assert (report["greedy"], report["independent"]) == (is_alike, not is_alike)
+    assert (report["pass_at"]["2"] is None) == is_alike
 
 
 WEAK = {

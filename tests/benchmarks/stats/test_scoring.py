@@ -58,6 +58,13 @@ def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
     assert suite_report.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
 
 
+def test_pass_at_k_is_of_the_k_that_was_sampled() -> None:
+    many = [verdict(case, sample=i) for case in "abcd" for i in range(12)]
+
+    assert [*report(*many).pass_at] == ["1", "10", "12"]
+    assert [*report(*(verdict(case) for case in "abcd")).pass_at] == ["1"]
+
+
 def test_pass_at_k_is_null_for_samples_that_depend_on_one_another() -> None:
     many = [verdict(case, sample=i) for case in "abcd" for i in range(2)]
 
