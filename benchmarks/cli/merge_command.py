@@ -1,5 +1,6 @@
 """`coder bench merge`: one report of the shards of a run."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -89,8 +90,15 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Stre
             times=Times(started=min(start_times, default=None), seconds=sum(seconds) if seconds else None),
             independent=all(report.independent for report in reports),
             greedy=any(report.greedy for report in reports),
+            samples=max(map(_samples_of, reports)),
             min_strength=min_strength or strictest_of(reports),
             rows=[row for report in reports for row in report.rows],
         )
     except ValueError as error:
         raise UsageError(f"{error}: is one of the reports given twice?") from error
+
+
+def _samples_of(report: Report) -> int:
+    """Return the number of samples that each case of a report was to have."""
+    counts = Counter(verdict.id for verdict in report.verdicts)
+    return max((count + report.missing_samples.get(case, 0) for case, count in counts.items()), default=1)

@@ -212,7 +212,7 @@ def score_bounds(tallies: Sequence[Tally], confidence: float) -> tuple[float, fl
     if any(tally.samples < 2 for tally in tallies):
         return wilson_interval(min(score * cases, cases), cases, confidence=confidence)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    variance = fsum(_sample_variance(tally) / tally.samples for tally in tallies) / cases**2
+    variance = fsum(sample_variance(tally) / tally.samples for tally in tallies) / cases**2
     slope = fsum(1 / tally.samples for tally in tallies) / cases**2
     half = z * z * slope / 2
     reach = half + z * sqrt(variance + half * slope / 2)
@@ -227,11 +227,11 @@ def _variance(old: Tally, new: Tally) -> float:
     """
     if min(old.samples, new.samples) < 2:
         both = Tally(samples=old.samples + new.samples, passed=old.passed + new.passed)
-        return _sample_variance(both) * (1 / old.samples + 1 / new.samples)
-    return _sample_variance(old) / old.samples + _sample_variance(new) / new.samples
+        return sample_variance(both) * (1 / old.samples + 1 / new.samples)
+    return sample_variance(old) / old.samples + sample_variance(new) / new.samples
 
 
-def _sample_variance(tally: Tally) -> float:
+def sample_variance(tally: Tally) -> float:
     """Return the unbiased estimate of the variance of one sample's result."""
     failed = tally.samples - tally.passed
     return tally.passed * failed / (tally.samples * (tally.samples - 1))

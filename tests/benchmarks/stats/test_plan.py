@@ -1,0 +1,68 @@
+"""Plans: how many samples a comparison needs, and whether it then has the power that was promised."""
+
+from random import Random
+
+import pytest
+
+from benchmarks.report import Report, Times
+from benchmarks.stats.difference import Tally, difference_of
+from benchmarks.stats.plan import plan
+from tests.benchmarks.reports.reports_made import report_of
+
+RATES = [number / 40 for number in range(41)]
+
+
+def drawn(samples: int, draw: Random) -> list[str]:
+    return ["".join("p" if draw.random() < rate else "f" for _ in range(samples)) for rate in RATES]
+
+
+def report(samples: int, *, cost: float | None = None) -> Report:
+    letters = {f"case{number}": each for number, each in enumerate(drawn(samples, Random(samples)))}
+    return report_of(letters, cost=cost)
+
+
+def test_a_plan_has_about_the_power_that_it_promises() -> None:
+    planned = plan(len(RATES), [report(20)], drop=0.08, power=0.8)
+    draw, passed = Random(7), 0
+    assert planned.samples is not None
+    for _ in range(400):
+        sides = [
+            [Tally(samples=planned.samples, passed=each.count("p")) for each in drawn(planned.samples, draw)]
+            for _ in range(2)
+        ]
+        passed += difference_of([*zip(*sides, strict=True)]).interval(0.9)[0] > -0.08
+
+    assert planned.source == "samples"
+    assert 0.76 <= passed / 400 <= 0.9  # samples are whole, so that the power is a little more
+
+
+def test_less_is_known_from_one_sample_a_case_and_least_from_nothing() -> None:
+    plans = [plan(41, reports, drop=0.1, power=0.8) for reports in ([report(20)], [report(1)], [])]
+
+    assert [each.source for each in plans] == ["samples", "score", "nothing"]
+    numbers = [each.samples or 0 for each in plans]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[1]
+
+
+def test_two_runs_with_a_sample_of_each_case_say_how_much_samples_vary() -> None:
+    one = report(1).model_copy(update={"digests": {}})
+
+    assert plan(41, [one, one], drop=0.1, power=0.8).source == "samples"
+
+
+def test_a_thin_baseline_cant_be_made_up_for() -> None:
+    thin = plan(100, [], drop=0.1, power=0.8, baseline_samples=1)
+
+    assert (thin.samples, thin.total) == (None, 0)
+    assert plan(100, [], drop=0.1, power=0.8, baseline_samples=20).samples is not None
+
+
+def test_a_plan_has_cost_and_time_where_the_reports_have_them() -> None:
+    paid = report(2, cost=0.01).model_copy(update={"times": Times(seconds=82.0)})
+
+    planned = plan(41, [paid], drop=0.2, power=0.8)
+
+    assert planned.cost_usd == pytest.approx(0.01 * planned.total)
+    assert planned.minutes == pytest.approx(planned.total / 60)
+    assert plan(41, [report(2)], drop=0.2, power=0.8).cost_usd is None
