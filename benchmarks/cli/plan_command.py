@@ -8,7 +8,7 @@ import typer
 from benchmarks.reports.inert import line
 from benchmarks.reports.read_report import read_report
 from benchmarks.stats.comparison import judged_tallies
-from benchmarks.stats.plan import MAX_SAMPLES, Plan, Source
+from benchmarks.stats.plan import MAX_SAMPLES, SamplePlan, Source
 from benchmarks.stats.plan import plan as make_plan
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
@@ -65,7 +65,7 @@ def plan(
     print_blocks(_blocks(result, both))
 
 
-def _blocks(result: Plan, both: Plan) -> list[Block]:
+def _blocks(result: SamplePlan, both: SamplePlan) -> list[Block]:
     aim = f"excludes a drop of {100 * result.drop:g} points, for an unchanged agent in {result.power:.0%}"
     if result.samples is None:
         found = f"no number of samples up to {MAX_SAMPLES:,} suffices"

@@ -10,12 +10,12 @@ from benchmarks.stats.difference import Difference, sample_variance
 from sandbox.result import Value
 
 MAX_SAMPLES = 1_000
-"""Plan at most this many samples of a case."""
+"""SamplePlan at most this many samples of a case."""
 Source = Literal["samples", "score", "nothing"]
 """How much samples vary is known by several samples a case, by the score alone, or not at all."""
 
 
-class Plan(Value):
+class SamplePlan(Value):
     """Samples of each case that a comparison needs."""
 
     cases: int
@@ -44,7 +44,7 @@ def plan(
     power: float,
     alpha: float = 0.05,
     baseline_samples: int | None = None,
-) -> Plan:
+) -> SamplePlan:
     """Return the least number of samples with which an unchanged agent passes with this power.
 
     Args:
@@ -66,7 +66,7 @@ def plan(
 
     numbers = range(1, MAX_SAMPLES + 1)
     samples = next((number for number in numbers if suffices(baseline_samples or number, number)), None)
-    result = Plan(
+    result = SamplePlan(
         cases=cases,
         drop=drop,
         power=power,

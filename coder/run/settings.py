@@ -41,14 +41,12 @@ class Budget(Value):
     samples: int = option("samples")
     """Fresh starts, not counting those that repeat an earlier answer; with tools, parallel sessions."""
     repairs: int = option("repairs")
-    """Repairs in one sample, after its first attempt."""
     max_calls: int = option("max_calls")
     max_tokens: int | None = option("max_tokens")
     max_cost: Decimal = option("max_cost")
     timeout: float = option("timeout")
     """Wall time of the run's own work; time between a stop and a resume isn't counted."""
     max_call_cost: Decimal | None = option("max_call_cost")
-    """Maximum reservation of one call in US dollars."""
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> "Budget":
         """Return a copy with these limits, except for those that the user set."""
@@ -83,9 +81,8 @@ class Settings(Value):
     edit_format: EditFormat | None = option("edit_format")
     """None: chosen by the model and the size of the files."""
     temperature: float | None = option("temperature")
+    """None: 0 for the first sample, 0.8 for further ones; or the model's own, with `model_temperature`."""
     model_temperature: bool = False
-    """Whether requests leave the temperature to the model, unless one is set: samples are to vary."""
-    """None: 0 for the first sample, 0.8 for further ones."""
     top_p: float | None = option("top_p")
     seed: int = option("seed")
     effort: Effort | None = option("effort")
@@ -194,8 +191,8 @@ class Settings(Value):
 
     def sampling(self, *, temperature: float = 0.0, seed: int = 0, most: int | None = None) -> Sampling:
         """Return sampling parameters: the user's temperature, else `temperature`; `seed` plus the user's."""
-        default = None if self.model_temperature else temperature
         limits = [limit for limit in (most, self.max_answer_tokens) if limit is not None]
+        default = None if self.model_temperature else temperature
         return Sampling(
             temperature=self.temperature if self.temperature is not None else default,
             top_p=self.top_p,
