@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import TypeVar, get_args
 
 from benchmarks.report import Report
-from benchmarks.stats.comparison import Comparison, tallies
+from benchmarks.stats.comparison import Comparison, judged_tallies, tallies
 from benchmarks.stats.gate import Decision, Gate
 from benchmarks.stats.scores import percent
 from benchmarks.stats.strong_passes import passes_below
@@ -19,6 +19,9 @@ ORDER: tuple[Outcome, ...] = get_args(Outcome)
 
 SIGNS: dict[Decision, str] = {"passed": "✓", "failed": "✗", "undecided": "?"}
 WORDS: dict[Decision, str] = {"passed": "passed", "failed": "not passed", "undecided": "undecided"}
+
+MAX_NAMED = 10
+"""Name at most this many cases in a fact."""
 
 LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
 """Letter for each outcome, shown with the outcome's colour."""
@@ -129,6 +132,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
         missing.append(f"{count_of(sum(few.values()), 'sample')} of {count_of(len(few), 'other case')}")
     if report.missing or few:
         rows.append(("missing", "; ".join(missing if report.missing else missing[1:])))
+    if flaky := _cases_that_vary(report):
+        more = f" and {len(flaky) - MAX_NAMED:,} more" if len(flaky) > MAX_NAMED else ""
+        rows.append(("varying", f"{count_of(len(flaky), 'case')}: {', '.join(flaky[:MAX_NAMED])}{more}"))
     if report.min_strength is not None:
         weaker = len(passes_below(report, report.min_strength))
         rows.append(("min strength", f"{rule(report.min_strength)}: {weaker:,} of them"))
@@ -143,6 +149,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("digests", "  ".join(f"{name} {value[:12]}" for name, value in sorted(report.digests.items())))
     )
     return rows
+
+
+def _cases_that_vary(report: Report) -> list[str]:
+    """Return the cases of which some samples pass and some don't."""
+    return [case for case, tally in judged_tallies([report]).items() if 0 < tally.passed < tally.samples]
 
 
 def group_rows(

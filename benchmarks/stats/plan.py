@@ -10,7 +10,7 @@ from benchmarks.stats.difference import Difference, sample_variance
 from sandbox.result import Value
 
 MAX_SAMPLES = 1_000
-"""SamplePlan at most this many samples of a case."""
+"""Plan at most this many samples of a case."""
 Source = Literal["samples", "score", "nothing"]
 """How much samples vary is known by several samples a case, by the score alone, or not at all."""
 

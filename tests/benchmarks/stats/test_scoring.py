@@ -58,6 +58,13 @@ def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
     assert suite_report.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
 
 
+def test_cases_of_which_some_samples_pass_are_named() -> None:
+    rows = dict(facts(report_of({"a": "pf", "b": "pp", "c": "fpi", "d": "pi"})))
+
+    assert rows["varying"] == "2 cases: a, c"
+    assert "varying" not in dict(facts(report_of({"a": "p"})))
+
+
 def test_pass_at_k_is_of_the_k_that_was_sampled() -> None:
     many = [verdict(case, sample=i) for case in "abcd" for i in range(12)]
 
