@@ -18,6 +18,7 @@ COMMANDS = {
     "merge": ("merge_command:merge", "Make one report of the shards of a run."),
     "status": ("status_command:status", "Show how far a run is, and what its nodes do."),
     "plan": ("plan_command:plan", "Say how many samples a comparison needs, and what they cost."),
+    "watch": ("watch_command:watch", "Make one round of a suite, and say whether it has become worse."),
     "report": ("report_commands:report", "Show a report, or write it as HTML, Markdown or JUnit XML."),
     "compare": ("report_commands:compare", "Compare runs over one suite case by case, with the p-value."),
     "list": ("report_commands:list_suites", "List the built-in suites, or the runs of this machine."),

@@ -63,12 +63,23 @@ def run(
     codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 no model answers, 5 samples that this
     machine could not judge, 130 interrupted. Verdicts are saved: --resume continues.
     """
-    parameters, selection = context.params, _selection(context.params)
-    flags = given_flags(context) | {"samples": None, "max_cost": None}
-    quiet = parameters["quiet"] or parameters["json"]
-    pages = parameters["pages"]
+    pages = context.params["pages"]
     if pages is not None:
         require_pages()
+    report, session, reason = answer_suite(context)
+    try:
+        if pages is not None:
+            write_pages(pages, session)
+    finally:  # the score stands without the pages
+        show(report, session, reason=reason, out=out, as_json=context.params["json"])
+
+
+def answer_suite(context: typer.Context) -> tuple[Report, BenchSession, str]:
+    """Answer and judge a suite by the flags of `run`; return its report, and why the run ended."""
+    parameters, selection = context.params, _selection(context.params)
+    suite, resume, out, answers = (parameters[name] for name in ("suite", "resume", "out", "answers"))
+    flags = given_flags(context) | {"samples": None, "max_cost": None}
+    quiet = parameters["quiet"] or parameters["json"]
     with open_log() as log:
         layers = load(flags)
         config = layers.config
@@ -98,11 +109,7 @@ def run(
             started, jobs = plan.started(plan.baseline), plan.baseline_jobs()
             work = session.work(log, started, jobs, progress, answers=answers)
         report, reason = until_interrupted(work, session)
-    try:
-        if pages is not None:
-            write_pages(pages, session)
-    finally:  # the score stands without the pages
-        show(report, session, reason=reason, out=out, as_json=parameters["json"])
+    return report, session, reason
 
 
 _GREEDY_NOTE = (

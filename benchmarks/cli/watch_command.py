@@ -1,0 +1,79 @@
+"""`coder bench watch`: one round of a pinned suite per call, and whether the model has become worse."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.bench_endings import LIMIT
+from benchmarks.cli.run_suite import answer_suite, run
+from benchmarks.executors.facts import installed_version
+from benchmarks.report import write_report
+from benchmarks.reports.figures import share
+from benchmarks.reports.inert import line
+from benchmarks.runner.round_history import RoundHistory, open_history
+from benchmarks.stats.cusum import MIN_REFERENCE
+from benchmarks.stats.watch import WatchResult, round_of, watched
+from coder.base.errors import MachineError, UsageError
+from coder.base.fs.same_place import require_separate
+from coder.show.flags import option, takes
+
+WORSE = 1
+_MAX_NAMED = 10
+
+
+@takes(run)
+def watch(
+    context: typer.Context,
+    history: Annotated[Path, option("--history", "Rounds so far: JSON lines, begun if missing.", "FILE")],
+) -> None:
+    """Make one round of a suite, and say whether it has become worse than the rounds before.
+
+    From 20 rounds on a CUSUM adds up by how much each is below those before it; an alarm is confirmed by a
+    fresh round. Takes the flags of `run`. Exit codes: 0 quiet or learning, 1 worse, and those of `run`.
+    """
+    parameters = context.params
+    if parameters["resume"] is not None:
+        raise UsageError("A round is made anew: leave out --resume.")
+    require_separate([history], [Path(parameters["suite"] or "."), parameters["out"], parameters["answers"]])
+    with open_history(history) as rounds:
+        result = _make_round(context, rounds, confirms=False)
+        if result.state == "alarm":
+            if not parameters["quiet"]:
+                typer.echo("The score is worse. A fresh round is made to confirm it.", err=True)
+            result = _make_round(context, rounds, confirms=True)
+    if parameters["json"]:
+        typer.echo(result.model_dump_json())
+    else:
+        typer.echo("\n".join(_lines(result)))
+    if result.state == "alarm":
+        raise typer.Exit(WORSE)
+
+
+def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool) -> WatchResult:
+    report, _, reason = answer_suite(context)
+    if context.params["out"] is not None:
+        write_report(report, context.params["out"])
+    if reason == "cost":
+        typer.echo("--max-cost is reached, so the round is incomplete and isn't kept.", err=True)
+        raise typer.Exit(LIMIT)
+    new = round_of(report, versions={"coder": installed_version()}, confirms=confirms)
+    if new is None:
+        raise MachineError("No sample has a verdict, so the round isn't kept.")
+    rounds.add(new)
+    return watched(rounds.rounds)
+
+
+def _lines(result: WatchResult) -> list[str]:
+    """Return what a person reads of a round."""
+    before = f" (before: {share(result.reference)})" if result.reference is not None else ""
+    head = f"round {result.rounds}: {share(result.score)}{before}"
+    if result.state == "learning":
+        return [f"{head}  learning: {MIN_REFERENCE + 1 - result.rounds} more rounds until it is watched"]
+    signs = {"quiet": "✓ quiet", "alarm": "✗ worse, confirmed by a fresh round"}
+    lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {result.limit:g}"]
+    if result.cases:
+        more = f" and {len(result.cases) - _MAX_NAMED:,} more" if len(result.cases) > _MAX_NAMED else ""
+        lines.append(line(f"  pass less often: {', '.join(result.cases[:_MAX_NAMED])}{more}", width=400))
+    lines += [line(f"  also changed: {moved}", width=400) for moved in result.moved]
+    return lines

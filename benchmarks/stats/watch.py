@@ -1,0 +1,161 @@
+"""Judge the latest of a series of rounds over one suite: quiet, learning, or worse than the rounds before."""
+
+from collections.abc import Callable, Sequence
+from math import fsum
+from typing import Literal
+
+from pydantic import Field
+
+from benchmarks.report import Report, differing_digests
+from benchmarks.stats.comparison import judged_tallies
+from benchmarks.stats.cusum import LIMIT, cusum
+from benchmarks.stats.difference import Tally
+from sandbox.result import Value
+
+State = Literal["learning", "quiet", "alarm"]
+PINNED = ("suite", "judge", "image", "parameters")
+"""Digests of which another value begins a new reference."""
+_MOVED = 0.2
+"""Name what has changed by this share at least."""
+
+
+class Round(Value):
+    """One run over the suite."""
+
+    suite: str
+    started: str | None = None
+    model: str | None = None
+    digests: dict[str, str]
+    versions: dict[str, str] = Field(default_factory=dict)
+    tallies: dict[str, Tally]
+    """Judged samples of each case."""
+    unjudged: int = 0
+    tokens: int = 0
+    seconds: float | None = None
+    cost_usd: float | None = None
+    confirms: bool = False
+    """Whether the round was made to confirm an alarm; one that did ends the reference."""
+
+    @property
+    def score(self) -> float:
+        """Mean over the judged cases of the share of passed samples."""
+        shares = [float(tally.share) for tally in self.tallies.values()]
+        return fsum(shares) / len(shares)
+
+
+class WatchResult(Value):
+    """What the latest round says."""
+
+    state: State
+    rounds: int
+    """Rounds since the reference began."""
+    score: float
+    reference: float | None
+    """Mean score of the rounds before those that are worse; None of a first round."""
+    sum: float
+    """Sum of the CUSUM; above `limit` it is an alarm."""
+    limit: float = LIMIT
+    cases: tuple[str, ...] = ()
+    """Cases that pass less often since the score became worse, those that changed most first."""
+    moved: tuple[str, ...] = ()
+    """What else has changed since then."""
+
+
+def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False) -> Round | None:
+    """Return the round of a report; None if no case has a verdict."""
+    tallies = {case: tally for case, tally in judged_tallies([report]).items() if tally.samples}
+    if not tallies:
+        return None
+    return Round(
+        suite=report.suite,
+        started=report.times.started,
+        model=report.model,
+        digests={name: value for name, value in report.digests.items() if name in PINNED},
+        versions=versions,
+        tallies=tallies,
+        unjudged=report.outcomes.get("infrastructure", 0) + len(report.missing),
+        tokens=sum(usage.input_tokens + usage.output_tokens for usage in report.usage),
+        seconds=report.times.seconds,
+        cost_usd=report.cost_usd,
+        confirms=confirms,
+    )
+
+
+def watched(rounds: Sequence[Round]) -> WatchResult:
+    """Judge the latest round by those of its reference. Raises ValueError without a round."""
+    if not rounds:
+        raise ValueError("there is no round to judge")
+    series = _reference(rounds)
+    samples = sum(tally.samples for tally in series[-1].tallies.values())
+    state = cusum(
+        [each.score for each in series],
+        resolution=1 / samples,
+        confirming={number for number, each in enumerate(series) if each.confirms},
+    )
+    split = state.began if state.began is not None else len(series) - 1
+    before, since = series[:split], series[split:]
+    name: State = "alarm" if state.is_alarm else "learning" if state.is_learning else "quiet"
+    return WatchResult(
+        state=name,
+        rounds=len(series),
+        score=series[-1].score,
+        reference=fsum(each.score for each in before) / len(before) if before else None,
+        sum=state.sums[-1],
+        cases=tuple(_worse_cases(before, since)) if name == "alarm" else (),
+        moved=tuple(_moved(before, since)) if name == "alarm" else (),
+    )
+
+
+def _reference(rounds: Sequence[Round]) -> Sequence[Round]:
+    """Return the rounds since suite, judge, image or parameters changed, or an alarm was confirmed."""
+    pinned = rounds[-1].digests
+    start = len(rounds)
+    while start and rounds[start - 1].digests == pinned:
+        is_end = start < len(rounds) and rounds[start - 1].confirms
+        if is_end and _was_alarm(rounds[:start]):
+            break
+        start -= 1
+    return rounds[start:]
+
+
+def _was_alarm(rounds: Sequence[Round]) -> bool:
+    return watched(rounds).state == "alarm"
+
+
+def _worse_cases(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
+    falls: dict[str, float] = {}
+    for case in since[-1].tallies:
+        shares = [_share(case, part) for part in (before, since)]
+        if shares[0] is not None and shares[1] is not None and shares[1] < shares[0]:
+            falls[case] = shares[0] - shares[1]
+    return sorted(falls, key=falls.__getitem__, reverse=True)
+
+
+def _share(case: str, rounds: Sequence[Round]) -> float | None:
+    tallies = [each.tallies[case] for each in rounds if case in each.tallies]
+    samples = sum(tally.samples for tally in tallies)
+    return sum(tally.passed for tally in tallies) / samples if samples else None
+
+
+def _moved(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
+    """Name what else differs between the rounds before and since."""
+    figures: dict[str, Callable[[Round], float | None]] = {
+        "tokens": lambda one: float(one.tokens),
+        "seconds": lambda one: one.seconds,
+        "cost": lambda one: one.cost_usd,
+        "samples without a verdict": lambda one: float(one.unjudged),
+    }
+    moved = []
+    for name, figure in figures.items():
+        old, new = (_mean([figure(each) for each in part]) for part in (before, since))
+        if old is not None and new is not None and abs(new - old) > _MOVED * max(old, 1e-9):
+            moved.append(f"{name}: {old:,.4g} → {new:,.4g}")
+    versions = [part[-1].versions | {"model": part[-1].model or ""} for part in (before, since)]
+    for name in differing_digests(*versions):
+        moved.append(f"{name}: {versions[0].get(name) or 'none'} → {versions[1].get(name) or 'none'}")
+    return moved
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fsum(known) / len(known) if known else None

@@ -1,0 +1,75 @@
+"""`coder bench watch`: rounds as a schedule makes them, with a planted change."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runner.round_history import open_history
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says
+
+CASES = [
+    {
+        "id": f"c{i}",
+        "prompt": f"def f{i}(n):\n    '''n'''\n",
+        "entry_point": f"f{i}",
+        "test": "def check(candidate):\n    assert candidate(5) == 5\n",
+    }
+    for i in range(3)
+]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    """With suite.jsonl: three cases."""
+    (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    return Console(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(console: Console) -> None:
+    becomes_worse: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        name = next(name for name in ("f0", "f1", "f2") if f"def {name}(" in str(request.body["messages"]))
+        value = "n + 1" if becomes_worse and name != "f2" else "n"
+        return says(f"```python\ndef {name}(n):\n    return {value}\n```")
+
+    history = console.home / "history.jsonl"
+    with faulty_endpoint(answer) as server:
+        words = ("--one-shot", "-m", "toy", "--base-url", server.url, "--history", "history.jsonl")
+        first = console.run("bench", "watch", "suite.jsonl", *words)
+        with open_history(history) as rounds:
+            for _ in range(22):
+                rounds.add(rounds.rounds[0])
+        quiet = console.run("bench", "watch", "suite.jsonl", *words)
+        becomes_worse.append("now")
+        doubtful = console.run("bench", "watch", "suite.jsonl", *words)
+        worse = console.run("bench", "watch", "suite.jsonl", *words, "--json")
+        after = console.run("bench", "watch", "suite.jsonl", *words)
+
+    codes = [one.code for one in (first, quiet, doubtful, worse, after)]
+    assert codes == [0, 0, 0, 1, 0], worse.err
+    assert "round 1: 100.0 %  learning: 20 more rounds" in first.out
+    assert "round 24: 100.0 % (before: 100.0 %)  ✓ quiet: 0.0 of 3.5" in quiet.out
+    result = json.loads(worse.out)
+    assert (result["state"], result["cases"]) == ("alarm", ["c0", "c1"])
+    assert "A fresh round is made to confirm it." in worse.err
+    with open_history(history) as rounds:
+        assert [one.confirms for one in rounds.rounds[-4:]] == [False, False, True, False]
+    assert "round 1:" in after.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--history"),
+        (("--history", "suite.jsonl"), "would be overwritten"),
+        (("--history", "h", "--resume", "bench_1"), "leave out --resume"),
+    ],
+)
+def test_what_makes_no_round_is_refused(console: Console, words: tuple[str, ...], said: str) -> None:
+    done = console.run("bench", "watch", "suite.jsonl", *words)
+
+    assert (done.code, said in done.err) == (2, True), done.err
