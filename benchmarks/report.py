@@ -98,6 +98,8 @@ class Report(Value):
     kinds: dict[str, str] = Field(default_factory=dict)
     """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)
+    categories: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     case_digests: dict[str, str] = Field(default_factory=dict)
     """Digest of each case, by which runs over suites that share cases are compared."""
     digests: dict[str, str]
@@ -114,6 +116,14 @@ class Report(Value):
     """First baseline of the series of baselines to which this report belongs; None for any other report."""
     verdicts: tuple[Verdict, ...]
     """Verdicts in the order of the suite, then of the samples."""
+
+    @property
+    def groups(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Groups of each case, by what they are groups of, such as `category`."""
+        single = {"kind": self.kinds, "difficulty": self.difficulties, "category": self.categories}
+        groups: dict[str, dict[str, tuple[str, ...]]] = {"tag": self.tags}
+        groups |= {name: {case: (group,) for case, group in of.items()} for name, of in single.items()}
+        return groups
 
     def is_pass(self, verdict: Verdict) -> bool:
         """Whether a sample of this report counts as passed."""

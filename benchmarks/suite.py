@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from sandbox.result import Value
 
@@ -26,6 +26,11 @@ class _Case(Value):
     """Whether to judge at the lowest CPU priority. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
+    category: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
+    tags: tuple[str, ...] = Field(default=(), exclude=True)
+    """Further groups of the case in reports; a case has one category and any number of tags."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, exclude=True)
+    """Data of the suite's author, which nothing here reads."""
 
     @property
     def canonical_json(self) -> str:

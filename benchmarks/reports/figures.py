@@ -157,13 +157,14 @@ def _cases_that_vary(report: Report) -> list[str]:
 
 
 def group_rows(
-    reports: Sequence[Report], group_by_case: Mapping[str, str]
+    reports: Sequence[Report], groups_by_case: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, int, list[float | None]]]:
     """Return name, size, and pass@1 in each report, for each group of cases; `none` is no group."""
     runs = [tallies([report]) for report in reports]
-    members: dict[str, list[str]] = {name: [] for name in group_by_case.values()}
+    members: dict[str, list[str]] = {name: [] for names in groups_by_case.values() for name in names}
     for case in dict.fromkeys(case for run in runs for case in run):
-        members.setdefault(group_by_case.get(case, "none"), []).append(case)
+        for name in groups_by_case.get(case) or ("none",):
+            members.setdefault(name, []).append(case)
     rows = []
     for name, cases in members.items():
         shares = [[float(run[case].share) for case in cases if case in run] for run in runs]

@@ -119,6 +119,7 @@
     strength: (row) => all(row).map((one) => one.strength),
     kind: (row) => [row.kind ?? "none"],
     difficulty: (row) => [row.difficulty ?? "none"],
+    category: (row) => [row.category ?? "none"],
   };
   const groupOf = (row) => FILTERS[by("group").value]?.(row)[0];
 
@@ -204,7 +205,7 @@
     const values = [...new Set(data.cases.flatMap(of))];
     by(id).append(...values.map((value) => new Option(value)));
     by(id).parentElement.hidden = values.length < 2;
-    if ((id === "kind" || id === "difficulty") && values.length > 1) by("group").append(new Option(id));
+    if (["kind", "difficulty", "category"].includes(id) && values.length > 1) by("group").append(new Option(id));
   }
   by("group").parentElement.hidden = by("group").options.length < 2;
   columns.forEach((column, i) => by("head").children[i].addEventListener("click", () => sort(column)));

@@ -78,10 +78,7 @@ def page(
     environment = page_environment()
     first = reports[0]
     names = names or [report.model or f"run {number}" for number, report in enumerate(reports, 1)]
-    groups = {
-        "kind": dict(ChainMap(*(report.kinds for report in reports))),
-        "difficulty": dict(ChainMap(*(report.difficulties for report in reports))),
-    }
+    groups = {name: dict(ChainMap(*(report.groups[name] for report in reports))) for name in first.groups}
     heading = f"{first.suite}: {len(reports)} runs"
     comparisons = compare_several(first, reports[1:]) if len(reports) > 1 else []
     return environment.get_template("page.html.j2").render(
@@ -93,7 +90,7 @@ def page(
         tables=[
             (name.capitalize(), figures.group_rows(reports, of))
             for name, of in groups.items()
-            if len({*of.values()}) > 1
+            if len({group for names in of.values() for group in names}) > 1
         ],
         **_plots(reports, names),
         data={
@@ -200,7 +197,7 @@ def _round_up(value: float) -> float:
 def _cases(
     reports: Sequence[Report],
     answers: Sequence[Answers],
-    groups: Mapping[str, Mapping[str, str]],
+    groups: Mapping[str, Mapping[str, Sequence[str]]],
     links: Links,
 ) -> list[dict[str, object]]:
     """Return each case with its samples in each report."""
@@ -218,7 +215,7 @@ def _cases(
     return [  # printable characters for display; the link keeps the id
         {
             **{"id": printable(case), "key": case, "runs": runs},
-            **{name: printable(of[case]) for name, of in groups.items() if case in of},
+            **{name: printable(", ".join(of[case])) for name, of in groups.items() if case in of},
         }
         for case, runs in rows.items()
     ]

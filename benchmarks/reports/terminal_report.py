@@ -75,6 +75,7 @@ def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
     ]
     if comparison.min_strength is not None:
         changes.append(("counted", f"{rule(comparison.min_strength)}, in both runs"))
+    changes += [("moved", moved) for moved in _moved_groups(comparison)]
     changes += [(what, _list_cases(names, max_shown)) for what, names in left_out(comparison) if names]
     if comparison.other:
         changes.append(("differs in", line(", ".join(comparison.other))))
@@ -83,6 +84,18 @@ def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
         if comparison.flaky is None
         else [*changes, ("flaky", _flaky_text(comparison, comparison.flaky, max_shown))]
     )
+
+
+def _moved_groups(comparison: Comparison) -> list[str]:
+    """Return the groups whose interval lacks 0."""
+    return [
+        line(
+            f"{group.of} {group.name}, {count_of(group.cases, 'case')}: {share(group.before)} → "
+            f"{share(group.after)}, {points_interval(group.interval)}"
+        )
+        for group in comparison.groups
+        if group.has_moved
+    ]
 
 
 def _list_cases(names: Sequence[str], max_shown: int) -> str:
@@ -107,6 +120,7 @@ def _comparison_lines(result: Comparison, name: str, max_shown: int) -> list[str
     ]
     if result.min_strength is not None:
         lines.append(f"  {rule(result.min_strength)}, in both runs")
+    lines += [f"  moved: {moved}" for moved in _moved_groups(result)]
     lines += [f"  {what}: {_list_cases(names, max_shown)}" for what, names in left_out(result) if names]
     if result.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(result.other)}"))

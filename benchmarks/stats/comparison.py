@@ -28,6 +28,24 @@ class CaseChange(Value):
     kind: ChangeKind
 
 
+class GroupChange(Value):
+    """Difference of the cases of one group, such as those of a category."""
+
+    of: str
+    """What it is a group of: kind, difficulty, category or tag."""
+    name: str
+    cases: int
+    before: float
+    after: float
+    interval: tuple[float, float]
+    """95 % interval of the difference, corrected for the number of groups by Bonferroni."""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the interval lacks 0."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+
 class Comparison(Value):
     """Comparison of a run with an earlier one, over the cases that both have judged."""
 
@@ -49,6 +67,8 @@ class Comparison(Value):
     """Number of comparisons for which p-value and interval are corrected, by Bonferroni."""
     changes: tuple[CaseChange, ...]
     """Changed cases, in the order of the suite."""
+    groups: tuple[GroupChange, ...] = ()
+    """Groups of cases, where there are several."""
     unjudged: tuple[str, ...] = ()
     """Cases without a verdict in one of the runs, which are left out."""
     only_before: tuple[str, ...] = ()
@@ -131,6 +151,7 @@ def compare(before: Sequence[Report], after: Sequence[Report], *, comparisons: i
         method=difference.method,
         comparisons=comparisons,
         changes=tuple(_changes(common.pairs)),
+        groups=tuple(_groups(common.pairs, after[-1], comparisons)),
         unjudged=common.unjudged,
         only_before=common.only_before,
         only_after=common.only_after,
@@ -210,6 +231,28 @@ def _changes(pairs: Mapping[str, Pair]) -> Iterator[CaseChange]:
     for case, (before, after) in pairs.items():
         if before.share != after.share:
             yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after))
+
+
+def _groups(pairs: Mapping[str, Pair], report: Report, comparisons: int) -> list[GroupChange]:
+    """Return the difference of each group of cases; what all cases are is no group."""
+    members: dict[tuple[str, str], list[Pair]] = {}
+    for of, names_by_case in report.groups.items():
+        if len({name for case in pairs for name in names_by_case.get(case, ())}) > 1 or of == "tag":
+            for case, pair in pairs.items():
+                for name in names_by_case.get(case, ()):
+                    members.setdefault((of, name), []).append(pair)
+    confidence = 1 - 0.05 / comparisons / max(1, len(members))
+    return [
+        GroupChange(
+            of=of,
+            name=name,
+            cases=len(some),
+            before=float(sum(old.share for old, _ in some) / len(some)),
+            after=float(sum(new.share for _, new in some) / len(some)),
+            interval=difference_of(some).interval(confidence),
+        )
+        for (of, name), some in members.items()
+    ]
 
 
 def _kind(before: Tally, after: Tally) -> ChangeKind:

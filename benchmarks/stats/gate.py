@@ -276,6 +276,11 @@ def _remarks(before: Sequence[Report], after: Sequence[Report], comparison: Comp
     named = {
         "passed before and fail now, which may be chance": comparison.named("lost"),
         "left out, without a verdict in a run": comparison.unjudged,
+        "groups that moved": [
+            f"{group.of} {group.name} ({100 * (group.after - group.before):+.1f} points)"
+            for group in comparison.groups
+            if group.has_moved
+        ],
         "new": comparison.only_after,
         "gone": comparison.only_before,
         "left out, since prompt or tests are others": comparison.other_content,

@@ -63,6 +63,8 @@ def make_report(
         rows=tuple(rows),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
+        categories={case.id: case.category for case in suite.cases if case.category},
+        tags={case.id: case.tags for case in suite.cases if case.tags},
         case_digests={case.id: case.digest for case in suite.cases},
         digests={"suite": suite.digest, **digests},
         independent=independent,

@@ -213,7 +213,7 @@ def _parse_answer(record: Record, where: str) -> tuple[str, Form, str | UsageErr
 
 
 def _read_folder(path: Path, cases: Iterable[str]) -> Iterator[Row]:
-    """Read a file, a folder of files, or `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample."""
+    """Read a file, a folder of files, or `HumanEval_0/0.py`: a folder per case (`/` as `_`)."""
     if not path.is_dir():
         yield from _read_file(path)
         return

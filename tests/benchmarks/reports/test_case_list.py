@@ -120,15 +120,35 @@ async def test_pass_rates_stand_by_difficulty_for_each_run(browser_page: Page, t
     ]
 
 
-async def test_cases_are_grouped_and_filtered_by_difficulty(browser_page: Page, tmp_path: Path) -> None:
-    grades = {"a": "hard", "b": "easy", "c": "hard"}
-    await opened(browser_page, page([graded({"a": "p", "b": "p", "c": "f"}, grades)]), tmp_path)
+@pytest.mark.parametrize(("of", "field"), [("difficulty", "difficulties"), ("category", "categories")])
+async def test_pass_rates_stand_by_tag_of_which_a_case_may_have_several(
+    browser_page: Page, tmp_path: Path
+) -> None:
+    tags = {"a": ("io", "text"), "b": ("text",)}
+    report = report_of({"a": "p", "b": "f"}).model_copy(update={"tags": tags})
 
-    await browser_page.get_by_label("Group by").select_option("difficulty")
+    await opened(browser_page, page([report], names=["run"]), tmp_path)
+
+    rows = await browser_page.locator(".groups tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["Tag", "Cases", "run"],
+        ["io", "1", "100.0 %"],
+        ["text", "2", "50.0 %"],
+    ]
+
+
+async def test_cases_are_grouped_and_filtered(
+    browser_page: Page, tmp_path: Path, of: str, field: str
+) -> None:
+    groups = {"a": "hard", "b": "easy", "c": "hard"}
+    report = report_of({"a": "p", "b": "p", "c": "f"}).model_copy(update={field: groups})
+    await opened(browser_page, page([report]), tmp_path)
+
+    await browser_page.get_by_label("Group by").select_option(of)
     grouped = await browser_page.locator("#list th").all_inner_texts()
-    await browser_page.locator("#difficulty").select_option("easy")
+    await browser_page.locator(f"#{of}").select_option("easy")
 
-    assert grouped == ["difficulty: hard · 2 cases", "a", "c", "difficulty: easy · 1 case", "b"]
+    assert grouped == [f"{of}: hard · 2 cases", "a", "c", f"{of}: easy · 1 case", "b"]
     assert await ids(browser_page).all_inner_texts() == ["b"]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import compare, compare_several
+from benchmarks.stats.gate import gate
 from benchmarks.suite import FunctionCase, Suite
 from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
@@ -146,3 +147,28 @@ def test_of_copies_one_that_was_judged_counts() -> None:
     comparison = compare([report_of({"a": "ip"}, greedy=True)], [report_of({"a": "f"})])
 
     assert [(change.id, change.before.passed) for change in comparison.changes] == [("a", 1)]
+
+
+def test_groups_that_moved_are_told_from_those_that_vary_by_chance() -> None:
+    names = [f"case{number}" for number in range(40)]
+    groups = {name: "parsing" if number < 20 else "io" for number, name in enumerate(names)}
+    before = report_of(dict.fromkeys(names, "pp")).model_copy(update={"categories": groups})
+    letters = {
+        name: "ff" if number < 8 else "fp" if number == 30 else "pp" for number, name in enumerate(names)
+    }
+    after = report_of(letters).model_copy(update={"categories": groups, "tags": {names[0]: ("slow",)}})
+
+    comparison = compare([before], [after])
+
+    found = [(one.of, one.name, one.cases, one.after) for one in comparison.groups]
+    assert sorted(found) == [
+        ("category", "io", 20, 0.975),
+        ("category", "parsing", 20, 0.6),
+        ("tag", "slow", 1, 0),
+    ]
+    assert [one.name for one in comparison.groups if one.has_moved and one.of == "category"] == ["parsing"]
+    assert "groups that moved: " in " ".join(gate([after], baseline=[before]).remarks)
+
+
+def test_what_all_cases_are_is_no_group() -> None:
+    assert compare([report_of({"a": "p"})], [report_of({"a": "f"})]).groups == ()

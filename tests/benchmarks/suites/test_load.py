@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.judge.judge import open_judge
+from benchmarks.stats.scoring import make_report
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, UnreadableCase
 from benchmarks.suites.load import SuiteEntry, load_suite, read_entry
 from coder.base.errors import UsageError
@@ -240,3 +241,18 @@ async def test_a_row_that_can_not_be_read_is_infrastructure_with_its_place(tmp_p
 
     assert verdict.verdict == "infrastructure"
     assert "s.jsonl, line 2: field entry_point: Field required" in verdict.detail
+
+
+def test_a_case_may_have_category_tags_and_metadata_that_arent_part_of_its_digest(tmp_path: Path) -> None:
+    plain = {"id": "a", "prompt": "p", "entry_point": "f", "test": "def check(f): pass"}
+    grouped = {**plain, "category": "io", "tags": ["slow"], "metadata": {"author": {"team": 7}}}
+    suites = []
+    for fields in (plain, grouped):
+        (tmp_path / "suite.jsonl").write_text(json.dumps(fields) + "\n")
+        suites.append(load_suite(tmp_path / "suite.jsonl"))
+
+    (case,) = suites[1].cases
+    assert (case.category, case.tags, case.metadata) == ("io", ("slow",), {"author": {"team": 7}})
+    assert suites[0].digest == suites[1].digest
+    report = make_report(suites[1], [], digests={})
+    assert (report.groups["category"], report.groups["tag"]) == ({"a": ("io",)}, {"a": ("slow",)})
