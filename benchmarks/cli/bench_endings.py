@@ -19,6 +19,7 @@ from coder.base.text.sanitize import count_of, printable
 from coder.models.endpoint import for_log
 from coder.show.failure import save_traceback
 from coder.show.interrupt import run_until_interrupted
+from coder.show.render import money
 from coder.show.tables import print_blocks
 from sandbox.errors import SandboxError
 
@@ -71,11 +72,22 @@ def show(report: Report, session: BenchSession, *, reason: str, out: Path | None
         print_blocks(report_blocks(report))
     if reason == "cost":
         command = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
-        typer.echo(f"--max-cost is reached. Go on with: {command}", err=True)
+        typer.echo(f"--max-cost is reached{_left(session)}. Go on with: {command}", err=True)
         raise typer.Exit(LIMIT)
     if report.outcomes.get("infrastructure"):
         typer.echo(_unjudged(report, session), err=True)
         raise typer.Exit(INFRASTRUCTURE)
+
+
+def _left(session: BenchSession) -> str:
+    """Return what is spent and left of the budget, and why the rest isn't used."""
+    if session.purse is None:
+        return ""
+    spent, usd = session.purse.spent, session.purse.usd
+    amounts = (money(float(amount)) for amount in (spent, usd, usd - spent))
+    return ": {} of {} are spent, and the {} that are left don't cover the next call's answer".format(
+        *amounts
+    )
 
 
 def _unjudged(report: Report, session: BenchSession) -> str:

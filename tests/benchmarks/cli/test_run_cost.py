@@ -49,6 +49,7 @@ def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(
 
     first, second = json.loads(limited.out), json.loads(more.out)
     assert (limited.code, calls, most_at_once) == (3, 2, 1)
+    assert "--max-cost is reached: $0.0004 of $0.41 are spent, and the $0.41 that are left" in limited.err
     assert [len(report["verdicts"]) for report in (first, second)] == [2, 4]
     assert first["cost_usd"] == pytest.approx(0.0004)
     assert (more.code, len(server.requests)) == (0, 4)
