@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import printable
+from coder.base.text.sanitize import printable, suggest_nearest
 
 MAX_LINE = 64 << 20
 """Maximum size of one line in bytes; a longer line is a mistake or a decompression bomb."""
@@ -217,7 +217,66 @@ def make(model: type[Value], where: str, /, **fields: object) -> Value:
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:
-        raise UsageError(f"{where}: {list_errors(cause)}") from cause
+        case = fields.get("id")
+        named = f"{where}, case {printable(case)}" if isinstance(case, str) and case else where
+        is_yaml = where.partition(",")[0].endswith((".yaml", ".yml"))
+        raise UsageError(f"{named}: {_first_problem(cause, model, is_yaml=is_yaml)}") from cause
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel], *, is_yaml: bool) -> str:
+    """Return the first problem of a record as a sentence, with the value that was read."""
+    details = error.errors(include_url=False)[0]
+    kind, context, value = details["type"], details.get("ctx", {}), details.get("input")
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"])
+    field = printable(place.removeprefix("."))
+    if kind == "missing":
+        return f"the field {field} is missing."
+    if kind == "extra_forbidden":
+        names = model.model_fields if len(details["loc"]) == 1 else ()
+        return f"there is no field {field}{suggest_nearest(field, names) or '.'}"
+    if kind in _WANTED:
+        wanted = _WANTED[kind]
+    elif kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        wanted = f"{words} {context[name]:g}"
+    elif kind == "literal_error":
+        wanted = f"one of {context['expected']}"
+    else:
+        return f"{field}: {details['msg'].removeprefix('Value error, ')}" if field else details["msg"]
+    read = json.dumps(value, ensure_ascii=False, default=str)
+    is_word = is_yaml and isinstance(value, bool)
+    hint = " (YAML reads yes, no, on and off as these: quote them)" if is_word else ""
+    return f"{field} has to be {wanted}, and it is {printable(read[:_MOST_SHOWN])}{hint}."
+
+
+_MOST_SHOWN = 80
+"""Show at most this many characters of a value."""
+_WANTED = {
+    "string_type": "a text",
+    "bytes_type": "a text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "string_too_short": "a text that isn't empty",
+    "too_short": "a list that isn't empty",
+}
+"""What a field has to be, by pydantic's type of an error."""
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
 
 
 def require_text(fields: object, where: str) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -99,8 +100,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "holds no cases"),
     "twice one id": (json.dumps(FUNCTION) + "\n" + json.dumps(FUNCTION), "two cases have the id 'add'"),
     "no known format": ('{"a": 1}', "line 1: no known format has the fields a"),
-    "a field missing": ('{"id": "a", "prompt": ""}', "line 1: field entry_point: Field required"),
-    "a field unknown": (json.dumps({**FUNCTION, "tset": ""}), "line 1: field tset: Extra inputs"),
+    "a field missing": ('{"id": "a", "prompt": ""}', "line 1, case a: the field entry_point is missing."),
+    "a field unknown": (json.dumps({**FUNCTION, "tset": ""}), "there is no field tset; did you mean test?"),
     "an unknown kind": (json.dumps({**FUNCTION, "kind": "poem"}), "line 1: the kind 'poem'"),
     "cut off": (json.dumps(FUNCTION)[:-9], "line 1: not JSON.*cut off"),
     "no archive": ('{"id": "a", "prompt": "", "archive": "x.tar", "hidden_tests": {}}', "There is no file"),
@@ -240,7 +241,7 @@ async def test_a_row_that_can_not_be_read_is_infrastructure_with_its_place(tmp_p
         verdict = await judge.judge(suite.cases[1], "def f(): pass")
 
     assert verdict.verdict == "infrastructure"
-    assert "s.jsonl, line 2: field entry_point: Field required" in verdict.detail
+    assert "s.jsonl, line 2, case bad: the field entry_point is missing." in verdict.detail
 
 
 def test_a_case_may_have_category_tags_and_metadata_that_arent_part_of_its_digest(tmp_path: Path) -> None:
@@ -256,3 +257,29 @@ def test_a_case_may_have_category_tags_and_metadata_that_arent_part_of_its_diges
     assert suites[0].digest == suites[1].digest
     report = make_report(suites[1], [], digests={})
     assert (report.groups["category"], report.groups["tag"]) == ({"a": ("io",)}, {"a": ("slow",)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("id: yes\n  test: t", "case 1: id has to be a text, and it is true (YAML reads yes, no, on and off"),
+        ("id: a\n  test: 3", "case 1, case a: test has to be a text, and it is 3."),
+        ("id: a\n  test: t\n  timeout_s: -1", "case a: timeout_s has to be above 0, and it is -1."),
+        ("id: a\n  test: t\n  visible: x", 'case a: visible has to be a list, and it is "x".'),
+        ("id: a\n  test: t\n  categry: x", "case a: there is no field categry; did you mean category?"),
+    ],
+)
+def test_a_case_that_cant_be_read_says_field_and_value(tmp_path: Path, fields: str, said: str) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text(f"- {fields}\n  prompt: p\n  entry_point: f\n")
+
+    with pytest.raises(UsageError, match=re.escape(said)):
+        load_suite(path)
+
+
+def test_a_value_inside_a_list_has_its_number(tmp_path: Path) -> None:
+    case = {"id": "a", "kind": "script", "prompt": "p", "runs": [{"stdout": "x", "arguments": "-v"}]}
+    (tmp_path / "suite.jsonl").write_text(json.dumps(case) + "\n")
+
+    with pytest.raises(UsageError, match=re.escape('runs[0].arguments has to be a list, and it is "-v".')):
+        load_suite(tmp_path / "suite.jsonl")
