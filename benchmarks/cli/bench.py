@@ -21,6 +21,7 @@ COMMANDS = {
     "watch": ("watch_command:watch", "Make one round of a suite, and say whether it has become worse."),
     "report": ("report_commands:report", "Show a report, or write it as HTML, Markdown or JUnit XML."),
     "compare": ("report_commands:compare", "Compare runs over one suite case by case, with the p-value."),
+    "trend": ("report_commands:trend", "Show how the score of repeated runs moves, in all and by group."),
     "list": ("report_commands:list_suites", "List the built-in suites, or the runs of this machine."),
 }
 """Entry point and summary of each command; the module is loaded only when the command is called."""

@@ -20,9 +20,11 @@ from benchmarks.reports.terminal_report import (
     report_blocks,
     run_table,
     suite_blocks,
+    trend_blocks,
 )
 from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several
+from benchmarks.stats.trend import trend_of
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.base.errors import own_command
@@ -91,6 +93,20 @@ def compare(
         return
     comparison_by_name = dict(zip(names[1:], comparisons, strict=True))
     print_blocks([f"{reports[0].suite}  compared with {names[0]}", *comparison_blocks(comparison_by_name)])
+
+
+def trend(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="REPORT...", help="Reports over one suite, the oldest first.")
+    ],
+    json: flags.Json = False,
+) -> None:
+    """Show how the score of repeated runs moves: mean, spread and a line, in all and by group of cases."""
+    rows = trend_of([read_report(path) for path in paths])
+    if json:
+        typer.echo(f"[{','.join(row.model_dump_json() for row in rows)}]")
+    else:
+        print_blocks(trend_blocks(rows))
 
 
 def list_suites(

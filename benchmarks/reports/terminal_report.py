@@ -22,6 +22,7 @@ from benchmarks.reports.inert import line
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
+from benchmarks.stats.trend import TrendRow
 from benchmarks.verdict import Verdict
 from coder.base.text.sanitize import count_of
 from coder.show.render import age
@@ -149,6 +150,41 @@ def suite_blocks(summaries: Mapping[str, str]) -> list[Block]:
         "",
         "Or give a file or a folder: docs/reference/suites.md says of which formats.",
     ]
+
+
+_STEPS = "▁▂▃▄▅▆▇█"
+
+
+def trend_blocks(rows: Sequence[TrendRow]) -> list[Block]:
+    """Return the table of a trend, with the scores of each row as a line from its lowest to its highest."""
+    cells = [
+        (
+            line(f"{row.of} {row.name}".strip()),
+            str(row.cases),
+            share(row.mean),
+            "–" if row.spread is None else f"{100 * row.spread:.1f}",
+            share(row.scores[0]),
+            share(row.scores[-1]),
+            _line_plot(row.scores),
+        )
+        for row in rows
+    ]
+    return [TextTable(_TREND_COLUMNS, cells)]
+
+
+def _line_plot(scores: Sequence[float]) -> str:
+    low, high = min(scores), max(scores)
+    if low == high:
+        return _STEPS[0] * len(scores)
+    top = len(_STEPS) - 1
+    return "".join(_STEPS[round((score - low) / (high - low) * top)] for score in scores)
+
+
+_TREND_COLUMNS = (
+    Column("cases of"),
+    *(Column(name, is_number=True, is_whole=True) for name in ("cases", "mean", "± points", "first", "last")),
+    Column("line", is_whole=True),
+)
 
 
 class ListedBench(Value):
