@@ -22,6 +22,8 @@ class SampleUsage(Value):
     cost_usd: float | None = None
     """None if the price is unknown."""
     seconds: float = 0.0
+    served: tuple[str, ...] = ()
+    """Models that the endpoint says it served, with their fingerprints."""
 
     def added_to(self, other: "SampleUsage") -> "SampleUsage":
         """Return the sum of this and another part of one sample's usage."""
@@ -33,6 +35,7 @@ class SampleUsage(Value):
                 "output_tokens": self.output_tokens + other.output_tokens,
                 "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
                 "seconds": self.seconds + other.seconds,
+                "served": tuple(dict.fromkeys((*self.served, *other.served))),
             }
         )
 

@@ -10,16 +10,17 @@ from coder.show.run_transcript import read_events
 async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> SampleUsage | None:
     """Return the usage of a run and its attempts; None without an answer. Refused calls don't count."""
     costs = costs_of(await read_events(log, run_id))
-    calls = sum(call.ended == "answered" for call in costs.calls)
-    if not calls and not costs.usage.input_tokens:
+    answered = [call for call in costs.calls if call.ended == "answered"]
+    if not answered and not costs.usage.input_tokens:
         return None
     return SampleUsage(
         id=case,
         sample=sample,
-        calls=calls,
+        calls=len(answered),
         input_tokens=costs.usage.input_tokens,
         output_tokens=costs.usage.output_tokens,
         cost_usd=float(costs.cost_usd) if costs.cost_usd is not None else None,
+        served=tuple(dict.fromkeys(f"{call.model} {call.fingerprint}".strip() for call in answered)),
     )
 
 

@@ -66,12 +66,13 @@ def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False
     tallies = {case: tally for case, tally in judged_tallies([report]).items() if tally.samples}
     if not tallies:
         return None
+    served = {name for usage in report.usage for name in usage.served}
     return Round(
         suite=report.suite,
         started=report.times.started,
         model=report.model,
         digests={name: value for name, value in report.digests.items() if name in PINNED},
-        versions=versions,
+        versions=versions | {"served": ", ".join(sorted(served))},
         tallies=tallies,
         unjudged=report.outcomes.get("infrastructure", 0) + len(report.missing),
         tokens=sum(usage.input_tokens + usage.output_tokens for usage in report.usage),

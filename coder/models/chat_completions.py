@@ -106,6 +106,7 @@ class ChatModel(Closing):
         answer = Answer(
             text=text,
             model=faults.cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
+            fingerprint=faults.cleaned(unfinished.fingerprint, self._endpoint),
             reasoning=unfinished.reasoning,
             tool_calls=tool_calls,
             alternatives=unfinished.alternatives(text),

@@ -93,12 +93,12 @@ class Sampling(Value):
 
 
 class Answer(Value):
-    """A model's answer to one request."""
+    """A model's answer: `reasoning` is never part of its text, `cost_usd` is None if the price is unknown."""
 
     text: str
     model: str
+    fingerprint: str = Field(default="", exclude_if=not_)
     reasoning: str = Field(default="", exclude_if=not_)
-    """The model's reasoning, if reported; never part of the text."""
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
     """Other beginnings, the likeliest first; empty if none were requested or reported."""
@@ -106,7 +106,6 @@ class Answer(Value):
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
-    """None if the price is unknown."""
     seconds: float = 0.0
     endpoint: str = Field(default="", exclude_if=not_)
     """`provider/model` that was called, if the answer calls tools; `model` is what the endpoint reports."""
@@ -114,7 +113,8 @@ class Answer(Value):
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
         """Return the answer without secrets; opaque data that quotes a secret is dropped."""
         calls = tuple(call.redacted(redact) for call in self.tool_calls)
-        return self.rewritten(redact).model_copy(update={"model": redact(self.model), "tool_calls": calls})
+        names = {"model": redact(self.model), "fingerprint": redact(self.fingerprint)}
+        return self.rewritten(redact).model_copy(update={**names, "tool_calls": calls})
 
     def rewritten(self, rewrite: Callable[[str], str]) -> "Answer":
         """Return the answer with each text of the model rewritten; opaque data that would change is dropped.

@@ -58,12 +58,14 @@ class Unfinished:
         self._opaque: list[tuple[int, str]] = []
         self.finish: Finish | None = None
         self.model: str | None = None
+        self.fingerprint = ""
         self.usage: Usage | None = None
 
     def take(self, chunk: object) -> str:
         """Process one chunk and return the text that it adds, if any."""
         self.usage = usage_of(field(chunk, "usage")) or self.usage
         self.model = word(chunk, "model") or self.model
+        self.fingerprint = word(chunk, "system_fingerprint") or self.fingerprint
         choices = rows(chunk, "choices")
         if not choices:
             return ""

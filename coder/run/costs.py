@@ -17,6 +17,7 @@ class CallCost(BaseModel, frozen=True):
     participant: str
     model: str | None = None
     """The endpoint's name of the model; None without an answer."""
+    fingerprint: str = ""
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
     """None without an answer or a known price."""
@@ -77,7 +78,10 @@ def costs_of(events: Iterable[Event]) -> Costs:
             case event_types.ModelCallFailed(call=number, lost=lost) as failed:
                 calls[run, number] = _with_lost(calls[run, number], lost, ended=failed.error)
             case event_types.CallAnswered(call=number) as answer:
-                fields = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
+                fields = {
+                    name: getattr(answer, name)
+                    for name in ("model", "fingerprint", "usage", "cost_usd", "seconds")
+                }
                 calls[run, number] = calls[run, number].model_copy(update={**fields, "ended": "answered"})
             case event_types.TextsEmbedded() as embedded if embedded.texts:
                 calls[run, -event.seq] = CallCost(

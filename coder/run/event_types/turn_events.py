@@ -61,6 +61,8 @@ class CallAnswered(Body, type="model.answered"):
     call: int
     key: str
     model: str
+    fingerprint: str = Field(default="", exclude_if=not_)
+    """What the endpoint says of the model that it served beside its name (`system_fingerprint`)."""
     endpoint: str = Field(default="", exclude_if=not_)
     """`provider/model` that was called, of an answer with calls."""
     text: str

@@ -58,6 +58,7 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     assert "A fresh round is made to confirm it." in worse.err
     with open_history(history) as rounds:
         assert [one.confirms for one in rounds.rounds[-4:]] == [False, False, True, False]
+        assert rounds.rounds[0].versions["served"]
     assert "round 1:" in after.out
 
 
