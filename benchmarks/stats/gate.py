@@ -185,7 +185,9 @@ def _why_no_pass_at_k(reports: Sequence[Report], k: int) -> str:
         return "samples drawn at temperature 0 are copies of one. Draw them without --temperature 0."
     if not all(report.independent for report in reports):
         return "its samples depend on one another. Draw them without --lessons."
-    return f"each case needs {k} samples. Draw them with: --samples {k}"
+    if not any(report.cases for report in reports):
+        return "it has no case."
+    return f"each case needs {count_of(k, 'sample')}. Draw them with: --samples {k}"
 
 
 def _bounds(
@@ -264,7 +266,8 @@ def _decider(alpha: float) -> _Decide:
         p_value = drop_p_value(pairs)
         if p_value <= alpha:
             return "failed", f"there is a drop (p = {p_value:.2g})"
-        return "undecided", f"neither a drop of {size} nor an equal score is excluded"
+        excluded = f"a drop of {size}" if drop < 1 else "any drop"
+        return "undecided", f"neither {excluded} nor an equal score is excluded"
 
     return decide
 

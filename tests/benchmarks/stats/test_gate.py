@@ -92,7 +92,9 @@ def test_without_a_drop_to_exclude_the_smallest_that_can_be_excluded_is_said() -
 def test_a_single_case_decides_nothing() -> None:
     one = report_of({"a": "p"})
 
-    assert gate([one], baseline=[one]).decision == "undecided"
+    answer = gate([one], baseline=[one])
+    assert answer.decision == "undecided"
+    assert "neither any drop nor an equal score" in answer.conditions[0].text
 
 
 @pytest.mark.parametrize(("drop", "decision"), [(None, "failed"), (0.02, "failed"), (0.025, "passed")])
@@ -156,5 +158,7 @@ def test_what_cant_be_decided_is_refused() -> None:
         gate([FOUR_OF_FIVE], min_pass=0.5, k=10)
     with pytest.raises(UsageError, match="what it cost"):
         gate([FOUR_OF_FIVE], max_cost=1)
+    with pytest.raises(UsageError, match="it has no case"):
+        gate([report_of({})], min_pass=0.5)
     with pytest.raises(UsageError, match="no case in common"):
         gate([FOUR_OF_FIVE], baseline=[report_of({"z": "p"})])
