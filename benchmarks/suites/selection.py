@@ -16,7 +16,7 @@ class Selection(Value):
 
     samples: int = 1
     filter: str | None = None
-    """Glob that the ids of cases must match, such as `HumanEval/1*`."""
+    """Globs, separated by `|`, of which the id of a case must match one, such as `HumanEval/1*`."""
     slice: tuple[int | None, int | None] = (None, None)
     """Range of the cases that match: from, to."""
     shuffle: bool = False
@@ -28,7 +28,8 @@ class Selection(Value):
         """Return the suite after filter and slice, as in reports of shards. Raises UsageError if empty."""
         if self.filter is None and self.slice == (None, None):
             return suite
-        cases = [case for case in suite.cases if self.filter is None or fnmatch.fnmatch(case.id, self.filter)]
+        globs = ["*"] if self.filter is None else self.filter.split("|")
+        cases = [case for case in suite.cases if any(fnmatch.fnmatch(case.id, glob) for glob in globs)]
         cases = cases[slice(*self.slice)]
         if not cases:
             raise UsageError(f"No case of {suite.name} is left by --filter and --slice.")

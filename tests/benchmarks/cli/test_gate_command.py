@@ -49,6 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gate --check --min-pass 0.6 --baseline nothing.json", 2),
         ("gate --check --min-pass 80", 2),
         ("gate --check", 2),
+        ("gate bad.json --baseline good.json --confirm bad.json", 2),
+        ("gate bad.json --baseline good.json --confirm bad.json --confirm-baseline good.json", 11),
         ("gate --min-pass 0.6", 2),
         ("gate weak.json --min-pass 1 --min-strength weak --strict", 0),
         ("gate weak.json --min-pass 1 --min-strength apart --strict", 8),

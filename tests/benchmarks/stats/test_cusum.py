@@ -8,7 +8,7 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.stats.cusum import MIN_REFERENCE, Cusum, cusum, t_distribution
+from benchmarks.stats.cusum import LIMIT, MIN_REFERENCE, cusum, t_distribution
 
 CASES = 50
 
@@ -19,12 +19,10 @@ def score(rate: float, draw: Random) -> float:
 
 def rounds_to_alarm(draw: Random, *, drop: float, most: int) -> int:
     """How many rounds after the reference the first alarm comes; `most` if none comes before."""
-    scores = [score(0.7, draw) for _ in range(MIN_REFERENCE)]
-    state = Cusum()
-    while len(scores) < MIN_REFERENCE + most and not state.is_alarm:
-        scores.append(score(0.7 - drop, draw))
-        state = cusum(scores, resolution=1 / CASES)
-    return len(scores) - MIN_REFERENCE
+    before = [score(0.7, draw) for _ in range(MIN_REFERENCE)]
+    after = [score(0.7 - drop, draw) for _ in range(most)]
+    sums = cusum([*before, *after], resolution=1 / CASES).sums[MIN_REFERENCE:]
+    return next((number for number, total in enumerate(sums, 1) if total > LIMIT), most)
 
 
 @given(st.floats(-30, 30), st.integers(1, 60))

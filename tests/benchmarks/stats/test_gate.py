@@ -162,3 +162,51 @@ def test_what_cant_be_decided_is_refused() -> None:
         gate([report_of({})], min_pass=0.5)
     with pytest.raises(UsageError, match="no case in common"):
         gate([FOUR_OF_FIVE], baseline=[report_of({"z": "p"})])
+
+
+def lost(letters: str, *names: str) -> Report:
+    """Fresh samples of cases, all with these results."""
+    return report_of(dict.fromkeys(names, letters))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "decision", "said"),
+    [
+        ("pppppp", "ffffff", "failed", "worse in fresh samples: p0"),
+        ("pppppp", "pppfpp", "passed", "1 lost case tried again"),
+        ("pp", "ff", "undecided", "too few fresh samples"),
+        ("pp", "pp", "undecided", "too few fresh samples"),
+    ],
+)
+def test_fresh_samples_alone_decide_on_lost_cases(
+    before: str, after: str, decision: Decision, said: str
+) -> None:
+    answer = gate(
+        [turned(FORTY, failing=1)],
+        baseline=[FORTY],
+        max_drop=0.2,
+        fresh=([lost(before, "p0")], [lost(after, "p0")]),
+    )
+
+    assert [one.decision for one in answer.conditions] == ["passed", decision]
+    assert said in answer.conditions[1].text
+
+
+def test_a_lost_case_without_fresh_samples_is_undecided_by_name() -> None:
+    some = lost("pppppp", "p0")
+
+    answer = gate([turned(FORTY, failing=2)], baseline=[FORTY], max_drop=0.3, fresh=([some], [some]))
+
+    assert answer.conditions[1].text == "2 lost cases tried again; without fresh samples: p1"
+    assert answer.decision == "undecided"
+
+
+def test_several_lost_cases_are_corrected_for_being_several() -> None:
+    names = [f"p{number}" for number in range(20)]
+    later = report_of({names[0]: "ffff"} | dict.fromkeys(names[1:], "pppp"))
+    fresh = ([lost("pppp", *names)], [later])
+
+    answer = gate([turned(FORTY, failing=20)], baseline=[FORTY], max_drop=0.9, fresh=fresh)
+
+    # Fisher's p of 4 against 4 is 1/70; of 20 cases that isn't enough.
+    assert answer.conditions[1].decision == "undecided"

@@ -21,6 +21,7 @@ def ids(selection: Selection) -> list[str]:
 
 def test_a_filter_and_a_slice_choose_cases_in_their_order() -> None:
     assert ids(Selection(filter="a/1?", slice=(2, 4))) == ["a/12", "a/13"]
+    assert ids(Selection(filter="a/1|a/1[23]")) == ["a/1", "a/12", "a/13"]
 
 
 def test_a_report_is_about_the_chosen_cases_of_all_shards() -> None:

@@ -26,7 +26,7 @@ FIELDS = Settings.model_fields | Budget.model_fields
 OF_A_RUN = {
     "budget", "members", "team", "stop", "notes", "skills", "subagents", "subagent", "rules", "hooks",
     "no_hooks", "caches", "installed", "chat", "ask_tool", "asks", "served", "client", "request",
-    "judged_elsewhere", "is_attended",
+    "judged_elsewhere", "is_attended", "model_temperature",
 }  # fmt: skip
 """Fields that no option sets: a run, a strategy or a command does."""
 TEXTS = {
