@@ -11,11 +11,14 @@ from benchmarks.executors.facts import installed_version
 from benchmarks.report import write_report
 from benchmarks.reports.figures import share
 from benchmarks.reports.inert import line
+from benchmarks.reports.watch_page import watch_junit, watch_page
 from benchmarks.runner.round_history import RoundHistory, open_history
 from benchmarks.stats.cusum import MIN_REFERENCE
-from benchmarks.stats.watch import WatchResult, round_of, watched
+from benchmarks.stats.watch import WatchResult, round_of, scores_of, watched
+from benchmarks.written import write_text
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
+from coder.run.option_table import File
 from coder.show.flags import option, takes
 
 WORSE = 1
@@ -26,6 +29,8 @@ _MAX_NAMED = 10
 def watch(
     context: typer.Context,
     history: Annotated[Path, option("--history", "Rounds so far: JSON lines, begun if missing.", "FILE")],
+    html: Annotated[File, option("--html", "Write scores and sums as one page.", "FILE")] = None,
+    junit_file: Annotated[File, option("--junit", "Write JUnit XML that fails on an alarm.", "FILE")] = None,
 ) -> None:
     """Make one round of a suite, and say whether it has become worse than the rounds before.
 
@@ -35,13 +40,19 @@ def watch(
     parameters = context.params
     if parameters["resume"] is not None:
         raise UsageError("A round is made anew: leave out --resume.")
-    require_separate([history], [Path(parameters["suite"] or "."), parameters["out"], parameters["answers"]])
+    written = [history, html, junit_file, parameters["out"], parameters["answers"]]
+    require_separate(written, [Path(parameters["suite"] or ".")])
     with open_history(history) as rounds:
         result = _make_round(context, rounds, confirms=False)
         if result.state == "alarm":
             if not parameters["quiet"]:
                 typer.echo("The score is worse. A fresh round is made to confirm it.", err=True)
             result = _make_round(context, rounds, confirms=True)
+        scores, suite = scores_of(rounds.rounds), rounds.rounds[-1].suite
+    if html is not None:
+        write_text(html, watch_page(suite, result, scores))
+    if junit_file is not None:
+        write_text(junit_file, watch_junit(suite, result))
     if parameters["json"]:
         typer.echo(result.model_dump_json())
     else:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from benchmarks.report import Report, differing_digests
 from benchmarks.stats.comparison import judged_tallies
-from benchmarks.stats.cusum import LIMIT, cusum
-from benchmarks.stats.difference import Tally
+from benchmarks.stats.cusum import LIMIT, Cusum, cusum
+from benchmarks.stats.difference import Tally, score_bounds
 from sandbox.result import Value
 
 State = Literal["learning", "quiet", "alarm"]
@@ -61,6 +61,16 @@ class WatchResult(Value):
     """What else has changed since then."""
 
 
+class RoundScore(Value):
+    """Score of a round of the reference, and the sum after it."""
+
+    started: str | None
+    score: float
+    interval: tuple[float, float]
+    """95 % interval over new samples of the same cases."""
+    sum: float
+
+
 def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False) -> Round | None:
     """Return the round of a report; None if no case has a verdict."""
     tallies = {case: tally for case, tally in judged_tallies([report]).items() if tally.samples}
@@ -87,12 +97,7 @@ def watched(rounds: Sequence[Round]) -> WatchResult:
     if not rounds:
         raise ValueError("there is no round to judge")
     series = _reference(rounds)
-    samples = sum(tally.samples for tally in series[-1].tallies.values())
-    state = cusum(
-        [each.score for each in series],
-        resolution=1 / samples,
-        confirming={number for number, each in enumerate(series) if each.confirms},
-    )
+    state = _cusum_of(series)
     split = state.began if state.began is not None else len(series) - 1
     before, since = series[:split], series[split:]
     name: State = "alarm" if state.is_alarm else "learning" if state.is_learning else "quiet"
@@ -104,6 +109,29 @@ def watched(rounds: Sequence[Round]) -> WatchResult:
         sum=state.sums[-1],
         cases=tuple(_worse_cases(before, since)) if name == "alarm" else (),
         moved=tuple(_moved(before, since)) if name == "alarm" else (),
+    )
+
+
+def scores_of(rounds: Sequence[Round]) -> list[RoundScore]:
+    """Return the rounds since the reference of the latest one began, each with the sum after it."""
+    series = _reference(rounds)
+    return [
+        RoundScore(
+            started=each.started,
+            score=each.score,
+            interval=score_bounds([*each.tallies.values()], 0.95),
+            sum=total,
+        )
+        for each, total in zip(series, _cusum_of(series).sums, strict=True)
+    ]
+
+
+def _cusum_of(series: Sequence[Round]) -> Cusum:
+    samples = sum(tally.samples for tally in series[-1].tallies.values())
+    return cusum(
+        [each.score for each in series],
+        resolution=1 / samples,
+        confirming={number for number, each in enumerate(series) if each.confirms},
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.reports.read_report import read_report
 from benchmarks.runner.round_history import open_history
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says
@@ -46,7 +47,8 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
         quiet = console.run("bench", "watch", "suite.jsonl", *words)
         becomes_worse.append("now")
         doubtful = console.run("bench", "watch", "suite.jsonl", *words)
-        worse = console.run("bench", "watch", "suite.jsonl", *words, "--json")
+        files = ("--html", "watch.html", "--junit", "watch.xml", "--out", "round.json")
+        worse = console.run("bench", "watch", "suite.jsonl", *words, *files, "--json")
         after = console.run("bench", "watch", "suite.jsonl", *words)
 
     codes = [one.code for one in (first, quiet, doubtful, worse, after)]
@@ -60,6 +62,9 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
         assert [one.confirms for one in rounds.rounds[-4:]] == [False, False, True, False]
         assert rounds.rounds[0].versions["served"]
     assert "round 1:" in after.out
+    assert "27 rounds" in (console.home / "watch.html").read_text()
+    assert 'failures="1"' in (console.home / "watch.xml").read_text()
+    assert read_report(console.home / "round.json").cases == 3
 
 
 @pytest.mark.parametrize(
