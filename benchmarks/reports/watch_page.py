@@ -55,22 +55,23 @@ def watch_page(suite: str, result: WatchResult, scores: Sequence[RoundScore]) ->
 
 def _scores_plot(scores: Sequence[RoundScore], result: WatchResult) -> dict[str, object]:
     lines = [(_y(share, 1.0), f"{100 * share:.0f} %") for share in (0.0, 0.5, 1.0)]
-    if result.reference is not None:
-        lines.append((_y(result.reference, 1.0), "before"))
+    marks = [] if result.reference is None else [(_y(result.reference, 1.0), "before")]
     whiskers = [
         (_x(number, len(scores)), _y(each.interval[0], 1.0), _y(each.interval[1], 1.0))
         for number, each in enumerate(scores)
     ]
     points = [_point(number, scores, each.score, 1.0) for number, each in enumerate(scores)]
     label = f"Scores of {len(scores)} rounds"
-    return {"caption": "Score", "label": label, "lines": lines, "whiskers": whiskers, "points": points}
+    parts = {"lines": lines, "marks": marks, "whiskers": whiskers, "points": points}
+    return {"caption": "Score", "label": label, **parts}
 
 
 def _sums_plot(scores: Sequence[RoundScore], highest: float) -> dict[str, object]:
-    lines = [(_y(0.0, highest), "0"), (_y(LIMIT, highest), "alarm")]
+    lines, marks = [(_y(0.0, highest), "0")], [(_y(LIMIT, highest), "alarm")]
     points = [_point(number, scores, each.sum, highest) for number, each in enumerate(scores)]
     label = f"Sums of {len(scores)} rounds"
-    return {"caption": "Sum of the CUSUM", "label": label, "lines": lines, "whiskers": [], "points": points}
+    parts = {"lines": lines, "marks": marks, "whiskers": [], "points": points}
+    return {"caption": "Sum of the CUSUM", "label": label, **parts}
 
 
 def _point(number: int, scores: Sequence[RoundScore], value: float, highest: float) -> dict[str, object]:
