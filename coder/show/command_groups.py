@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from coder.show.flags import FLAGS, HELP_ALL, MANY_OPTIONS
+from coder.show.flags import FLAGS, HELP_ALL, HELP_NAMES, MANY_OPTIONS
 from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "coder.commands"
@@ -80,7 +80,11 @@ class SectionedCommand(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
         """Write arguments, then options; a long help has sections."""
         param_rows = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
-        options = [(param.name, row) for param, row in param_rows if param.param_type_name == "option"]
+        options = [
+            (param.name, (row[0].replace(f", {HELP_NAMES[-1]}", ""), row[1]))
+            for param, row in param_rows
+            if param.param_type_name == "option"
+        ]
         lists = {"Arguments": [row for param, row in param_rows if param.param_type_name == "argument"]}
         is_long, left_out = len(options) > MANY_OPTIONS, self._left_out(ctx)
         options = [(name, row) for name, row in options if name not in left_out]
@@ -158,7 +162,7 @@ def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperComma
     if not isinstance(loaded, typer.Typer):
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
         settings = {
-            "help_option_names": ["-h", "--help"],
+            "help_option_names": HELP_NAMES,
             "allow_interspersed_args": name not in _WRAPPING_COMMANDS,
         }
         app.command(name, cls=SectionedCommand, context_settings=settings)(loaded)

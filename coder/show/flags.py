@@ -66,6 +66,8 @@ MANY_OPTIONS = 20
 """A command with more options than this has a help with headings, and a short help."""
 HELP_ALL = "help_all"
 """Name of the flag for the full help, as `-h` shows the common flags."""
+HELP_NAMES = ["-h", "--help", "--help-all"]
+"""What prints a command's help. With many options, `--help-all` is a flag of its own that shows more."""
 
 
 def group(**others: Any) -> typer.Typer:  # noqa: ANN401 - as typer has them
@@ -75,7 +77,7 @@ def group(**others: Any) -> typer.Typer:  # noqa: ANN401 - as typer has them
         "pretty_exceptions_enable": False,
         "add_completion": False,
     }
-    return typer.Typer(context_settings={"help_option_names": ["-h", "--help"]}, **(defaults | others))
+    return typer.Typer(context_settings={"help_option_names": HELP_NAMES}, **(defaults | others))
 
 
 def option(flags: str, help: str, metavar: str | None = None, **others: Any) -> Any:  # noqa: ANN401 - typer's

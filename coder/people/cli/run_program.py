@@ -22,7 +22,7 @@ from coder.environment.invocation import Invocation, PreparedProgram, prepare_pr
 from coder.people.cli.network_refusals import network_refusals
 from coder.people.cli.output_stream import OutputStream
 from coder.show.failure import report
-from coder.show.flags import Json, Quiet, check_backend, given_flags, option, takes
+from coder.show.flags import HELP_NAMES, Json, Quiet, check_backend, given_flags, option, takes
 from coder.show.interrupt import Interrupted, run_until_interrupted
 from coder.workspace.artifacts import save
 from sandbox import Policy, Result
@@ -56,7 +56,7 @@ class RunProgramCommand(TyperCommand):
 @app.command(
     "run",
     cls=RunProgramCommand,
-    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    context_settings={"help_option_names": HELP_NAMES, "allow_interspersed_args": False},
 )
 @takes("memory processes cpus sandbox image runtime network python kernel")
 def run(

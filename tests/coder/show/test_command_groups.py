@@ -8,8 +8,9 @@ from typer import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from coder.people.cli.app import app
-from coder.show.command_groups import OTHER_OPTIONS, SECTIONS, Commands
+from coder.people.cli.app import app, run
+from coder.show import command_groups
+from coder.show.command_groups import OTHER_OPTIONS, SECTIONS, SUMMARIES, Commands
 from coder.show.flags import HELP_ALL
 from tests.coder.people.cli.console import Console
 
@@ -109,3 +110,27 @@ def test_what_a_command_returns_is_no_exit_code() -> None:
             return TyperCommand(cmd_name, callback=lambda: 3)
 
     assert Counting(name="coder").main(["count"], standalone_mode=False) is None
+
+
+@pytest.fixture
+def fresh_commands() -> None:
+    """Commands that haven't kept the help option of the contexts above."""
+    command_groups._command.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_commands")
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_help_all_works_for_every_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help-all"]) == 0
+
+    assert capsys.readouterr().out.startswith(f"Usage: coder {name}")
+
+
+@pytest.mark.usefixtures("fresh_commands")
+@pytest.mark.parametrize("words", ["bench plan", "bench watch", "store move", "memory ls"])
+def test_help_all_works_for_commands_of_groups(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words.split(), "--help-all"]) == 0
+    whole = capsys.readouterr().out
+    assert run([*words.split(), "-h"]) == 0
+
+    assert len(whole) >= len(capsys.readouterr().out)
