@@ -22,7 +22,8 @@ def first_alarm(cases: int, drop: float, draw: Generator, *, longest: int) -> in
     worse = rates * max(0.0, 1 - drop / rates.mean())
     before = draw.binomial(1, rates, (MIN_REFERENCE, cases)).mean(axis=1)
     after = draw.binomial(1, worse, (longest, cases)).mean(axis=1)
-    sums = cusum([*map(float, before), *map(float, after)], resolution=1 / cases).sums[MIN_REFERENCE:]
+    scores = [*map(float, before), *map(float, after)]
+    sums = cusum(scores, [1 / cases] * len(scores)).sums[MIN_REFERENCE:]
     return next((number for number, total in enumerate(sums, 1) if total > LIMIT), longest)
 
 

@@ -15,9 +15,11 @@ from benchmarks.reports.watch_page import watch_junit, watch_page
 from benchmarks.runner.round_history import RoundHistory, open_history
 from benchmarks.stats.cusum import MIN_REFERENCE
 from benchmarks.stats.watch import WatchResult, round_of, scores_of, watched
+from benchmarks.suites.load import load_suite
 from benchmarks.written import write_text
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
+from coder.base.text.sanitize import count_of
 from coder.run.option_table import File
 from coder.show.flags import option, takes
 
@@ -42,13 +44,19 @@ def watch(
         raise UsageError("A round is made anew: leave out --resume.")
     written = [history, html, junit_file, parameters["out"], parameters["answers"]]
     require_separate(written, [Path(parameters["suite"] or ".")])
+    if parameters["pages"] is not None:
+        raise UsageError("A round has no pages of samples: leave out --pages.")
+    if parameters["suite"] is None:
+        raise UsageError("Give the SUITE of which to make a round.")
+    suite = load_suite(parameters["suite"]).name
     with open_history(history) as rounds:
+        rounds.require_suite(suite)
         result = _make_round(context, rounds, confirms=False)
         if result.state == "alarm":
             if not parameters["quiet"]:
                 typer.echo("The score is worse. A fresh round is made to confirm it.", err=True)
             result = _make_round(context, rounds, confirms=True)
-        scores, suite = scores_of(rounds.rounds), rounds.rounds[-1].suite
+        scores = scores_of(rounds.rounds)
     if html is not None:
         write_text(html, watch_page(suite, result, scores))
     if junit_file is not None:
@@ -70,7 +78,9 @@ def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool)
         raise typer.Exit(LIMIT)
     new = round_of(report, versions={"coder": installed_version()}, confirms=confirms)
     if new is None:
-        raise MachineError("No sample has a verdict, so the round isn't kept.")
+        raise MachineError(
+            "Samples have no verdict, so the round is incomplete and isn't kept. Make it anew."
+        )
     rounds.add(new)
     return watched(rounds.rounds)
 
@@ -80,7 +90,9 @@ def _lines(result: WatchResult) -> list[str]:
     before = f" (before: {share(result.reference)})" if result.reference is not None else ""
     head = f"round {result.rounds}: {share(result.score)}{before}"
     if result.state == "learning":
-        return [f"{head}  learning: {MIN_REFERENCE + 1 - result.rounds} more rounds until it is watched"]
+        more = count_of(MIN_REFERENCE + 1 - result.rounds, "more round")
+        why = "  a new reference: suite, judge or parameters changed, or an alarm was confirmed"
+        return [f"{head}  learning: {more} until it is watched", *([why] if result.is_restarted else [])]
     signs = {"quiet": "✓ quiet", "alarm": "✗ worse, confirmed by a fresh round"}
     lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {result.limit:g}"]
     if result.cases:

@@ -110,6 +110,7 @@ class _Steps:
         self.step = record.steps.get((case, sample))
         if self.step is not None and not is_kept(self.step.kept, self._folder):
             self.step = None
+            record.drop_step(case, sample)
 
     def keeping(self, usage: Callable[[], SampleUsage | None]) -> StepKeeping:
         """Return how further steps are saved; `usage` returns the usage of all steps until then."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 from pydantic import ValidationError
 
@@ -19,17 +20,23 @@ class RoundHistory:
         self._path, self._descriptor = path, descriptor
         self.rounds = [*rounds]
 
-    def add(self, new: Round) -> None:
-        """Append a round, on disk before this returns. Raises MachineError, UsageError for another suite."""
-        if self.rounds and self.rounds[-1].suite != new.suite:
+    def require_suite(self, suite: str) -> None:
+        """Raise UsageError if the rounds are of another suite."""
+        if self.rounds and self.rounds[-1].suite != suite:
             raise UsageError(
-                f"{self._path} holds rounds of {self.rounds[-1].suite}, and this one is of {new.suite}.\n"
+                f"{self._path} holds rounds of {self.rounds[-1].suite}, and this one is of {suite}.\n"
                 "Give each suite a history of its own: --history FILE"
             )
+
+    def add(self, new: Round) -> None:
+        """Append a round, on disk before this returns. Raises MachineError, UsageError for another suite."""
+        self.require_suite(new.suite)
         line = new.model_dump_json(exclude_defaults=True).encode() + b"\n"
         try:
             size = os.fstat(self._descriptor).st_size
             try:
+                if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
+                    line = b"\n" + line
                 _write(self._descriptor, line)
                 os.fsync(self._descriptor)
             except OSError:
@@ -49,10 +56,13 @@ def open_history(path: Path) -> Iterator[RoundHistory]:
         MachineError: the file can't be used.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(path, flags, 0o644)
     except OSError as error:
         raise MachineError(f"Can't open {path}: {error.strerror}") from error
     try:
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"{path} is no file, and rounds are kept in one. Name another --history.")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -174,6 +174,7 @@ class RunLog:
             earlier = self._undecided.pop(judged.key, None)
             self.cost_usd -= _cost(self._cut.pop(judged.key, None)) + _cost(_usage(earlier))
             if judged.verdict.verdict == "infrastructure":
+                self.steps.pop(judged.key, None)
                 self._undecided[judged.key] = judged.model_copy(update={"evidence": Evidence()})
                 self.cost_usd += _cost(judged.usage)
                 continue
@@ -202,8 +203,16 @@ class RunLog:
         """Return the logged verdicts, and the usage of the samples for which a model was called."""
         await self.flush()
         latest = {judged.key: (judged.verdict, judged.usage) async for _, judged in self.samples()}.values()
-        used = [*(usage for _, usage in latest), *self._cut.values()]
+        of_steps = {key: step.usage for key, step in self.steps.items()}
+        unjudged = [_sum(self._cut.get(key), of_steps.get(key)) for key in {**self._cut, **of_steps}]
+        used = [*(usage for _, usage in latest), *unjudged]
         return [verdict for verdict, _ in latest], [usage for usage in used if usage is not None]
+
+    def drop_step(self, case: str, sample: int) -> None:
+        """Count the saved steps of a sample whose files are gone as cut: it begins anew."""
+        step = self.steps.pop((case, sample), None)
+        if step is not None:
+            self._count_cut(BenchCut(id=case, sample=sample, usage=step.usage))
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
         """Yield every logged sample with its event's number; the last one of a sample counts."""
@@ -245,10 +254,14 @@ class RunLog:
         self._pending.append(BenchBegun(id=case, sample=sample, run_id=run_id).draft())
         await self.flush()
 
-    async def cut(self, cut: BenchCut) -> None:
-        """Log a sample that was cut; its saved steps count by themselves."""
+    async def cut(self, cut: BenchCut, *, has_steps: bool = False) -> None:
+        """Log a sample that was cut; its saved steps count by themselves.
+
+        Args:
+            has_steps: whether the usage includes that of the saved steps.
+        """
         kept = self.steps.get((cut.id, cut.sample))
-        if kept is not None and kept.usage is not None and cut.usage is not None:
+        if has_steps and kept is not None and kept.usage is not None and cut.usage is not None:
             cut = cut.model_copy(update={"usage": cut.usage.without(kept.usage)})
         self._count_cut(cut)
         self._pending.append(cut.draft())

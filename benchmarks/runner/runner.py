@@ -119,7 +119,8 @@ class _Run:
         attempt = outcome.attempt
         if attempt.cut:
             self.reason = "cost"
-            await self._log.cut(BenchCut(id=outcome.case.id, sample=outcome.sample, usage=attempt.usage))
+            cut = BenchCut(id=outcome.case.id, sample=outcome.sample, usage=attempt.usage)
+            await self._log.cut(cut, has_steps=True)
         elif outcome.verdict is None or outcome.fault is not None:
             self.failures.append(outcome)
             if self._failures_in_a_row >= MAX_FAILURES:

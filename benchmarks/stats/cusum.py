@@ -5,7 +5,7 @@ standard deviation of those before it, so that their own error counts: of an unc
 values are independent and normal, however long the reference is.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from math import atan, cos, pi, sin, sqrt
 from statistics import NormalDist, fmean, stdev
 
@@ -31,8 +31,9 @@ class Cusum(Value):
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the latest sum is above the limit."""
-        return bool(self.sums) and self.sums[-1] > LIMIT
+        """Whether the latest sum is above the limit, and the latest score raised it."""
+        before = self.sums[-2] if len(self.sums) > 1 else 0.0
+        return bool(self.sums) and self.sums[-1] > max(LIMIT, before)
 
     @property
     def is_learning(self) -> bool:
@@ -40,17 +41,16 @@ class Cusum(Value):
         return len(self.sums) <= MIN_REFERENCE
 
 
-def cusum(scores: Sequence[float], *, resolution: float, confirming: Container[int] = ()) -> Cusum:
+def cusum(scores: Sequence[float], resolutions: Sequence[float]) -> Cusum:
     """Add up by how much each score is below those before it.
 
     Args:
-        confirming: numbers of the scores that confirm an alarm, or else take the sum back to 0.
-        resolution: smallest possible difference of two scores; half of it is the least standard deviation.
+        resolutions: smallest possible change of each score; half of it is the least standard deviation.
     """
     sums, total, began = [0.0] * min(len(scores), MIN_REFERENCE), 0.0, None
     for number in range(MIN_REFERENCE, len(scores)):
-        worse_by = -_deviation(scores[number], scores[:number], resolution) - SLACK
-        total = 0.0 if number in confirming and worse_by <= 0 else max(0.0, total + worse_by)
+        deviation = _deviation(scores[number], scores[:number], resolutions[number])
+        total = max(0.0, total - deviation - SLACK)
         began = None if total == 0 else number if began is None else began
         sums.append(total)
     return Cusum(sums=tuple(sums), began=began)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import fsum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from benchmarks.report import Report, differing_digests
 from benchmarks.stats.comparison import judged_tallies
@@ -27,14 +27,20 @@ class Round(Value):
     model: str | None = None
     digests: dict[str, str]
     versions: dict[str, str] = Field(default_factory=dict)
-    tallies: dict[str, Tally]
+    tallies: dict[str, Tally] = Field(min_length=1)
     """Judged samples of each case."""
-    unjudged: int = 0
     tokens: int = 0
     seconds: float | None = None
     cost_usd: float | None = None
     confirms: bool = False
     """Whether the round was made to confirm an alarm; one that did ends the reference."""
+
+    @field_validator("tallies")
+    @classmethod
+    def _check_tallies(cls, tallies: dict[str, Tally]) -> dict[str, Tally]:
+        if any(not 0 <= tally.passed <= tally.samples or not tally.samples for tally in tallies.values()):
+            raise ValueError("a case has more passed samples than samples, or none")
+        return tallies
 
     @property
     def score(self) -> float:
@@ -49,6 +55,8 @@ class WatchResult(Value):
     state: State
     rounds: int
     """Rounds since the reference began."""
+    is_restarted: bool = False
+    """Whether the latest round begins a new reference."""
     score: float
     reference: float | None
     """Mean score of the rounds before those that are worse; None of a first round."""
@@ -72,19 +80,20 @@ class RoundScore(Value):
 
 
 def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False) -> Round | None:
-    """Return the round of a report; None if no case has a verdict."""
-    tallies = {case: tally for case, tally in judged_tallies([report]).items() if tally.samples}
-    if not tallies:
+    """Return the round of a report; None if a sample has no verdict, as other cases have another score."""
+    tallies = judged_tallies([report])
+    unjudged = report.outcomes.get("infrastructure", 0) + len(report.missing) + len(report.missing_samples)
+    if unjudged or not tallies:
         return None
     served = {name for usage in report.usage for name in usage.served}
     return Round(
         suite=report.suite,
         started=report.times.started,
         model=report.model,
-        digests={name: value for name, value in report.digests.items() if name in PINNED},
+        digests={name: value for name, value in report.digests.items() if name in PINNED}
+        | {"min-strength": report.min_strength or ""},
         versions=versions | {"served": ", ".join(sorted(served))},
         tallies=tallies,
-        unjudged=report.outcomes.get("infrastructure", 0) + len(report.missing),
         tokens=sum(usage.input_tokens + usage.output_tokens for usage in report.usage),
         seconds=report.times.seconds,
         cost_usd=report.cost_usd,
@@ -104,6 +113,7 @@ def watched(rounds: Sequence[Round]) -> WatchResult:
     return WatchResult(
         state=name,
         rounds=len(series),
+        is_restarted=len(series) == 1 < len(rounds),
         score=series[-1].score,
         reference=fsum(each.score for each in before) / len(before) if before else None,
         sum=state.sums[-1],
@@ -127,28 +137,20 @@ def scores_of(rounds: Sequence[Round]) -> list[RoundScore]:
 
 
 def _cusum_of(series: Sequence[Round]) -> Cusum:
-    samples = sum(tally.samples for tally in series[-1].tallies.values())
-    return cusum(
-        [each.score for each in series],
-        resolution=1 / samples,
-        confirming={number for number, each in enumerate(series) if each.confirms},
-    )
+    samples = [sum(tally.samples for tally in each.tallies.values()) for each in series]
+    return cusum([each.score for each in series], [1 / count for count in samples])
 
 
 def _reference(rounds: Sequence[Round]) -> Sequence[Round]:
     """Return the rounds since suite, judge, image or parameters changed, or an alarm was confirmed."""
-    pinned = rounds[-1].digests
-    start = len(rounds)
-    while start and rounds[start - 1].digests == pinned:
-        is_end = start < len(rounds) and rounds[start - 1].confirms
-        if is_end and _was_alarm(rounds[:start]):
-            break
-        start -= 1
+    start = 0
+    for number, each in enumerate(rounds):
+        if each.digests != rounds[max(0, number - 1)].digests:
+            start = number
+        is_last = number == len(rounds) - 1
+        if each.confirms and not is_last and _cusum_of(rounds[start : number + 1]).is_alarm:
+            start = number + 1
     return rounds[start:]
-
-
-def _was_alarm(rounds: Sequence[Round]) -> bool:
-    return watched(rounds).state == "alarm"
 
 
 def _worse_cases(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
@@ -172,7 +174,6 @@ def _moved(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
         "tokens": lambda one: float(one.tokens),
         "seconds": lambda one: one.seconds,
         "cost": lambda one: one.cost_usd,
-        "samples without a verdict": lambda one: float(one.unjudged),
     }
     moved = []
     for name, figure in figures.items():

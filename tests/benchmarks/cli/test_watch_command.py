@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.reports.read_report import read_report
 from benchmarks.runner.round_history import open_history
+from benchmarks.stats.difference import Tally
+from benchmarks.stats.watch import Round
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says
 
@@ -73,9 +75,15 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
         ((), "--history"),
         (("--history", "suite.jsonl"), "would be overwritten"),
         (("--history", "h", "--resume", "bench_1"), "leave out --resume"),
+        (("--history", "h", "--pages", "p"), "leave out --pages"),
+        (("--history", "/dev/null"), "is no file"),
+        (("--history", "other.jsonl"), "holds rounds of another"),
     ],
 )
 def test_what_makes_no_round_is_refused(console: Console, words: tuple[str, ...], said: str) -> None:
+    other = Round(suite="another", digests={}, tallies={"a": Tally(samples=1, passed=1)})
+    (console.home / "other.jsonl").write_text(other.model_dump_json() + "\n")
+
     done = console.run("bench", "watch", "suite.jsonl", *words)
 
     assert (done.code, said in done.err) == (2, True), done.err

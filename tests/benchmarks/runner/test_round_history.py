@@ -1,5 +1,6 @@
 """The rounds of a watched suite in a file: what is added stays, and nothing else is taken for one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,32 @@ def test_a_round_of_another_suite_is_refused(tmp_path: Path) -> None:
             history.add(ONE.model_copy(update={"suite": "t"}))
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"suite": "s"}', "\xff"])
+EMPTY = '{"suite": "s", "digests": {}, "tallies": {}}'
+WRONG = '{"suite": "s", "digests": {}, "tallies": {"a": {"samples": -1, "passed": 7}}}'
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"suite": "s"}', "\xff", EMPTY, WRONG])
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "h").write_bytes(ONE.model_dump_json().encode() + b"\n" + line.encode("latin-1") + b"\n")
 
     with pytest.raises(UsageError, match=r"Line 2 of .* is no round"), open_history(tmp_path / "h"):
+        pass
+
+
+def test_a_line_without_an_end_is_ended_before_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "h").write_text(ONE.model_dump_json())
+
+    with open_history(tmp_path / "h") as history:
+        history.add(ONE)
+
+    with open_history(tmp_path / "h") as history:
+        assert len(history.rounds) == 2
+
+
+def test_a_pipe_is_no_history(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UsageError, match="is no file"), open_history(tmp_path / "pipe"):
         pass
 
 

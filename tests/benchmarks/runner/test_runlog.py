@@ -177,7 +177,7 @@ async def test_saved_steps_of_a_cut_sample_count_by_themselves() -> None:
         await record.begin(STARTED)
         await record.keep(step("a", 0, 4.0))
         used = SampleUsage(id="a", sample=0, calls=1, cost_usd=5.0)
-        await record.cut(BenchCut(id="a", sample=0, usage=used))
+        await record.cut(BenchCut(id="a", sample=0, usage=used), has_steps=True)
         again = await reread(log, token)
 
     assert (again.kept_cost_usd, again.cost_usd) == (4.0, 1.0)
@@ -187,3 +187,36 @@ async def reread(log: MemoryLog, token: int) -> RunLog:
     record = RunLog("bench_1", log, token=token)
     await record.load()
     return record
+
+
+async def test_the_calls_of_a_step_and_of_a_killed_run_after_it_count_once() -> None:
+    log = MemoryLog()
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        await record.keep(step("a", 0, 4.0))
+        await record.cut(
+            BenchCut(id="a", sample=0, usage=SampleUsage(id="a", sample=0, calls=1, cost_usd=1.0))
+        )
+        again = await reread(log, token)
+        _, (used,) = await again.results()
+        again.drop_step("a", 0)
+        _, (begun_anew,) = await again.results()
+
+    assert (again.cost_usd, used.cost_usd, begun_anew.cost_usd) == (5.0, 5.0, 5.0)
+
+
+async def test_a_step_of_a_sample_that_ended_without_a_verdict_counts_in_it() -> None:
+    log = MemoryLog()
+    unjudged = passed("a", 0).model_copy(update={"verdict": "infrastructure"})
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        await record.keep(step("a", 0, 4.0))
+        used = SampleUsage(id="a", sample=0, calls=3, cost_usd=5.0)
+        await record.judge(BenchJudged(verdict=unjudged, usage=used))
+        again = await reread(log, token)
+
+    assert (again.cost_usd, again.kept_cost_usd) == (5.0, 0)

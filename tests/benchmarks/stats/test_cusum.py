@@ -21,7 +21,7 @@ def rounds_to_alarm(draw: Random, *, drop: float, most: int) -> int:
     """How many rounds after the reference the first alarm comes; `most` if none comes before."""
     before = [score(0.7, draw) for _ in range(MIN_REFERENCE)]
     after = [score(0.7 - drop, draw) for _ in range(most)]
-    sums = cusum([*before, *after], resolution=1 / CASES).sums[MIN_REFERENCE:]
+    sums = cusum([*before, *after], [1 / CASES] * (MIN_REFERENCE + most)).sums[MIN_REFERENCE:]
     return next((number for number, total in enumerate(sums, 1) if total > LIMIT), most)
 
 
@@ -54,12 +54,12 @@ def test_a_worse_series_is_noticed_the_sooner_the_worse_it_is() -> None:
 def test_a_better_series_raises_no_alarm() -> None:
     scores = [0.5, 0.6] * 10 + [0.9] * 20
 
-    assert cusum(scores, resolution=0.1).sums[-1] == 0
+    assert cusum(scores, [0.1] * len(scores)).sums[-1] == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
 def test_too_few_scores_are_learned_from(count: int) -> None:
-    state = cusum([0.5] * count, resolution=0.1)
+    state = cusum([0.5] * count, [0.1] * count)
 
     assert (state.is_learning, state.is_alarm, len(state.sums)) == (True, False, count)
 
@@ -67,13 +67,13 @@ def test_too_few_scores_are_learned_from(count: int) -> None:
 def test_the_begin_of_what_became_worse_is_known() -> None:
     scores = [0.5, 0.6] * 12 + [0.3] * 3
 
-    state = cusum(scores, resolution=0.1)
+    state = cusum(scores, [0.1] * len(scores))
 
     assert (state.is_alarm, state.began) == (True, 24)
 
 
 def test_one_failure_in_a_series_without_any_isnt_endlessly_far() -> None:
-    state = cusum([1.0] * 30 + [0.98], resolution=0.02)
+    state = cusum([1.0] * 30 + [0.98], [0.02] * 31)
 
     assert fmean(state.sums) < 1
     assert not state.is_alarm

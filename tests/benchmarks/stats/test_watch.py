@@ -57,18 +57,30 @@ def test_an_alarm_that_a_fresh_round_refutes_leaves_the_reference() -> None:
 
     assert [watched(refuted[: number + 1]).state for number in (25, 26, 27)] == ["alarm", "quiet", "quiet"]
     assert watched(refuted).rounds == len(refuted)
+    # What was refuted isn't forgotten: the next worse round is an alarm at once.
+    assert watched([*refuted, made(9)]).state == "alarm"
 
 
 def test_a_round_has_the_figures_of_its_report() -> None:
-    report = report_of({"a": "p", "b": "i"}, cost=0.5, model="m").model_copy(
+    report = report_of({"a": "p", "b": "f"}, cost=0.5, model="m").model_copy(
         update={"usage": (SampleUsage(id="a", sample=0, calls=1, input_tokens=7, output_tokens=3),)}
     )
 
     one = round_of(report, versions={"coder": "1"})
 
     assert one is not None
-    assert (one.tokens, one.unjudged, one.score, [*one.tallies]) == (10, 1, 1.0, ["a"])
-    assert round_of(report_of({"a": "i"}), versions={}) is None
+    assert (one.tokens, one.score, [*one.tallies]) == (10, 0.5, ["a", "b"])
+
+
+@pytest.mark.parametrize("letters", [{"a": "i"}, {"a": "p", "b": "i"}, {"a": "pi"}])
+def test_a_run_of_which_samples_have_no_verdict_is_no_round(letters: dict[str, str]) -> None:
+    assert round_of(report_of(letters), versions={}) is None
+
+
+def test_many_confirming_rounds_are_read_in_one_pass() -> None:
+    rounds = [*QUIET, *(made(9 * (number % 2), confirms=True) for number in range(60))]
+
+    assert watched(rounds).rounds >= 1
 
 
 def test_without_a_round_there_is_nothing_to_judge() -> None:
