@@ -16,10 +16,10 @@ class SampleUsage(Value):
 
     id: str
     sample: int = Field(ge=0)
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
+    calls: int = Field(default=0, ge=0)
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
     """None if the price is unknown."""
     seconds: float = 0.0
     served: tuple[str, ...] = ()

@@ -7,7 +7,7 @@
 #   MODEL      who answers
 #   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines; quotes hold blanks
 #   MIN_PASS, MIN_STRENGTH, BASELINE, MAX_DROP, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
-#   STRICT     compare scores alone, which is always done for ANSWERS
+#   STRICT     `true`: compare scores alone, as is done for ANSWERS unless it is `false`
 #   UNDECIDED  whether a gate that can't tell is to `warn` (as it does by default) or to `fail`
 #   FOLDER     where report.json, report.html, junit.xml, badge.svg and cases/, a page per sample, go (coder-report)
 #   SUMMARY    a file that gets a Markdown summary (GITHUB_STEP_SUMMARY)
@@ -19,8 +19,21 @@ folder=${FOLDER:-coder-report}
 report=$folder/report.json
 answers=$folder/answers.jsonl
 summary=${SUMMARY:-${GITHUB_STEP_SUMMARY:-}}
+
+put() {
+    [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"
+}
+
+# End before anything is paid or judged.
+refuse() {
+    [ $# -eq 0 ] || printf '%s\n' "$*" >&2
+    put exit-code 2
+    exit 2
+}
+case ${STRICT:-} in '' | true | false) ;; *) refuse "STRICT has to be true or false, not $STRICT." ;; esac
+case ${UNDECIDED:-} in '' | warn | fail) ;; *) refuse "UNDECIDED has to be warn or fail, not $UNDECIDED." ;; esac
 words=$(xargs -r printf '%s\n' <<<"${ARGUMENTS:-}") || {
-    echo "ARGUMENTS can't be split into flags: ${ARGUMENTS}" >&2 && exit 2
+    refuse "ARGUMENTS can't be split into flags: ${ARGUMENTS}"
 }
 more=()
 [ -z "$words" ] || readarray -t more <<<"$words"
@@ -28,10 +41,6 @@ more=()
 strength=(${MIN_STRENGTH:+--min-strength "$MIN_STRENGTH"})
 mkdir -p "$folder"
 rm -f "$report"
-
-put() {
-    [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"
-}
 
 # End with the exit code of the gate, or else of the run; say what the run's own means, in the log and the summary.
 finish() {
@@ -58,11 +67,12 @@ finish() {
 
 conditions=(${strength[@]+"${strength[@]}"})
 [ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
-[ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" ${MAX_DROP:+--max-drop "$MAX_DROP"})
+[ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE")
+[ -z "${MAX_DROP:-}" ] || conditions+=(--max-drop "$MAX_DROP")
 [ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
 if [ ${#conditions[@]} -gt 0 ]; then
-    [ -z "${STRICT:-${ANSWERS:-}}" ] || conditions+=(--strict)
-    coder gate --check "${conditions[@]}" # before anything is paid
+    [ "${STRICT:-${ANSWERS:+true}}" != true ] || conditions+=(--strict)
+    coder gate --check "${conditions[@]}" || refuse
 fi
 
 ended=0

@@ -1,5 +1,6 @@
 """`coder gate`: an exit code for CI, from a report and its conditions."""
 
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Literal
@@ -53,6 +54,16 @@ def _exit_code(result: Gate, *, fails_undecided: bool) -> int:
     return UNDECIDED if result.decision == "undecided" and not fails_undecided else NOT_PASSED
 
 
+def _require_distinct(paths: Sequence[Path]) -> None:
+    """Raise UsageError if two reports are one: the same samples would count twice, or confirm themselves."""
+    by_content: dict[bytes, Path] = {}
+    for path in paths:
+        content = path.read_bytes() if path.is_file() else str(path).encode()
+        if content in by_content:
+            raise UsageError(f"{path} and {by_content[content]} are one report, and its samples count once.")
+        by_content[content] = path
+
+
 @takes(conditions)
 def gate(
     context: typer.Context,
@@ -100,6 +111,8 @@ def gate(
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     is_new = update_baseline and not baseline_paths[0].exists()
     thresholds = {name: context.params[name] for name in signature(conditions).parameters}
+    _require_distinct([*report_paths, *(confirm or ())])
+    _require_distinct([*baseline_paths, *(confirm_baseline or ())])
     if bool(confirm) != bool(confirm_baseline) or (confirm and not baseline_paths):
         raise UsageError("Give --confirm and --confirm-baseline together, and --baseline.")
     earlier_reports = [] if is_new else [read_report(path) for path in baseline_paths]
@@ -107,10 +120,17 @@ def gate(
         require_condition(has_baseline=bool(baseline_paths), **thresholds)
         return
     run_reports = [read_report(path) for path in report_paths]
+    has_other = any(thresholds[name] is not None for name in ("min_pass", "max_cost", "min_strength"))
+    if is_new and not has_other:
+        write_report(run_reports[0], baseline_paths[0])
+        typer.echo(f"{baseline_paths[0]} is the first baseline.", err=True)
+        return
+    if is_new:
+        thresholds["max_drop"] = None
     fresh = tuple([read_report(path) for path in side or ()] for side in (confirm_baseline, confirm))
     result = check_gate(
         run_reports,
-        baseline=run_reports if is_new else earlier_reports,
+        baseline=earlier_reports,
         fresh=(fresh[0], fresh[1]) if confirm else None,
         **thresholds,
     )

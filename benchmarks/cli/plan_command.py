@@ -51,6 +51,9 @@ def plan(
     names = {case.id for case in selection.within(load_suite(suite)).cases}
     kept = read_report(baseline) if baseline is not None else None
     reports = [*map(read_report, earlier or []), *([kept] if kept is not None else [])]
+    for path, report in zip([*(earlier or []), *([baseline] if baseline else [])], reports, strict=True):
+        if names.isdisjoint(verdict.id for verdict in report.verdicts):
+            raise UsageError(f"{path} has judged no case of {suite}.")
     counts = (
         [tally.samples for case, tally in judged_tallies([kept]).items() if case in names] if kept else []
     )

@@ -120,7 +120,7 @@ _GREEDY_NOTE = (
 
 def _drawn_note(settings: Settings) -> str:
     if settings.temperature is None:
-        return "Samples are drawn at the model's default temperature, or give one: --temperature T"
+        return "Samples are drawn at the model's default temperature. Set another one with: --temperature T"
     return f"Samples are drawn at temperature {settings.temperature:g}."
 
 

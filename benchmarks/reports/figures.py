@@ -129,7 +129,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         )
     missing = [f"{count_of(len(report.missing), 'case')} without a sample count as not passed"]
     if few := report.missing_samples:
-        missing.append(f"{count_of(sum(few.values()), 'sample')} of {count_of(len(few), 'other case')}")
+        missing.append(f"{count_of(sum(few.values()), 'sample')} of {count_of(len(few), 'case')}")
     if report.missing or few:
         rows.append(("missing", "; ".join(missing if report.missing else missing[1:])))
     if flaky := _cases_that_vary(report):

@@ -144,8 +144,8 @@ class RunLog:
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
         self._undecided: dict[tuple[str, int], BenchJudged] = {}
         """Samples of earlier starts that ended `infrastructure`."""
-        self.begun: dict[tuple[str, int], str] = {}
-        """Run of each sample that an earlier start began to answer, and of which it logged no end."""
+        self.begun: dict[tuple[str, int], list[str]] = {}
+        """Runs of each sample that an earlier start began to answer, and of which it logged no end."""
         self._cut: dict[tuple[str, int], SampleUsage] = {}
         """Usage of samples that were cut and aren't judged."""
 
@@ -163,13 +163,14 @@ class RunLog:
                 self._keep(step)
             if event.type == BenchBegun.type:
                 begun = BenchBegun.model_validate(event.body)
-                self.begun[begun.id, begun.sample] = begun.run_id
+                self.begun.setdefault((begun.id, begun.sample), []).append(begun.run_id)
             if event.type == BenchCut.type:
                 self._count_cut(BenchCut.model_validate(event.body))
             if event.type != BenchJudged.type:
                 continue
             judged = BenchJudged.model_validate(event.body)
-            self.begun.pop(judged.key, None)
+            if judged.usage is not None or judged.verdict.verdict != "infrastructure":
+                self.begun.pop(judged.key, None)
             # The later event has the usage of the earlier ones, too.
             earlier = self._undecided.pop(judged.key, None)
             self.cost_usd -= _cost(self._cut.pop(judged.key, None)) + _cost(_usage(earlier))

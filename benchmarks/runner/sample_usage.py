@@ -26,6 +26,7 @@ async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> Samp
 
 async def count_cut_samples(record: RunLog, log: EventStore) -> None:
     """Log the usage of samples that an interrupt or a kill cut, and that are begun anew."""
-    for (case, sample), run_id in [*record.begun.items()]:
-        usage = await usage_of(case, sample, run_id, log)
-        await record.cut(BenchCut(id=case, sample=sample, usage=usage))
+    for (case, sample), runs in [*record.begun.items()]:
+        for run_id in runs:
+            usage = await usage_of(case, sample, run_id, log)
+            await record.cut(BenchCut(id=case, sample=sample, usage=usage))

@@ -117,7 +117,10 @@ def common_cases(before: Sequence[Report], after: Sequence[Report]) -> CommonCas
     }
     return CommonCases(
         pairs=pairs,
-        if_lost={case: (earlier[case].if_unjudged(passed=True), later[case].if_unjudged()) for case in same},
+        if_lost={
+            case: (earlier[case].if_unjudged(passed=True), later[case].if_unjudged(passed=False))
+            for case in same
+        },
         unjudged=tuple(case for case in same if case not in pairs),
         only_before=tuple(case for case in earlier if case not in later),
         only_after=tuple(case for case in later if case not in earlier),
@@ -171,12 +174,20 @@ def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
 
     What has no verdict counts as not passed; samples that are copies of one draw count as one.
     """
-    return {case: draws.if_unjudged(none=True) for case, draws in _judged(reports).items()}
+    return {
+        case: Tally(samples=draws.judged + draws.unjudged, passed=draws.passed)
+        for case, draws in _judged(reports).items()
+    }
 
 
 def judged_tallies(reports: Iterable[Report]) -> dict[str, Tally]:
     """Return judged samples and passes of each case: as `tallies`, without what has no verdict."""
     return {case: draws.tally for case, draws in _judged(reports).items()}
+
+
+def bounding_tallies(reports: Iterable[Report], *, passed: bool) -> dict[str, Tally]:
+    """Return samples and passes of each case if all samples without a verdict had passed, or had failed."""
+    return {case: draws.if_unjudged(passed=passed) for case, draws in _judged(reports).items()}
 
 
 @dataclass(slots=True)
@@ -186,19 +197,21 @@ class _Draws:
     judged: int = 0
     passed: int = 0
     unjudged: int = 0
+    missing: int = 0
+    """Samples that were to be drawn, and were not."""
+    is_unanswered: bool = False
+    """Whether a file of answers has none: the case failed, which is a verdict."""
 
     @property
     def tally(self) -> Tally:
-        return Tally(samples=self.judged, passed=self.passed)
+        has_failed = self.is_unanswered and not self.judged
+        return Tally(samples=1 if has_failed else self.judged, passed=self.passed)
 
-    def if_unjudged(self, *, passed: bool = False, none: bool = False) -> Tally:
-        """Return the tally if samples without a verdict had passed or failed; a case without any is one.
-
-        Args:
-            none: whether a case without any sample has none instead.
-        """
-        unjudged = self.unjudged if self.judged or self.unjudged or none else 1
-        return Tally(samples=self.judged + unjudged, passed=self.passed + passed * unjudged)
+    def if_unjudged(self, *, passed: bool) -> Tally:
+        """Return the tally if samples without a verdict had passed or failed; a case without any is one."""
+        judged, unjudged = self.tally.samples, self.unjudged + self.missing
+        unjudged = unjudged if judged or unjudged else 1
+        return Tally(samples=judged + unjudged, passed=self.passed + passed * unjudged)
 
 
 def _judged(reports: Iterable[Report]) -> dict[str, _Draws]:
@@ -208,7 +221,10 @@ def _judged(reports: Iterable[Report]) -> dict[str, _Draws]:
             if verdict.id not in report.rows:
                 draws.setdefault(verdict.id, _Draws())
         for case in report.missing:
-            draws.setdefault(case, _Draws())
+            draws.setdefault(case, _Draws()).is_unanswered = "samples" in report.digests
+        for case, count in report.missing_samples.items():
+            if case in draws and not report.greedy:
+                draws[case].missing += count
     for report, verdict in distinct_draws(reports):
         of_case = draws[verdict.id]
         is_judged = verdict.verdict != "infrastructure"

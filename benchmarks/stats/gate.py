@@ -5,8 +5,8 @@ from math import ceil, comb
 from typing import Literal
 
 from benchmarks.report import Report
-from benchmarks.stats.comparison import Comparison, common_cases, compare, judged_tallies, tallies
-from benchmarks.stats.difference import Pair, Tally, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.comparison import Comparison, bounding_tallies, common_cases, compare, tallies
+from benchmarks.stats.difference import Pair, difference_of, drop_p_value, score_bounds
 from benchmarks.stats.paired import holm
 from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent, wilson_interval
 from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
@@ -80,7 +80,11 @@ def gate(
         fresh: fresh samples of the baseline's agent and of this one: they alone decide on lost cases.
     """
     require_condition(
-        has_baseline=bool(baseline), min_pass=min_pass, max_cost=max_cost, min_strength=min_strength
+        has_baseline=bool(baseline),
+        min_pass=min_pass,
+        max_cost=max_cost,
+        min_strength=min_strength,
+        max_drop=max_drop,
     )
 
     def check(least: Strength | None) -> Gate:
@@ -135,9 +139,12 @@ def require_condition(
     min_pass: float | None,
     max_cost: float | None,
     min_strength: Strength | None,
+    max_drop: float | None,
     **_: object,
 ) -> None:
     """Raise UsageError unless there is something to check a report against."""
+    if max_drop is not None and not has_baseline:
+        raise UsageError("--max-drop is a drop below a baseline. Give it with --baseline FILE.")
     if min_pass is None and not has_baseline and max_cost is None and min_strength is None:
         message = (
             "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
@@ -173,7 +180,7 @@ def _check_min_pass(
     score = mean_pass_at_k([(tally.samples, tally.passed) for tally in counts.values()], k)
     if score is None or (k > 1 and not all(report.independent for report in reports)):
         raise UsageError(f"The report has no pass@{k}: {_why_no_pass_at_k(reports, k)}")
-    low, high = (score, score) if strict else _bounds(counts, judged_tallies(reports), score, k, alpha=alpha)
+    low, high = _bounds(reports, k, alpha=alpha, strict=strict)
     if low >= min_pass - ROUNDING:
         decision: Decision = "passed"
     else:
@@ -196,27 +203,29 @@ def _why_no_pass_at_k(reports: Sequence[Report], k: int) -> str:
     return f"each case needs {count_of(k, 'sample')}. Draw them with: --samples {k}"
 
 
-def _bounds(
-    counts: dict[str, Tally], judged: dict[str, Tally], score: float, k: int, *, alpha: float
-) -> tuple[float, float]:
+def _bounds(reports: Sequence[Report], k: int, *, alpha: float, strict: bool) -> tuple[float, float]:
     """Return the bounds of pass@k, each at `alpha`: samples without a verdict may have passed or failed."""
-    confidence = 1 - 2 * alpha
-    if k > 1:
-        return wilson_interval(score * len(counts), len(counts), confidence=confidence)
-    if_passed = [
-        Tally(samples=tally.samples, passed=tally.passed + tally.samples - judged[case].samples)
-        if tally.samples
-        else Tally(samples=1, passed=1)
-        for case, tally in counts.items()
-    ]
-    if_failed = [tally if tally.samples else Tally(samples=1, passed=0) for tally in counts.values()]
-    return score_bounds(if_failed, confidence)[0], score_bounds(if_passed, confidence)[1]
+    sides = []
+    for passed in (False, True):
+        counts = [*bounding_tallies(reports, passed=passed).values()]
+        score = mean_pass_at_k([(tally.samples, tally.passed) for tally in counts], k) or 0.0
+        if strict:
+            sides.append((score, score))
+        elif k > 1:
+            sides.append(wilson_interval(score * len(counts), len(counts), confidence=1 - 2 * alpha))
+        else:
+            sides.append(score_bounds(counts, 1 - 2 * alpha))
+    return sides[0][0], sides[1][1]
 
 
 def _unjudged(reports: Sequence[Report]) -> str:
-    """Return a note on samples that the machine kept from being judged; empty without any."""
+    """Return a note on samples without a verdict; empty without any."""
     count = sum(report.outcomes.get("infrastructure", 0) for report in reports)
-    return f"; {count_of(count, 'sample')} not judged, which counts as not passed" if count else ""
+    count += sum(sum(report.missing_samples.values()) for report in reports)
+    count += sum(len(report.missing) for report in reports if "samples" not in report.digests)
+    return (
+        f"; {count_of(count, 'sample')} without a verdict, which may have passed or failed" if count else ""
+    )
 
 
 def _check_baseline(

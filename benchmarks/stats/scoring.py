@@ -91,6 +91,8 @@ def recompute_figures(report: Report) -> Report:
     cases = judged_cases | set(report.missing)
     if len(cases) != report.cases:
         raise ValueError(f"it says that there are {report.cases:,} cases and names {len(cases):,}")
+    if any(case not in judged_cases or count < 1 for case, count in report.missing_samples.items()):
+        raise ValueError("samples are missing of a case that has none, or fewer than one")
     if judged_cases & set(report.missing):
         raise ValueError("a case that is missing has a verdict")
     _refuse_duplicates(report.verdicts)

@@ -22,10 +22,12 @@ GOOD, BAD = report_of({"a": "p", "b": "p"}), report_of({"a": "p", "b": "f"})
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With good.json, bad.json and weak.json in it."""
+    """With good.json, bad.json, the same by a model (good-m.json, bad-m.json) and weak.json in it."""
     monkeypatch.chdir(tmp_path)
     write_report(GOOD, tmp_path / "good.json")
     write_report(BAD, tmp_path / "bad.json")
+    for name, report in (("good", GOOD), ("bad", BAD)):
+        write_report(report.model_copy(update={"model": "m"}), tmp_path / f"{name}-m.json")
     weak = report_of({"a": "p", "b": "p"}, strengths={"b": "weak"})
     write_report(weak, tmp_path / "weak.json")
     return tmp_path
@@ -50,7 +52,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gate --check --min-pass 80", 2),
         ("gate --check", 2),
         ("gate bad.json --baseline good.json --confirm bad.json", 2),
-        ("gate bad.json --baseline good.json --confirm bad.json --confirm-baseline good.json", 11),
+        ("gate bad.json --baseline good.json --confirm bad.json --confirm-baseline good.json", 2),
+        (
+            "gate bad.json --baseline good.json --confirm bad-m.json --confirm-baseline good-m.json",
+            11,
+        ),
+        ("gate bad.json bad.json --min-pass 0.5", 2),
+        ("gate bad.json --min-pass 0.5 --max-drop 0.1", 2),
+        ("gate bad.json --baseline new.json --update-baseline --max-drop 0.02", 0),
         ("gate --min-pass 0.6", 2),
         ("gate weak.json --min-pass 1 --min-strength weak --strict", 0),
         ("gate weak.json --min-pass 1 --min-strength apart --strict", 8),
@@ -125,6 +134,12 @@ def test_a_baseline_begins_with_the_first_report_and_rises_only_where_the_gate_p
     assert codes == [0, 0, 1]
     baseline = read_report(folder / "baseline.json")
     assert baseline == GOOD.model_copy(update={"anchor": baseline.anchor})
+
+
+def test_the_first_report_becomes_the_baseline_also_where_it_alone_decides_nothing(folder: Path) -> None:
+    assert run(["gate", "bad.json", "--baseline", "new.json", "--update-baseline", "--max-drop", "0.02"]) == 0
+
+    assert read_report(folder / "new.json") == BAD
 
 
 def test_a_summary_is_added_to_what_is_there(folder: Path) -> None:
@@ -240,6 +255,9 @@ def test_the_outputs_of_the_action_are_those_that_its_script_gives() -> None:
     ("variables", "said"),
     [
         ({"MIN_PASS": "80"}, "--min-pass"),
+        ({"MAX_DROP": "0.1"}, "--max-drop is a drop below a baseline"),
+        ({"MIN_PASS": "1", "STRICT": "perhaps"}, "STRICT has to be true or false"),
+        ({"MIN_PASS": "1", "UNDECIDED": "warning"}, "UNDECIDED has to be warn or fail"),
         ({"BASELINE": "nothing.json"}, "nothing.json"),
         ({"ARGUMENTS": "--filter 'add"}, "can't be split into flags"),
     ],
@@ -247,9 +265,12 @@ def test_the_outputs_of_the_action_are_those_that_its_script_gives() -> None:
 def test_the_script_of_ci_refuses_what_it_cant_use_before_anything_is_judged(
     tmp_path: Path, variables: dict[str, str], said: str
 ) -> None:
-    ended = judged(tmp_path, "    return a + b\n", **variables)
+    outputs = tmp_path / "outputs"
 
-    assert (ended.returncode, said in ended.stderr) == (2, True)
+    ended = judged(tmp_path, "    return a + b\n", GITHUB_OUTPUT=str(outputs), **variables)
+
+    assert (ended.returncode, said in ended.stderr) == (2, True), ended.stderr
+    assert outputs.read_text() == "exit-code=2\n"
     assert not (tmp_path / "coder-report/report.json").exists()
 
 

@@ -81,7 +81,7 @@ def test_flaky_verdicts_have_a_rate_and_names() -> None:
 
 
 def test_a_summary_holds_gate_scores_and_reasons() -> None:
-    answer = gate([REPORT], min_pass=0.5, strict=True)
+    answer = gate([REPORT], min_pass=0.6, strict=True)
 
     text, lines = markdown(REPORT, gate=answer), plain_lines(gate_blocks(answer))
 

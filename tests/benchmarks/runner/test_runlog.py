@@ -163,7 +163,7 @@ async def test_calls_of_a_cut_sample_count_once_before_and_after_it_is_judged() 
         judged = await reread(log, token)
         (_, of_both) = await judged.results()
 
-    assert (begun.begun, cut.begun) == ({("a", 0): "run_1"}, {})
+    assert (begun.begun, cut.begun) == ({("a", 0): ["run_1"]}, {})
     assert [usage.calls for usage in (*of_cut, *of_both)] == [2, 4]
     assert (cut.cost_usd, judged.cost_usd, record.cost_usd) == (1.0, 2.0, 2.0)
     assert not cut.is_done("a", 0)

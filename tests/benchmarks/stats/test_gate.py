@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.report import Report
 from benchmarks.stats.gate import Decision, gate
+from benchmarks.stats.scoring import make_report
 from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
@@ -53,7 +54,32 @@ def test_samples_without_a_verdict_may_have_passed_or_failed() -> None:
 
     assert gate([report], min_pass=0.75).decision == "passed"
     assert gate([report], min_pass=0.9).decision == "undecided"
-    assert "20 samples not judged" in gate([report], min_pass=0.9).conditions[0].text
+    assert "20 samples without a verdict" in gate([report], min_pass=0.9).conditions[0].text
+
+
+@pytest.mark.parametrize(("k", "strict"), [(1, False), (1, True), (2, False), (2, True)])
+def test_what_the_machine_kept_from_being_judged_fails_no_score(k: int, strict: bool) -> None:
+    letters = {f"case{i}": "pp" for i in range(4)} | {f"lost{i}": "ii" for i in range(8)}
+
+    assert gate([report_of(letters)], min_pass=0.9, k=k, strict=strict).decision == "undecided"
+
+
+def test_samples_that_a_budget_cut_leave_a_score_undecided_and_are_counted() -> None:
+    verdicts = report_of({f"case{i}": "p" for i in range(12)}).verdicts
+    suite = suite_of(*(f"case{i}" for i in range(12)))
+
+    answer = gate([make_report(suite, verdicts, digests={}, samples=8)], min_pass=0.7)
+
+    assert answer.decision == "undecided"
+    assert "84 samples without a verdict" in answer.conditions[0].text
+
+
+def test_an_answer_that_a_file_lacks_failed() -> None:
+    suite = suite_of("a", "b")
+    graded = report_of({"a": "p"}, suite=suite, samples="s")
+
+    assert gate([graded], min_pass=0.9, strict=True).decision == "failed"
+    assert gate([graded], baseline=[report_of({"a": "p", "b": "p"})], strict=True).decision == "failed"
 
 
 def test_a_large_drop_fails() -> None:
@@ -154,6 +180,8 @@ def test_a_condition_that_fails_outweighs_one_that_is_undecided() -> None:
 def test_what_cant_be_decided_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to check against"):
         gate([FOUR_OF_FIVE])
+    with pytest.raises(UsageError, match="--max-drop is a drop below a baseline"):
+        gate([FOUR_OF_FIVE], min_pass=0.5, max_drop=0.1)
     with pytest.raises(UsageError, match="no pass@10"):
         gate([FOUR_OF_FIVE], min_pass=0.5, k=10)
     with pytest.raises(UsageError, match="what it cost"):

@@ -244,4 +244,4 @@ def test_samples_that_are_missing_widen_the_bounds_and_leave_the_score() -> None
     assert (report.pass_at["1"], report.missing_samples) == (1.0, {"a": 2, "b": 3})
     assert report.bounds == ((2 / 4 + 1 / 4) / 2, 1.0)
     assert recompute_figures(report) == report
-    assert dict(facts(report))["missing"] == "5 samples of 2 other cases"
+    assert dict(facts(report))["missing"] == "5 samples of 2 cases"

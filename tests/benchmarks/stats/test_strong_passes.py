@@ -20,7 +20,7 @@ from tests.benchmarks.reports.reports_made import report_of
 ROOT = Path(__file__).parents[3]
 strengths = st.sampled_from(STRENGTHS)
 cases = st.dictionaries(
-    st.text("abcdefgh", min_size=1, max_size=2), st.tuples(st.sampled_from("pfi"), strengths), min_size=1
+    st.text("abcdefgh", min_size=1, max_size=2), st.tuples(st.sampled_from("pfx"), strengths), min_size=1
 )
 
 
