@@ -44,10 +44,10 @@ class SampleUsage(Value):
         costs = (self.cost_usd, part.cost_usd)
         return self.model_copy(
             update={
-                "calls": self.calls - part.calls,
-                "input_tokens": self.input_tokens - part.input_tokens,
-                "output_tokens": self.output_tokens - part.output_tokens,
-                "cost_usd": None if costs[0] is None else costs[0] - (costs[1] or 0.0),
+                "calls": max(0, self.calls - part.calls),
+                "input_tokens": max(0, self.input_tokens - part.input_tokens),
+                "output_tokens": max(0, self.output_tokens - part.output_tokens),
+                "cost_usd": None if costs[0] is None else max(0.0, costs[0] - (costs[1] or 0.0)),
                 "seconds": max(0.0, self.seconds - part.seconds),
             }
         )
