@@ -79,6 +79,7 @@ def make_report(
             ks,
             min_strength=min_strength,
             independent=independent,
+            greedy=greedy,
             usage=usage,
             missing_samples=missing_samples,
         ),
@@ -105,6 +106,7 @@ def recompute_figures(report: Report) -> Report:
         [int(k) for k in report.pass_at],
         min_strength=report.min_strength,
         independent=report.independent,
+        greedy=report.greedy,
         usage=report.usage,
         missing_samples=report.missing_samples,
     )
@@ -120,14 +122,20 @@ def _figures(
     *,
     min_strength: Strength | None,
     independent: bool,
+    greedy: bool,
     usage: Sequence[SampleUsage],
     missing_samples: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the fields of a report that follow from verdicts and usage; `cases` is the denominator."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
     for verdict in verdicts:
-        if verdict.id in samples:  # else it is a damaged row's
-            samples[verdict.id].append(verdict)
+        of_case = samples.get(verdict.id)
+        if of_case is None:  # it is a damaged row's
+            continue
+        if greedy and of_case:  # copies of one draw: one that was judged counts
+            of_case[:] = of_case if of_case[0].verdict != "infrastructure" else [verdict]
+        else:
+            of_case.append(verdict)
     samples_by_case = list(samples.values())
 
     def count(outcome: Callable[[Verdict], Outcome | None]) -> list[tuple[int, int]]:

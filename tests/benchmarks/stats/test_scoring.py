@@ -58,6 +58,16 @@ def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
     assert suite_report.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
 
 
+def test_of_copies_of_one_draw_one_that_was_judged_is_scored() -> None:
+    letters = {"a": "pff", "b": "ip", "c": "f"}
+
+    copies, draws = (report_of(letters, greedy=greedy) for greedy in (True, False))
+
+    assert copies.pass_at["1"] == pytest.approx(2 / 3)
+    assert draws.pass_at["1"] == pytest.approx((1 / 3 + 1 / 2) / 3)
+    assert recompute_figures(copies) == copies
+
+
 def test_cases_of_which_some_samples_pass_are_named() -> None:
     rows = dict(facts(report_of({"a": "pf", "b": "pp", "c": "fpi", "d": "pi"})))
 
