@@ -83,9 +83,9 @@ async def test_the_tasks_own_solutions_become_a_baseline_that_doing_nothing_fall
 ) -> None:
     make_task(tmp_path / "tasks/first")
 
-    oracle = gated(tmp_path, ARGUMENTS="--agent oracle", MIN_PASS="1")
+    oracle = gated(tmp_path, ARGUMENTS="--agent oracle", MIN_PASS="1", STRICT="true")
     (tmp_path / "coder-report/report.json").rename(tmp_path / "baseline.json")
-    nothing = gated(tmp_path, ARGUMENTS="--agent nop", BASELINE="baseline.json", TOLERANCE="0.1")
+    nothing = gated(tmp_path, ARGUMENTS="--agent nop", BASELINE="baseline.json", STRICT="true")
 
     assert oracle.returncode == 0, oracle.stderr
     assert nothing.returncode == 1, nothing.stderr
