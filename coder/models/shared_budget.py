@@ -19,11 +19,6 @@ SHARES = 4
 """A call may reserve this fraction (1/SHARES) of the free amount, so that others can run meanwhile."""
 
 
-_MIN_ROOM = 512
-_LEARNED_FROM = 3
-"""From this many answers on, the end of the budget is shared out by their length."""
-
-
 class Purse(Protocol):
     """Protocol: a limit on the cost of several runs, in this process or another one."""
 
@@ -134,17 +129,6 @@ class BudgetedModel(Wrapper):
         """Wrap a model with a known price."""
         super().__init__(model)
         self._purse = purse
-        self._answers = self._longest = 0
-        """Number of answers so far, and tokens of the longest."""
-
-    @property
-    def _least_room(self) -> int:
-        """Tokens that an answer gets at least: twice the longest so far, since most budgets end before."""
-        return (
-            min(MIN_ANSWER, max(_MIN_ROOM, 2 * self._longest))
-            if self._answers >= _LEARNED_FROM
-            else MIN_ANSWER
-        )
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Reserve the cost of a call, and return the model's answer.
@@ -157,7 +141,7 @@ class BudgetedModel(Wrapper):
         free = await self._purse.free()
         affordable_output = affordable_tokens(self.price, tokens_in, max_output, free / SHARES)
         if affordable_output < max_output:
-            max_output = min(max_output, max(affordable_output, self._least_room))
+            max_output = min(max_output, max(affordable_output, MIN_ANSWER))
             asking["sampling"] = sampling.model_copy(update={"room": max_output})
         reserved = self.price(tokens_in, max_output)
         if reserved is None:
@@ -176,7 +160,6 @@ class BudgetedModel(Wrapper):
         try:
             answer = await self._model.answer(messages, **asking)
             used = answer.cost_usd if answer.cost_usd is not None else reserved
-            self._answers, self._longest = self._answers + 1, max(self._longest, answer.usage.output_tokens)
         except ModelError as error:
             used = _cost(error.lost)
             raise
