@@ -36,7 +36,7 @@ def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,
     samples: Annotated[
-        File, option("--samples", "The answers: samples.jsonl, a folder or predictions.", "FILE")
+        File, option("--samples", "The answers: samples.jsonl, a folder, predictions or a log.", "FILE")
     ] = None,
     workers: bench_options.Workers = None,
     exact: Annotated[bool, option("--exact", "Use answers unchanged; extract no code from chat.")] = False,
@@ -51,8 +51,9 @@ def grade(
 ) -> None:
     """Score answers of another program.
 
-    Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
-    0 graded, 2 an unusable suite or samples, 5 rows that could not be read or judged, each named.
+    Reads samples.jsonl of human-eval and evalplus, evalplus' folders, SWE-bench predictions, and logs of
+    Inspect. Exit codes: 0 graded, 2 an unusable suite or samples, 5 rows that could not be read or judged,
+    each named.
     """
     settings = bench_options.judging_settings(context)
     spread = parse_spread(workers, context.params["worker_tokens"], context.params["ray"])
@@ -192,8 +193,8 @@ def write_results(samples: Path, suite: Suite, report: Report) -> None:
 
 
 def _results_file(samples: Path) -> Path | None:
-    """Return the path of human-eval's results file; None for samples in a folder or a JSON document."""
-    if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
+    """Return the path of human-eval's results file; None for samples that aren't JSON Lines."""
+    if samples.is_dir() or samples.name.removesuffix(".gz").endswith((".json", ".eval")):
         return None
     return samples.with_name(f"{samples.name}_results.jsonl")
 

@@ -3,8 +3,8 @@
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
 object by id), answers for LiveCodeBench (a list of `question_id` with `code_list`) and for MultiPL-E (`name`
-and `language` with `completions`), and folders of such files. A file is read completely before any sample is
-scored.
+and `language` with `completions`), logs of Inspect, and folders of such files. A file is read completely
+before any sample is scored.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.suite import Suite, UnreadableCase
+from benchmarks.suites.inspect_logs import archive_rows, is_inspect_archive, is_inspect_log, log_rows
 from benchmarks.suites.records import (
     Record,
     Row,
@@ -31,7 +32,7 @@ from coder.base.text.sanitize import join_surrogates, printable, suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
-_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz", ".eval")
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
 _IDS = ("task_id", "instance_id", "question_id", "name")
 
@@ -131,10 +132,15 @@ _OTHER_SUITE = "; is it the right suite?"
 
 
 def _read_file(path: Path) -> Iterator[Row]:
+    if is_inspect_archive(path):
+        yield from archive_rows(path)
+        return
     content = _read_whole(path)
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
             yield (where := f"{path}, entry {number}"), partial(fields_of, record, where)
+    elif isinstance(content, dict) and is_inspect_log(content):
+        yield from log_rows(content, path)
     elif isinstance(content, dict) and {*_FIELDS, *_IDS} & content.keys():
         yield str(path), partial(dict, content)
     elif isinstance(content, dict):
@@ -150,20 +156,20 @@ def _read_whole(path: Path) -> object:
     start = read_start(path)
     line, end, _ = start.partition(b"\n")
     is_opened = end and line.strip() == b"{"
-    if start[:1] == b"[" or is_opened or (start[:1] == b"{" and _begins_by_id(path)):
+    if start[:1] == b"[" or is_opened or (start[:1] == b"{" and _is_one_document(path)):
         return read_list(path)
     return None
 
 
-def _begins_by_id(path: Path) -> bool:
-    """Whether the first line is a complete JSON object of patches by id, rather than a sample."""
+def _is_one_document(path: Path) -> bool:
+    """Whether the first line is a complete log, or JSON object of patches by id, rather than a sample."""
     try:
         _, read = next(read_rows(path))
         record = read()
     except UsageError:
         return False
-    if not record or {*_FIELDS, *_IDS} & record.keys():
-        return False
+    if not record or is_inspect_log(record) or {*_FIELDS, *_IDS} & record.keys():
+        return is_inspect_log(record)
     return all(
         item is None or isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item)
         for item in record.values()
