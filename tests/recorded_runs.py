@@ -11,6 +11,7 @@ recording that no longer fits only costs time.
 the contract. Tests of attacks, of isolation and of sandboxes themselves have no recordings.
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -28,6 +29,7 @@ import pytest
 
 from sandbox import FileRefused, Limits, Policy, Program, Result, Sandbox
 from tests import sandbox_pool
+from tests.recorded_fresh_runs import CUT, FreshRun, answer, cut_recording, recording_of
 
 RECORDED = pytest.mark.usefixtures("recorded_runs")
 """Mark of a module whose programs in kept sandboxes are answered from recordings."""
@@ -76,7 +78,11 @@ class Recordings:
             is_alone: returns whether nothing else has used the workspace since: only then is it known what
                 the program did.
         """
-        if not is_alone() or how.get("fresh") or isinstance(how.get("stdin", b""), int):
+        if isinstance(how.get("stdin", b""), int):
+            return await self._run(box, program, how)
+        if how.get("fresh"):
+            return await self._run_fresh(box, program, policy, how)
+        if not is_alone():
             return await self._run(box, program, how)
         try:
             tree = await tree_of(box)
@@ -92,6 +98,34 @@ class Recordings:
                 self.by_key[key] = await _recording(box, result, tree)
             except Unrecordable:
                 self.by_key.pop(key, None)
+        return result
+
+    async def _run_fresh(
+        self, box: Sandbox, program: Program, policy: Policy, how: Mapping[str, Any]
+    ) -> Result:
+        """Answer a program in a workspace of its own as recorded, or run it."""
+        run = FreshRun.of(program, policy, how)
+        key, on_output, printed = run.key(_portable), how.get("on_output"), dict[str, bytes]()
+        recording = None if self.records else self.by_key.get(key)
+        if recording is not None and (recording["status"] == CUT or _fits(recording, policy, how)):
+            result = await answer(recording, run, _here, on_output)
+            if result is not None:
+                return result
+
+        def take(stream: str, piece: bytes) -> None:
+            printed[stream] = printed.get(stream, b"") + piece
+            if on_output is not None:
+                on_output(stream, piece)
+
+        try:
+            result = await self._run(box, program, {**how, "on_output": take} if self.records else how)
+        except asyncio.CancelledError:
+            if self.records:
+                self.by_key[key] = cut_recording(printed, run, _portable)
+            raise
+        if self.records and result.status in ("ok", "error") and is_whole(result):
+            new = recording_of(result, run, _portable)
+            self.by_key.update({} if new is None else {key: new})
         return result
 
     async def _run(self, box: Sandbox, program: Program, how: Mapping[str, Any]) -> Result:
@@ -200,7 +234,11 @@ def _text(content: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return text.replace(_PREFIX, sys.prefix).encode("utf-8", "surrogateescape")
+    return _here(text).encode("utf-8", "surrogateescape")
+
+
+def _here(text: str) -> str:
+    return text.replace(_PREFIX, sys.prefix)
 
 
 _PREFIX = "{prefix of the environment}"

@@ -1,5 +1,6 @@
 """A sandbox that answers from recordings keeps the contract, and answers only where nothing differs."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import pytest_asyncio
 
-from sandbox import Limits, Policy, PythonCode, Sandbox
-from tests import recorded_runs, sandbox_pool
+from sandbox import Limits, Policy, PythonCode, Result, Sandbox
+from tests import recorded_fresh_runs, recorded_runs, sandbox_pool
 from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.rules.endings import closing_twice_is_closing_once
 from tests.kept_sandboxes import KEPT
@@ -152,6 +153,84 @@ async def test_a_run_that_leaves_a_link_or_a_pipe_is_not_recorded(box: Sandbox, 
     await recording.run(box, program, policy=POLICY, is_alone=lambda: True)
 
     assert recording.by_key == {}
+
+
+FRESH = """
+import os, sys
+os.makedirs("made")
+open("made/report_{word}.txt", "w").write("{word} " + open("old.txt").read() + sys.stdin.read())
+print("{word}", sys.prefix)
+print("é", file=sys.stderr)
+"""
+
+
+async def run_fresh(recordings: Recordings, box: Sandbox, word: str, *, old: bytes = b"old ") -> Result:
+    """Run a program with this random word in a workspace of its own."""
+    how = {"fresh": True, "files": {"old.txt": old}, "stdin": f"in {word}".encode()}
+    program = PythonCode(source=FRESH.format(word=word))
+    return await recordings.run(box, program, policy=POLICY, is_alone=lambda: False, **how)
+
+
+async def test_a_run_in_a_workspace_of_its_own_is_answered_in_its_own_random_words(box: Sandbox) -> None:
+    words = [f"{number:016x}" for number in (1, 2)]
+    recording = Recordings(records=True)
+    real = [await run_fresh(recording, box, word) for word in words]
+    replaying = Recordings(recording.by_key)
+    replayed = [await run_fresh(replaying, box, word) for word in words]
+
+    not_same = {"max_rss_mb", "wall_s", "cpu_s"}
+    assert [one.model_dump(exclude=not_same) for one in replayed] == [
+        one.model_dump(exclude=not_same) for one in real
+    ]
+    assert [one.artifacts[0].content.decode() for one in replayed] == [
+        f"{word} old in {word}" for word in words
+    ]
+    assert (len(recording.by_key), replaying.real_runs) == (1, 0)
+
+
+async def test_such_a_run_is_real_where_one_of_its_files_differs(box: Sandbox) -> None:
+    recording = Recordings(records=True)
+    await run_fresh(recording, box, "0" * 16)
+    replaying = Recordings(recording.by_key)
+
+    result = await run_fresh(replaying, box, "0" * 16, old=b"new ")
+
+    assert replaying.real_runs == 1
+    assert b" new in " in result.artifacts[0].content
+
+
+@pytest.mark.parametrize("is_cancelled_again", [True, False])
+async def test_a_run_that_was_cancelled_waits_for_that_again_and_else_is_real(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, *, is_cancelled_again: bool
+) -> None:
+    program = PythonCode(source="import time; print('so far', flush=True); time.sleep(600)")
+    limits = Limits(wall_s=0.5)
+
+    async def run_until_printed(recordings: Recordings) -> bytes:
+        printed, has_printed = bytearray(), asyncio.Event()
+
+        def take(stream: str, piece: bytes) -> None:
+            printed.extend(piece)
+            has_printed.set()
+
+        how = {"fresh": True, "on_output": take, "limits": Limits(wall_s=600)}
+        run = asyncio.create_task(recordings.run(box, program, policy=POLICY, is_alone=lambda: False, **how))
+        await has_printed.wait()
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        return bytes(printed)
+
+    recording = Recordings(records=True)
+    assert await run_until_printed(recording) == b"so far\n"
+    replaying = Recordings(recording.by_key)
+    if is_cancelled_again:
+        assert await run_until_printed(replaying) == b"so far\n"
+        assert replaying.real_runs == 0
+        return
+    monkeypatch.setattr(recorded_fresh_runs, "_CANCELLED_WITHIN_S", 0.0)
+    how = {"fresh": True, "limits": limits}
+    result = await replaying.run(box, program, policy=POLICY, is_alone=lambda: False, **how)
+    assert (result.status, replaying.real_runs) == ("timeout", 1)
 
 
 async def test_output_is_passed_on_as_a_program_prints_it(box: Sandbox) -> None:

@@ -9,6 +9,12 @@ from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Verdict
 
+RECORDED = pytest.mark.usefixtures("recorded_judgements")
+"""Mark of a test of what is decided from reports of pytest: its runs among twins are recorded.
+
+Attacks, alarms and at least two cases of each module have none.
+"""
+
 
 def case(
     test: str,

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.judge.judge import Judge
 from benchmarks.suite import RepositoryCase
+from tests.benchmarks.judge.cases import RECORDED
 from tests.benchmarks.judge.patches import diff
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -91,6 +92,7 @@ async def test_a_value_equal_to_all_does_not_pass_where_a_table_lacks_the_key_of
     assert (honest.strength, honest.verdict) == ("decoyed", "passed")
 
 
+@RECORDED
 async def test_a_test_all_of_whose_twins_break_by_themselves_is_decided_weakly(judge: Judge) -> None:
     case = case_of("own-keys", OWN_KEYS_ALONE)
     honest = await judge.judge(case, diff(BASE, GOLD))

@@ -10,6 +10,7 @@ from benchmarks.judge.candidate_tree import candidate_tree
 from benchmarks.judge.judge import Judge
 from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.suite import RepositoryCase
+from tests.benchmarks.judge.cases import RECORDED
 from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
 
@@ -63,6 +64,7 @@ def judge(repository_judge: Judge) -> Judge:
     return repository_judge
 
 
+@RECORDED
 async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(judge: Judge) -> None:
     right = await judge.judge(case(), diff(BASE, GOLD))
     wrong = await judge.judge(case(), diff(BASE, WRONG))
@@ -73,6 +75,7 @@ async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(
     assert "assert 3 == 6" in wrong.detail
 
 
+@RECORDED
 async def test_a_patch_that_fails_its_first_judgement_has_no_other(judge: Judge) -> None:
     one, raising = case(), {"count.py": "class Count:\n    def double(self, n): raise ValueError\n"}
     mode = await judge.repository_mode(one)

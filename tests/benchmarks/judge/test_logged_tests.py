@@ -7,6 +7,7 @@ import pytest
 from benchmarks.judge.judge import Judge
 from benchmarks.judge.logged_tests import commands_of
 from benchmarks.suite import RepositoryCase
+from tests.benchmarks.judge.cases import RECORDED
 from tests.benchmarks.judge.patches import diff
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -120,6 +121,7 @@ def judge(repository_judge: Judge) -> Judge:
     ],
     ids=["django", "sympy"],
 )
+@RECORDED
 async def test_its_own_patch_passes_weakly_and_the_base_and_a_wrong_patch_fail(
     judge: Judge, case: RepositoryCase, base: dict[str, str], wrong: dict[str, str]
 ) -> None:

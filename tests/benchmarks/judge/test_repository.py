@@ -16,7 +16,7 @@ from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_mode import add_twins
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
-from tests.benchmarks.judge.cases import shared
+from tests.benchmarks.judge.cases import RECORDED, shared
 from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
 
@@ -125,6 +125,7 @@ async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_a_class_that_tests_derive_from_is_judged_among_decoys(judge: Judge) -> None:
     right = await judged(judge, stack(), CLASSES, CLASSES_GOLD)
     nothing = await judge.judge(stack(), "")
@@ -176,6 +177,7 @@ async def test_tests_that_classes_inherit_have_twins_as_others_do(judge: Judge) 
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
     broken = case(id="broken", gold_patch=diff(BASE, {"shop/prices.py": "def total(*_): return 0\n"}))
 
@@ -186,6 +188,7 @@ async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_a_case_whose_base_passes_judges_nobody(judge: Judge) -> None:
     tree = {path: text.encode() for path, text in {**BASE, **GOLD}.items()}
     done = case(id="done", files=tree, gold_patch="")
@@ -298,6 +301,7 @@ async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: Repositor
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judge) -> None:
     text = CLASSES_HIDDEN["test_stack.py"].replace(
         "self.assertEqual(one.pop(), 8)", "assert 3 == one.only(3)"
@@ -317,6 +321,7 @@ async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judg
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_tests_that_pass_apart_only_file_by_file_are_not_judged_apart(judge: Judge) -> None:
     base = {
         "shop.py": "seen = []\n\n\ndef total(prices, rate=0):\n    seen.append(1)\n    return sum(prices)\n"
@@ -337,6 +342,7 @@ async def test_tests_that_pass_apart_only_file_by_file_are_not_judged_apart(judg
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
     tests = {path: f"import nowhere_to_be_had\n{text}" for path, text in HIDDEN.items()}
     lacking = case(id="lacking", hidden_tests=tests, dependencies=("pytest>=7", "nowhere-to-be-had[x]<3"))
@@ -362,6 +368,7 @@ async def test_an_interpreter_without_pytest_is_said_to_have_none(tmp_path: Path
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_where_the_own_patch_fails_among_the_twins_they_are_left_out(judge: Judge) -> None:
     text = CLASSES_HIDDEN["test_stack.py"] + (
         "\n\ndef test_file():\n"
@@ -406,6 +413,7 @@ async def test_objects_that_tests_only_use_are_judged_apart(judge: Judge) -> Non
 
 
 @pytest.mark.slow
+@RECORDED
 async def test_objects_that_tests_compare_are_judged_among_decoys_and_the_rest_apart_too(
     judge: Judge,
 ) -> None:

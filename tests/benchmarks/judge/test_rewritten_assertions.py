@@ -8,6 +8,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.suite import RepositoryCase
 from benchmarks.verdict import Verdict
+from tests.benchmarks.judge.cases import RECORDED
 from tests.benchmarks.judge.patches import diff
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -63,6 +64,7 @@ async def judged(
 NODES = ("test_count.py::test_double", "test_count.py::test_message")
 
 
+@RECORDED
 async def test_a_test_that_reads_pytests_own_message_still_decides(judge: Judge) -> None:
     case = case_of(TESTS + LOOKS, fail_to_pass=NODES)
     mode, verdicts = await judged(judge, case, GOLD, ONE_RIGHT, WRONG)
@@ -87,6 +89,7 @@ async def test_a_failure_tells_the_compared_values_though_assertions_are_plain(j
     assert "assert 3 == 6" in verdict.detail
 
 
+@RECORDED
 async def test_assertions_hold_where_python_leaves_them_out(judge: Judge) -> None:
     case = case_of(environment={"PYTHONOPTIMIZE": "1"})
     mode, [wrong] = await judged(judge, case, WRONG)
