@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -33,11 +34,10 @@ from sandbox import Limits, Program, Result
 _LONGEST = ScriptCase(id="longest", prompt="", timeout_s=MAX_CPU_S, runs=(ScriptRun(stdout=""),))
 _MAX_WAITING = 4096
 """Maximum number of waiting answers, and of waiting programs; a single request may have more."""
-_load = functools.cache(load_suite)
 
 
 class JudgeRequest(BaseModel, extra="forbid"):
-    """Answers to judge, and their case: the id of one of an installed suite, or the case itself."""
+    """Answers to judge, and their case: the id of one of a served suite, or the case itself."""
 
     suite: str = ""
     case: str | Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]
@@ -52,6 +52,27 @@ class Submission(BaseModel):
     dataset: str
     id: int | str
     completion: Text
+
+
+class _ServedSuites:
+    """The installed suites, each loaded by the first request, and those of the operator."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        if installed := sorted(suite_names().keys() & files):
+            raise UsageError(f"--suite {installed[0]}=…: an installed suite has this name. Give another one.")
+        self._own = {name: load_suite(file) for name, file in files.items()}
+        self._load = functools.cache(load_suite)
+
+    async def case(self, suite: str, case: str) -> FunctionCase | ScriptCase:
+        """Return a case of a served suite, never of a path. Raises UsageError if there is no such case."""
+        served = self._own.get(suite)
+        if served is None and suite in suite_names():
+            served = await asyncio.to_thread(self._load, suite)
+        cases = () if served is None else served.cases
+        named_case = next((item for item in cases if item.id == case), None)
+        if not isinstance(named_case, FunctionCase | ScriptCase):
+            raise UsageError(f"No suite {suite!r} of this server has a function or a script {case!r}.")
+        return named_case
 
 
 class _Judging:
@@ -110,18 +131,9 @@ class _Judging:
             self._waiting[queue] -= count
 
 
-async def _case(suite: str, case: str) -> Case:
-    """Return a case of an installed suite, never of a path. Raises UsageError if there is no such case."""
-    cases = (await asyncio.to_thread(_load, suite)).cases if suite in suite_names() else ()
-    named_case = next((item for item in cases if item.id == case), None)
-    if not isinstance(named_case, FunctionCase | ScriptCase):
-        raise UsageError(f"No installed suite {suite!r} has a function or a script {case!r}.")
-    return named_case
-
-
 def routes(serving: Serving) -> APIRouter:
-    """Return the router; each route needs the scope `run`."""
-    judging = _Judging(serving)
+    """Return the router; each route needs the scope `run`. Raises UsageError for an unreadable suite."""
+    judging, suites = _Judging(serving), _ServedSuites(serving.suites)
     programs = ProgramRunner(judging.run, max_mb=serving.loaded.config.settings().memory)
 
     @asynccontextmanager
@@ -135,7 +147,9 @@ def routes(serving: Serving) -> APIRouter:
     async def judge(request: JudgeRequest) -> list[JudgedAnswer]:
         """Judge answers to a case of a suite, or to a whole case."""
         check_text(request.model_dump(include={"case"}))
-        case = await _case(request.suite, request.case) if isinstance(request.case, str) else request.case
+        case = request.case
+        if isinstance(case, str):
+            case = await suites.case(request.suite, case)
         return await judging.judge(case, request.answers, partial=request.partial, slow_s=request.slow_s)
 
     @router.post("/run_code")
@@ -153,7 +167,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post("/submit")
     async def submit(request: Submission) -> dict[str, object]:
         """Judge an answer to a case of a suite."""
-        case = await _case(request.dataset, str(request.id))
+        case = await suites.case(request.dataset, str(request.id))
         (judged,) = await judging.judge(case, [request.completion])
         passed = judged.verdict == "passed"
         outcome = RunCodeResponse(status="Success" if passed else "Failed", message=judged.detail)

@@ -1,11 +1,12 @@
 """`coder serve`: serve runs over HTTP."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 from coder.base.errors import MissingExtra, UsageError, own_command
@@ -41,6 +42,9 @@ def serve(
         Path | None, option("--reports", "Also serve the HTML reports in this folder.", "DIR")
     ] = None,
     flow: Flows = None,
+    suite: Annotated[
+        list[str] | None, option("--suite", "A suite of yours for /judge. Repeatable.", "NAME=FILE")
+    ] = None,
     new_token: Annotated[
         str | None, option("--new-token", "Add a token of this name to the file, print it and exit.", "NAME")
     ] = None,
@@ -73,7 +77,19 @@ def serve(
             f"{own_command()} serve --token-file FILE"
         )
     callers = read_tokens(token_file, root) if token_file is not None else []
-    listen(root, host, port, callers, names=name or (), workers=workers, reports=reports, flows=flow or ())
+    suites = _suite_files(suite or ())
+    flows = flow or ()
+    listen(
+        root,
+        host,
+        port,
+        callers,
+        names=name or (),
+        workers=workers,
+        reports=reports,
+        flows=flows,
+        suites=suites,
+    )
 
 
 def listen(
@@ -87,12 +103,13 @@ def listen(
     reports: Path | None = None,
     path: str = "",
     flows: Sequence[str] = (),
+    suites: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
     """Serve until a signal ends the process; `path` is printed after the address.
 
     Raises:
-        UsageError: FastAPI is missing, the address can't be listened on, or a flow can't be imported or lies
-            where a client's runs write.
+        UsageError: FastAPI is missing, the address can't be listened on, a suite can't be read, or a flow
+            can't be imported or lies where a client's runs write.
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise MissingExtra("FastAPI", "server")
@@ -123,12 +140,32 @@ def listen(
         with open_log() as log:
             async with collecting(collector_url(), partial(print, file=sys.stderr)) as traces:
                 serving = Serving(
-                    log, root, loaded, worker_slots, reports=reports, traces=traces, flows=served_flows
+                    log,
+                    root,
+                    loaded,
+                    worker_slots,
+                    reports=reports,
+                    traces=traces,
+                    flows=served_flows,
+                    suites=suites,
                 )
                 await serve_http(serving, host, port, names=names, callers=callers, path=path)
 
     with suppress(Interrupted):  # a signal is the usual end of a server
         run_until_interrupted(work())
+
+
+def _suite_files(values: Sequence[str]) -> dict[str, Path]:
+    """Return the files of NAME=FILE by name. Raises UsageError."""
+    files: dict[str, Path] = {}
+    for value in values:
+        name, _, file = value.partition("=")
+        if not (name and file):
+            raise UsageError(f"--suite {value}: give it a name, as in --suite mine=cases.jsonl.")
+        if name in files:
+            raise UsageError(f"--suite {value}: {name} is the name of another one. Give each its own.")
+        files[name] = Path(file)
+    return files
 
 
 def check_served_root(root: Path, command: str) -> None:

@@ -1,7 +1,7 @@
 """State shared by the routes of a server: the log, the caller, and the runs in this process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +81,8 @@ class Serving:
     """A watch that receives the events of all runs in this process."""
     flows: ServedFlows = field(default_factory=lambda: ServedFlows({}))
     """Flows that clients may begin."""
+    suites: Mapping[str, Path] = field(default_factory=dict)
+    """Files of the operator's own suites by the name that clients give."""
     streams: EventStreams = field(init=False)
     rows: RunRows = field(init=False)
     is_closing: bool = False

@@ -17,6 +17,7 @@ from coder.platform.server.problems import answer_problems
 from coder.platform.server.serving import Serving
 from coder.store import SqliteLog
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
+from tests.coder.people.cli.console import Console
 from tests.coder.platform.server.served import started
 
 STARTER = load_suite("starter").cases[0]
@@ -46,6 +47,45 @@ async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> 
     (judged,) = (await http.post("/judge", json=body)).raise_for_status().json()
 
     assert (judged["verdict"], judged["reward"], judged["tests"]) == ("passed", 1.0, None)
+
+
+@pytest.mark.slow
+def test_a_suite_of_the_operators_own_is_served_by_the_name_that_it_was_given(tmp_path: Path) -> None:
+    cases = [one.model_dump_json(exclude_defaults=True) for one in (DOUBLE, ECHO)]
+    (tmp_path / "cases.jsonl").write_text("\n".join(cases))
+    asked = {"case": DOUBLE.id, "answers": [RIGHT, WRONG]}
+
+    with started(tmp_path, "--suite", f"mine={tmp_path / 'cases.jsonl'}") as server:
+        (tmp_path / "cases.jsonl").unlink()  # it was read at the start
+        by_name, by_path = (
+            httpx2.post(f"{server.url}/judge", json={"suite": suite, **asked}, timeout=120)
+            for suite in ("mine", str(tmp_path / "cases.jsonl"))
+        )
+        submission = {"dataset": "mine", "id": "echo", "completion": "print(input())"}
+        submitted = httpx2.post(f"{server.url}/submit", json=submission, timeout=120)
+
+    assert [one["reward"] for one in by_name.json()] == [1.0, 0.0]
+    assert by_path.status_code == 422
+    assert submitted.json()["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("suites", "reason"),
+    [
+        (["cases.jsonl"], "give it a name, as in --suite mine=cases.jsonl"),
+        (["starter=cases.jsonl"], "an installed suite has this name"),
+        (["mine=gone.jsonl"], "There is no suite and no file 'gone.jsonl'"),
+        (["mine=a", "mine=b"], "mine is the name of another one"),
+    ],
+)
+def test_a_suite_that_cannot_be_served_ends_the_start_with_a_sentence(
+    tmp_path: Path, suites: list[str], reason: str
+) -> None:
+    flags = [word for suite in suites for word in ("--suite", suite)]
+
+    ended = Console(tmp_path).run("serve", "--port", "0", *flags)
+
+    assert (ended.code, reason in ended.err) == (2, True), ended.err
 
 
 @pytest.mark.parametrize(
