@@ -61,6 +61,33 @@ class Times(Value):
     seconds: float | None = None
 
 
+class Look(Value):
+    """Look at a run that grows, and what its samples decided."""
+
+    samples: int = Field(ge=1)
+    """Samples of each case at which it was planned."""
+    information: float = Field(gt=0, le=1)
+    """Share of the information that the last look has."""
+    level: float = Field(ge=0, le=0.5)
+    """One-sided probability of an error that it was decided by."""
+    decision: Literal["passed", "failed", "undecided"]
+
+
+class LookPlan(Value):
+    """Plan of the looks at a run that ends once it is decided against a baseline, and those taken."""
+
+    samples: tuple[int, ...] = Field(min_length=1)
+    """Samples of each case at each look."""
+    max_drop: float = Field(gt=0, lt=1)
+    alpha: float = Field(gt=0, le=0.5)
+    """Probability of each error over all looks, one-sided."""
+    baseline: str
+    """Digest of the baseline."""
+    baseline_weight: float = Field(gt=0, le=1)
+    """Mean over the cases of 1 / samples in the baseline."""
+    taken: tuple[Look, ...] = ()
+
+
 class Report(Value):
     """Scores of one run over one suite, with a verdict for each sample."""
 
@@ -115,6 +142,8 @@ class Report(Value):
     usage: tuple[SampleUsage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()
+    looks: LookPlan | None = None
+    """Looks by which --until-decided ends the run; None for any other run."""
     anchor: "Report | None" = None
     """First baseline of the series of baselines to which this report belongs; None for any other report."""
     verdicts: tuple[Verdict, ...]

@@ -8,23 +8,33 @@ Each pair of runs is drawn from the rates of the cases: of three stated distribu
     scores   the score may not fall, and no case that passed every time may fail every time (from 3 samples)
     0.02     the same, where the score may fall by 2 points
     gate     the product's: passed, failed or undecided
+
+Runs that are looked at as they grow (5 samples a case in the baseline, up to 8 in the later run) end at the
+look that decides: at --alpha each time (plain), or by the plan of `bench run --until-decided` (planned).
 """
 
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Callable, Sequence
-from math import ceil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
+from benchmarks.report import LookPlan
 from benchmarks.reports.read_report import read_report
 from benchmarks.stats.comparison import judged_tallies
-from benchmarks.stats.difference import Pair, Tally, difference_of, drop_p_value
+from benchmarks.stats.difference import Pair, Tally, difference_of
+from benchmarks.stats.gate import decider, excludable_drop
+from benchmarks.stats.looks import levels_of, plan_looks
 
 ALPHA = 0.05
+BEFORE, AFTER = 5, 8
+HOW = ("spread", "whole")
+Looked = dict[str, tuple[str, int]]
+Levels = dict[str, list[float]]
 Rates = Callable[[Generator, int], np.ndarray]
 
 
@@ -79,13 +89,41 @@ def by_scores(pairs: Sequence[Pair], tolerance: float) -> str:
     return "failed" if fallen or named else "passed"
 
 
-def by_gate(pairs: Sequence[Pair], max_drop: float | None) -> str:
+def by_gate(pairs: Sequence[Pair], max_drop: float | None, alpha: float = ALPHA) -> str:
     """Decide by the product's rule, as `coder gate` does."""
     difference = difference_of(pairs)
-    drop = ceil(difference.excludable_drop(ALPHA) * 1000) / 1000 if max_drop is None else max_drop
-    if difference.interval(1 - 2 * ALPHA)[0] > -drop and drop < 1:
-        return "passed"
-    return "failed" if drop_p_value(pairs) <= ALPHA else "undecided"
+    drop = excludable_drop(difference, alpha) if max_drop is None else max_drop
+    is_passed = difference.interval(1 - 2 * alpha)[0] > -drop and drop < 1
+    if not is_passed and is_far_from_failing(pairs, alpha):
+        return "undecided"  # without the exact test, which takes most of the time
+    return decider(alpha)(pairs, drop)[0]
+
+
+def is_far_from_failing(pairs: Sequence[Pair], alpha: float) -> bool:
+    """Whether the normal approximation of the exact test gives a p-value of more than five times alpha."""
+    old, new = (np.array([(pair[side].samples, pair[side].passed) for pair in pairs]).T for side in (0, 1))
+    samples, passed = old[0] + new[0], old[1] + new[1]
+    weight = 1 / old[0] + 1 / new[0]
+    distance = float(np.sum(weight * (new[1] - new[0] * passed / samples)))
+    spread = new[0] * old[0] * passed * (samples - passed) / (samples**2 * np.maximum(samples - 1, 1))
+    deviation = float(np.sqrt(np.sum(weight**2 * spread)))
+    return deviation == 0 or NormalDist().cdf(distance / deviation) > 5 * alpha
+
+
+def by_looks(rates: np.ndarray, later: np.ndarray, plan: LookPlan, levels: Levels, draw: Generator) -> Looked:
+    """Grow a run until it is decided, for each rule of levels: its decision, and samples of each case."""
+    before = draw.binomial(BEFORE, rates)
+    passed = np.cumsum(draw.random((plan.samples[-1], len(rates))) < later, axis=0)
+    results: Looked = {}
+    for samples, *of_rules in zip(plan.samples, *levels.values(), strict=True):
+        pairs = [
+            (Tally(samples=BEFORE, passed=int(old)), Tally(samples=samples, passed=int(new)))
+            for old, new in zip(before, passed[samples - 1], strict=True)
+        ]
+        for rule, level in zip(levels, of_rules, strict=True):
+            if results.get(rule, ("undecided", 0))[0] == "undecided":
+                results[rule] = by_gate(pairs, plan.max_drop, level), samples
+    return results
 
 
 def shares(
@@ -107,6 +145,28 @@ def shares(
         counts["0.02"][by_scores(pairs, 0.02)] += 1
         counts["gate"][by_gate(pairs, max_drop)] += 1
     return counts
+
+
+def looked_rows(name: str, rates: Rates, cases: int, max_drop: float, rounds: int) -> Iterator[str]:
+    """Yield rows of a table in Markdown: decisions in per cent, and the mean number of samples of a case."""
+    plan = plan_looks(AFTER, [BEFORE] * cases, max_drop=max_drop, alpha=ALPHA, baseline="")
+    levels = {"plain": [ALPHA] * len(plan.samples), "planned": levels_of(plan)}
+    for change, drop, how in (
+        ("none", 0.0, "spread"),
+        *((f"-{100 * max_drop:g} points", max_drop, how) for how in HOW),
+    ):
+        draw = np.random.default_rng(70)
+        counts: dict[str, Counter[str]] = {"plain": Counter(), "planned": Counter()}
+        for _ in range(rounds):
+            of_cases = rates(draw, cases)
+            later = worse(of_cases, drop, how, draw) if drop else of_cases
+            for rule, (decision, samples) in by_looks(of_cases, later, plan, levels, draw).items():
+                counts[rule][decision] += 1
+                counts[rule]["samples"] += samples
+        for rule, count in counts.items():
+            cells = [f"{100 * count[each] / rounds:.1f}" for each in ("failed", "undecided", "passed")]
+            means = f"{count['samples'] / rounds:.1f}"
+            yield f"| {name}, {change}{f', {how}' * bool(drop)} | {rule} | {' | '.join(cells)} | {means} |"
 
 
 def row(name: str, counts: dict[str, Counter[str]], rounds: int) -> str:
@@ -158,6 +218,11 @@ def main() -> None:
                 print(row(label, counts, rounds), flush=True)
         counts = shares(rates, sizes[3], draw, rounds, max_drop=0.03)
         print(row("300 × 5, none, --max-drop 0.03", counts, rounds), flush=True)
+        print("\n| cases, change | looks | failed | undecided | passed | samples |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for cases, limit in ((100, 0.05), (300, 0.03)):
+            for line in looked_rows(f"{cases}, --max-drop {limit}", rates, cases, limit, rounds):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from benchmarks.cli.until_decided import show_decision
 from benchmarks.harbor.source import FOLDER
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_blocks
@@ -23,7 +24,7 @@ from coder.show.render import money
 from coder.show.tables import print_blocks
 from sandbox.errors import SandboxError
 
-INFRASTRUCTURE, LIMIT = 5, 3
+NOT_PASSED, LIMIT, INFRASTRUCTURE, UNDECIDED = 1, 3, 5, 11
 _SHOWN = 5
 """Print at most this many of the samples that could not be judged."""
 T = TypeVar("T")
@@ -73,10 +74,15 @@ def show(report: Report, session: BenchSession, *, reason: str, out: Path | None
     if reason == "cost":
         command = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
         typer.echo(f"--max-cost is reached{_left(session)}. Go on with: {command}", err=True)
-        raise typer.Exit(LIMIT)
+        raise typer.Exit(LIMIT if session.growing is None else UNDECIDED)
+    decision = show_decision(report, session.growing) if session.growing is not None else "passed"
+    if decision == "failed":
+        raise typer.Exit(NOT_PASSED)
     if report.outcomes.get("infrastructure"):
         typer.echo(_unjudged(report, session), err=True)
         raise typer.Exit(INFRASTRUCTURE)
+    if decision == "undecided":
+        raise typer.Exit(UNDECIDED)
 
 
 def _left(session: BenchSession) -> str:

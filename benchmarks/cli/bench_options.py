@@ -30,6 +30,8 @@ ASKING = (
 """Flags of the model, its calls and budget."""
 SPREADING = "worker_tokens ray"
 """Flags for judging samples on other machines, in addition to --workers."""
+GROWING = "until_decided baseline max_drop"
+"""Flags of a run that ends once it is decided."""
 JUDGING = "sandbox image python memory json quiet"
 """Flags of judging."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from benchmarks.cli import bench_options
+from benchmarks.cli.bench_endings import NOT_PASSED, UNDECIDED
 from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
@@ -24,7 +25,7 @@ from coder.show import flags
 from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
 
-NOT_PASSED, TOO_WEAK, UNDECIDED = 1, 8, 11
+TOO_WEAK = 8
 
 
 def conditions(

@@ -9,15 +9,18 @@ from benchmarks.suites.selection import Selection
 from coder.base.errors import UsageError
 from coder.config.schema import Config, checked, flag, over
 
-_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "min_strength", "agent")
+_PATHS = ("replay", "baseline")
+_RESUMED_FLAGS = (
+    *("one_shot", "workers", "price", "max_cost", "min_strength", "agent", *_PATHS),
+    *("until_decided", "max_drop"),
+)
 """Flags outside the configuration that a resumed run takes from its first start."""
 
 
 def run_parameters(config: Config, selection: Selection, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return all flags as the log stores them, without secret parts of addresses."""
     run_flags = {name: parameters[name] for name in _RESUMED_FLAGS}
-    if parameters["replay"] is not None:
-        run_flags["replay"] = str(parameters["replay"].absolute())
+    run_flags |= {name: str(run_flags[name].absolute()) for name in _PATHS if run_flags[name] is not None}
     return {
         **run_flags,
         "selection": selection.model_dump_json(),
@@ -34,8 +37,8 @@ def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> 
         restored.pop("workers", None)  # another start may have other machines
     if "workers" in restored:
         restored["workers"] = str(restored["workers"])  # the logs that golden tests keep have a number
-    replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}
-    return {**parameters, **restored, **replay}
+    paths = {name: Path(str(restored[name])) for name in _PATHS if name in restored}
+    return {**parameters, **restored, **paths}
 
 
 def restored_config(flags: Mapping[str, object], first_start: BenchStarted) -> Config:

@@ -13,30 +13,33 @@ from benchmarks.cli.bench_endings import show, until_interrupted
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection
 from benchmarks.cli.run_plan import RunPlan, choose_models, open_answering_worker, open_model
 from benchmarks.cli.sample_pages import require_pages, write_pages
+from benchmarks.cli.until_decided import plan_growth
 from benchmarks.report import Report
 from benchmarks.runner.baselines import Baseline
 from benchmarks.runner.bench_session import BenchSession, load_first_start, open_log
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.runner.spread import parse_spread
+from benchmarks.suite import Suite
+from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.same_place import require_separate
 from coder.config.layers import load
 from coder.models.roles import Roles
 from coder.models.shared_budget import BudgetedModel, SharedBudget
-from coder.run.option_table import File, Number, Text
+from coder.run.option_table import Count, File, Number, Text
 from coder.run.settings import Settings
 from coder.show.flags import check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import SqliteLog
 
 
-@takes(bench_options.ASKING, bench_options.JUDGING, bench_options.SPREADING, "pages")
+@takes(bench_options.ASKING, bench_options.JUDGING, bench_options.SPREADING, bench_options.GROWING, "pages")
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[int, option("--samples -n", "Samples per case.", "N", min=1)] = 1,
+    samples: Annotated[Count, option("--samples -n", "Samples per case (1).", "N", min=1)] = None,
     one_shot: Annotated[
         bool, option("--one-shot", "One answer a sample: no repair, no fresh start.")
     ] = False,
@@ -61,12 +64,13 @@ def run(
 
     Each sample takes the same loop as `coder solve`, on the prompt and its visible examples alone. Exit
     codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 no model answers, 5 samples that this
-    machine could not judge, 130 interrupted. Verdicts are saved: --resume continues.
+    machine could not judge, 130 interrupted; with --until-decided 1 not passed, 11 undecided. Verdicts are
+    saved: --resume continues.
     """
     pages = context.params["pages"]
     if pages is not None:
         require_pages()
-    report, session, reason = answer_suite(context)
+    report, session, reason = answer_suite(context, may_grow=True)
     try:
         if pages is not None:
             write_pages(pages, session)
@@ -74,8 +78,12 @@ def run(
         show(report, session, reason=reason, out=out, as_json=context.params["json"])
 
 
-def answer_suite(context: typer.Context) -> tuple[Report, BenchSession, str]:
-    """Answer and judge a suite by the flags of `run`; return its report, and why the run ended."""
+def answer_suite(context: typer.Context, *, may_grow: bool = False) -> tuple[Report, BenchSession, str]:
+    """Answer and judge a suite by the flags of `run`; return its report, and why the run ended.
+
+    Args:
+        may_grow: whether the run may end before it has all samples.
+    """
     parameters, selection = context.params, _selection(context.params)
     suite, resume, out, answers = (parameters[name] for name in ("suite", "resume", "out", "answers"))
     flags = given_flags(context) | {"samples": None, "max_cost": None}
@@ -95,10 +103,21 @@ def answer_suite(context: typer.Context) -> tuple[Report, BenchSession, str]:
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
-        require_separate([out, answers, parameters["record"]], [Path(suite), parameters["replay"]])
+        require_separate(
+            [out, answers, parameters["record"]], [Path(suite), parameters["replay"], parameters["baseline"]]
+        )
         check_backend(config.settings().sandbox, flags)
+        if parameters["until_decided"] and not may_grow:
+            raise UsageError("A round has all its samples: leave out --until-decided.")
+        samples = parameters["samples"] if resume is None else selection.samples
+        growing = plan_growth(partial(_selected, suite, selection), parameters, samples=samples)
+        if growing is not None:
+            selection = selection.model_copy(update={"samples": growing.plan.samples[-1]})
         plan = RunPlan(suite, selection, config, parameters)
         session = _session(plan, parameters, resume)
+        session.growing = growing
+        if growing is not None and session.greedy:
+            raise UsageError("--until-decided needs samples that vary: leave out --temperature 0.")
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if parameters["agent"] is None and selection.samples > 1 and not quiet:
             typer.echo(_GREEDY_NOTE if session.greedy else _drawn_note(plan.settings), err=True)
@@ -110,6 +129,10 @@ def answer_suite(context: typer.Context) -> tuple[Report, BenchSession, str]:
             work = session.work(log, started, jobs, progress, answers=answers)
         report, reason = until_interrupted(work, session)
     return report, session, reason
+
+
+def _selected(suite: str, selection: Selection) -> Suite:
+    return selection.within(load_suite(suite))
 
 
 _GREEDY_NOTE = (
@@ -126,7 +149,7 @@ def _drawn_note(settings: Settings) -> str:
 
 def _selection(parameters: Mapping[str, Any]) -> Selection:
     return Selection(
-        samples=parameters["samples"],
+        samples=parameters["samples"] or 1,
         filter=parameters["filter"],
         slice=parse_slice(parameters["slice"]),
         shuffle=parameters["shuffle"],

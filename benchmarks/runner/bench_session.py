@@ -17,6 +17,7 @@ from benchmarks.executors.wire import require_wire_case
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
 from benchmarks.report import Report, Times, differing_digests
+from benchmarks.runner.growing import GrowingRun
 from benchmarks.runner.judge_for import judge_for, open_bench_worker
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
@@ -52,6 +53,8 @@ class BenchSession:
     """Where samples are answered and judged."""
     purse: SharedBudget | None = None
     """Budget of all attempts, over all starts of the run."""
+    growing: GrowingRun | None = None
+    """Looks at the run as it grows, which end it."""
     independent: bool = True
     """Whether a sample tells nothing of another one, as pass@k requires."""
     greedy: bool = False
@@ -107,6 +110,8 @@ class BenchSession:
                 await count_cut_samples(record, log)
             else:
                 await record.begin(started)
+            if self.growing is not None:
+                await self.growing.begin(record)
             if self.purse is not None:
                 self.purse.spent = Decimal(str(record.cost_usd + record.kept_cost_usd))
             self.logged = True
@@ -125,19 +130,20 @@ class BenchSession:
                 )
             )
             progress.show_nodes(lambda: executor.tallies)
+            report = partial(self._report, record, started, judge, lambda: executor.level, began)
             reason = await run_jobs(
                 jobs,
                 executor,
                 record,
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=partial(self._count, progress, record),
+                parts=None if self.growing is None else partial(self.growing.parts, record, report),
             )
             await record.end(reason)
             progress.end()
             if answers is not None:
                 await write_answers(answers, self.suite, record)
-            report = await self._report(record, started, judge, executor.level, began=began)
-        return report, reason
+            return await report(), reason
 
     def _count(self, progress: SampleProgress, log: RunLog, judged: BenchJudged) -> None:
         progress.count(log)
@@ -145,11 +151,20 @@ class BenchSession:
             self.faults.append(judged)
 
     async def _report(
-        self, record: RunLog, started: BenchStarted, judge: Judge, level: str | None, *, began: float
+        self,
+        record: RunLog,
+        started: BenchStarted,
+        judge: Judge,
+        level: Callable[[], str | None],
+        began: float,
+        samples: int | None = None,
     ) -> Report:
+        """Return the report of what is judged, or of the first samples of each case."""
         assert record.started is not None
         command = record.started.parameters.get("command")  # of the first start
         verdicts, usage = await record.results()
+        if samples is not None:
+            verdicts = [verdict for verdict in verdicts if verdict.sample < samples]
         digests_of_run = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
@@ -158,7 +173,7 @@ class BenchSession:
             | ({"image": image} if (image := judge.judging_sandboxes.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
-            isolation=level or judge.judging_sandboxes.isolation,
+            isolation=level() or judge.judging_sandboxes.isolation,
             usage=sorted(usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
@@ -166,7 +181,8 @@ class BenchSession:
             ),
             independent=self.independent,
             greedy=self.greedy,
-            samples=self.samples,
+            samples=self.samples if self.growing is None else self.growing.samples,
+            looks=None if self.growing is None else self.growing.plan,
             min_strength=self.min_strength,
             rows=self.rows,
         )

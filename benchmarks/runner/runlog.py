@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from benchmarks.executors.executor import NodeTally
 from benchmarks.harbor.kept_steps import KeptSteps
-from benchmarks.report import SampleUsage
+from benchmarks.report import LookPlan, SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.verdict import Evidence, Strength, Verdict, is_pass
 from coder.base.errors import UsageError, own_command
@@ -97,6 +97,14 @@ class BenchEnded(_Body):
     reason: str
 
 
+class BenchLooks(_Body):
+    """Event: the looks at a run are planned, or one was taken."""
+
+    type = "bench.looks"
+
+    plan: LookPlan
+
+
 class BenchNodes(_Body):
     """Event: what the nodes of this start have done so far; written every few seconds."""
 
@@ -144,6 +152,7 @@ class RunLog:
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
         self._undecided: dict[tuple[str, int], BenchJudged] = {}
         """Samples of earlier starts that ended `infrastructure`."""
+        self.looks: LookPlan | None = None
         self.begun: dict[tuple[str, int], list[str]] = {}
         """Runs of each sample that an earlier start began to answer, and of which it logged no end."""
         self._cut: dict[tuple[str, int], SampleUsage] = {}
@@ -164,6 +173,8 @@ class RunLog:
             if event.type == BenchBegun.type:
                 begun = BenchBegun.model_validate(event.body)
                 self.begun.setdefault((begun.id, begun.sample), []).append(begun.run_id)
+            if event.type == BenchLooks.type:
+                self.looks = BenchLooks.model_validate(event.body).plan
             if event.type == BenchCut.type:
                 self._count_cut(BenchCut.model_validate(event.body))
             if event.type != BenchJudged.type:
@@ -284,6 +295,12 @@ class RunLog:
         """Log a saved step at once, as its calls are paid. Concurrent samples may log steps in any order."""
         self._keep(step)
         self._pending.append(step.draft())
+        await self.flush()
+
+    async def keep_looks(self, plan: LookPlan) -> None:
+        """Log the plan of the looks with those taken."""
+        self.looks = plan
+        self._pending.append(BenchLooks(plan=plan).draft())
         await self.flush()
 
     async def tally(self, nodes: Sequence[NodeTally]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import NoReturn
@@ -28,8 +28,12 @@ async def run_jobs(
     *,
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
+    parts: Callable[[Iterable[SampleJob]], AsyncGenerator[Iterable[SampleJob], None]] | None = None,
 ) -> str:
     """Do the remaining jobs; skip samples with a verdict in the log, but judge `infrastructure` again.
+
+    Args:
+        parts: yields the jobs in parts, each once the one before is judged; by default all at once.
 
     Returns:
         Why the run ended: `done`, or `cost` if the remainder of `max_cost_usd` doesn't cover a call.
@@ -38,40 +42,44 @@ async def run_jobs(
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
         CoderError, SandboxError: too many cases in a row, or all of them, met this error.
     """
-    run = _Run(jobs, log, max_cost_usd, on_judged)
+    run = _Run(log, max_cost_usd, on_judged)
     try:
-        await run.take(executor, run.pending())
-        if not run.has_answer:
-            _require_answer(run.failures)
-        await run.accept_failures()
-        if run.has_due:
-            await run.take(executor, run.due_jobs())
-            await run.accept_failures()
+        async with aclosing((parts or _whole)(jobs)) as all_parts:
+            async for part in all_parts:
+                await run.take(executor, run.pending(part))
+                if not run.has_answer:
+                    _require_answer(run.failures)
+                await run.accept_failures()
+                if run.has_due:
+                    await run.take(executor, run.due_jobs())
+                    await run.accept_failures()
+                if run.reason == "cost":
+                    break
     finally:
         await asyncio.shield(log.flush())
     return run.reason
+
+
+async def _whole(jobs: Iterable[SampleJob]) -> AsyncGenerator[Iterable[SampleJob], None]:
+    yield jobs
 
 
 class _Run:
     """Jobs and outcomes of one start."""
 
     def __init__(
-        self,
-        jobs: Iterable[SampleJob],
-        log: RunLog,
-        max_cost_usd: float | None,
-        on_judged: Callable[[BenchJudged], None],
+        self, log: RunLog, max_cost_usd: float | None, on_judged: Callable[[BenchJudged], None]
     ) -> None:
-        self._jobs, self._log, self._max_cost_usd, self._on_judged = jobs, log, max_cost_usd, on_judged
+        self._log, self._max_cost_usd, self._on_judged = log, max_cost_usd, on_judged
         self.reason, self.has_answer = "done", bool(log.judged)
         self.failures: list[SampleOutcome] = []
         """Failures in a row. Once another attempt succeeds, attempts are judged as empty answers, and errors
         are logged as `infrastructure`."""
         self._due: deque[SampleJob] = deque()
 
-    def pending(self) -> Iterator[SampleJob]:
+    def pending(self, jobs: Iterable[SampleJob]) -> Iterator[SampleJob]:
         """Yield jobs that aren't in the log, until the cost is spent."""
-        for job in self._jobs:
+        for job in jobs:
             if self._log.is_done(job.case.id, job.sample):
                 continue
             if job.answer is None and (answer := self._log.undecided_answer(job.case.id, job.sample)):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from math import ceil, comb
 from typing import Literal
 
-from benchmarks.report import Report
+from benchmarks.report import LookPlan, Report
 from benchmarks.stats.comparison import Comparison, bounding_tallies, common_cases, compare, tallies
-from benchmarks.stats.difference import Pair, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.difference import Difference, Pair, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.looks import look_now, plan_of
 from benchmarks.stats.paired import holm
 from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent, wilson_interval
 from benchmarks.stats.strong_passes import passes_below, strictest_of, with_min_strength
@@ -71,7 +72,8 @@ def gate(
         baseline: an earlier run, or its repeats: passed if a drop of `max_drop` of pass@1 is excluded, else
             failed if it is excluded that there is none, else undecided.
         max_drop: by default the smallest drop that these samples can exclude; with `strict` 0.
-        alpha: probability of each error, one-sided.
+        alpha: probability of each error, one-sided. A run that was looked at as it grew spends what its
+            plan leaves of it.
         strict: compare the scores themselves, for answers that don't vary.
         max_cost: maximum cost of all reports together, in US dollars.
         min_strength: passes with a weaker verdict count as not passed, in the run and in the baseline; by
@@ -87,6 +89,10 @@ def gate(
         max_drop=max_drop,
     )
 
+    level = alpha
+    if (looks := plan_of(reports)) is not None:
+        max_drop, level = _as_planned(looks, reports, max_drop, alpha)
+
     def check(least: Strength | None) -> Gate:
         counted, before = (
             [with_min_strength(report, least) for report in side] for side in (reports, baseline)
@@ -94,9 +100,9 @@ def gate(
         conditions: list[Condition] = []
         excluded = None
         if min_pass is not None:
-            conditions.append(_check_min_pass(counted, min_pass, k, alpha=alpha, strict=strict))
+            conditions.append(_check_min_pass(counted, min_pass, k, alpha=level, strict=strict))
         if before:
-            condition, excluded = _check_baseline(before, counted, max_drop, alpha=alpha, strict=strict)
+            condition, excluded = _check_baseline(before, counted, max_drop, alpha=level, strict=strict)
             conditions.append(condition)
         if max_cost is not None:
             conditions.append(_check_cost(reports, max_cost))
@@ -150,6 +156,17 @@ def require_condition(
             "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
         )
         raise UsageError(message)
+
+
+def _as_planned(
+    plan: LookPlan, reports: Sequence[Report], max_drop: float | None, alpha: float
+) -> tuple[float | None, float]:
+    """Return maximum drop and level of a look at a run. Raises UsageError if others were planned."""
+    asked = {"--max-drop": (max_drop, plan.max_drop), "--alpha": (alpha, plan.alpha)}
+    for name, (value, planned) in asked.items():
+        if value is not None and value != planned:
+            raise UsageError(f"The looks at this run were planned for {name} {planned:g}, not {value:g}.")
+    return plan.max_drop, look_now(plan, reports)[1]
 
 
 def _strictest(conditions: Sequence[Condition]) -> Decision:
@@ -211,6 +228,8 @@ def _bounds(reports: Sequence[Report], k: int, *, alpha: float, strict: bool) ->
         score = mean_pass_at_k([(tally.samples, tally.passed) for tally in counts], k) or 0.0
         if strict:
             sides.append((score, score))
+        elif not alpha:
+            sides.append((0.0, 1.0))
         elif k > 1:
             sides.append(wilson_interval(score * len(counts), len(counts), confidence=1 - 2 * alpha))
         else:
@@ -243,9 +262,8 @@ def _check_baseline(
         text = "no case has a verdict in both runs"
         return Condition(name="baseline", decision="undecided", text=text), None
     difference = difference_of(pairs)
-    decide: _Decide = _decide_by_score if strict else _decider(alpha)
-    # Rounded up to a tenth of a point, as it is shown.
-    smallest = 0.0 if strict else ceil(difference.excludable_drop(alpha) * 1000) / 1000
+    decide: _Decide = _decide_by_score if strict else decider(alpha)
+    smallest = 0.0 if strict or max_drop is not None else excludable_drop(difference, alpha)
     drop = smallest if max_drop is None else max_drop
     decision, reason = decide(pairs, drop)
     if_lost = [*common.if_lost.values()]
@@ -262,6 +280,11 @@ def _check_baseline(
     return Condition(name="baseline", decision=decision, text=text), smallest if is_chosen_here else None
 
 
+def excludable_drop(difference: Difference, alpha: float) -> float:
+    """Return the smallest drop that such samples exclude, rounded up to a tenth of a point; at most 1."""
+    return min(1.0, ceil(difference.excludable_drop(alpha) * 1000) / 1000)
+
+
 _Decide = Callable[[Sequence[Pair], float], tuple[Decision, str]]
 
 
@@ -270,12 +293,14 @@ def _decide_by_score(pairs: Sequence[Pair], drop: float) -> tuple[Decision, str]
     return "passed" if is_enough else "failed", f"a drop of {100 * drop:.1f} points is allowed"
 
 
-def _decider(alpha: float) -> _Decide:
+def decider(alpha: float) -> _Decide:
     """Return the rule for samples that vary, with probability `alpha` of each error."""
 
     def decide(pairs: Sequence[Pair], drop: float) -> tuple[Decision, str]:
-        low, _ = difference_of(pairs).interval(1 - 2 * alpha)
         size = f"{100 * drop:.1f} points"
+        if not alpha:
+            return "undecided", "the looks at this run have spent --alpha, or this one is too early"
+        low, _ = difference_of(pairs).interval(1 - 2 * alpha)
         if low > -drop and drop < 1:
             return "passed", f"a drop of {size} or more is excluded"
         p_value = drop_p_value(pairs)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from coder.base.errors import UsageError, own_command
-from coder.run.option_table import KEYS, OPTIONS_BY_HEADING, Choice, File, Flag, Text, Words
+from coder.run.option_table import KEYS, OPTIONS_BY_HEADING, Choice, File, Flag, Number, Text, Words
 
 _CALL_FLAGS: dict[str, dict[str, Flag]] = {
     "Task": {
@@ -39,6 +39,9 @@ _CALL_FLAGS: dict[str, dict[str, Flag]] = {
     "Limits": {
         "worker_tokens": Flag(File, "With --workers URL: a file with a line `URL TOKEN` for each.", "FILE"),
         "ray": Flag(Text, "Spread samples over the machines of a Ray cluster.", "local|ADDRESS"),
+        "until_decided": Flag(bool, "End as soon as the samples pass or fail --max-drop."),
+        "baseline": Flag(File, "With --until-decided: report to compare with.", "FILE"),
+        "max_drop": Flag(Number, "With --until-decided: drop to exclude; 0.05 is 5 points.", "SHARE"),
     },
     "Output": {
         "json": Flag(bool, "Print one JSON document on stdout.", common=True),
@@ -55,7 +58,10 @@ FLAGS: dict[str, dict[str, Flag]] = {
 }
 """All flags by the heading of the help that lists them: the options of a run, and the flags above."""
 _FLAGS_BY_NAME = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
-_OTHER_FLAGS = ("test", "answer_schema", "pages", "worker_tokens", "ray")
+_OTHER_FLAGS = (
+    *("test", "answer_schema", "pages", "worker_tokens", "ray"),
+    *("until_decided", "baseline", "max_drop"),
+)
 TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name not in _OTHER_FLAGS)
 """Flags of every command that works on a task to its end."""
 RESUME_FLAGS = " ".join(

@@ -24,6 +24,9 @@ NOTHING: dict[str, Any] = {
     "max_cost": None,
     "min_strength": None,
     "agent": None,
+    "until_decided": False,
+    "baseline": None,
+    "max_drop": None,
 }
 FLAGS = some.fixed_dictionaries(
     {
@@ -35,6 +38,9 @@ FLAGS = some.fixed_dictionaries(
         "max_cost": some.none() | some.floats(0.01, 100),
         "min_strength": some.none() | some.sampled_from(STRENGTHS),
         "agent": some.none() | some.sampled_from(["oracle", "nop"]),
+        "until_decided": some.booleans(),
+        "baseline": some.none() | some.just(Path("/baseline.json")),
+        "max_drop": some.none() | some.floats(0.01, 0.5),
     }
 )
 CONFIGS = some.builds(
