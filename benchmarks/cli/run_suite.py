@@ -195,7 +195,7 @@ async def _model_work(
         opening = partial(open_answering_worker, plan, roles, budget)
     async with open_model(plan.config, plan.parameters, roles) as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
-        solver = ModelSolver(budgeted_model, plan.settings, log=log)
+        solver = ModelSolver(budgeted_model, plan.settings, log=log, show=progress.note)
         started = plan.started(model.name)
         return await session.work(
             log,

@@ -79,6 +79,7 @@ async def act_and_judge(
                 settings=solver.settings.model_copy(update=own),
                 model=solver.model,
                 log=solver.log,
+                watch=solver.watch,
                 sandbox=place.open,
                 run_id=run_id,
             )

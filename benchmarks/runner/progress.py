@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from benchmarks.executors.executor import NodeTally
 from benchmarks.runner.node_rates import NodeRates
 from benchmarks.runner.runlog import RunLog
-from coder.base.text.sanitize import count_of
+from coder.base.text.sanitize import count_of, printable
 from coder.show.styling import is_styled, progress_bar
 from coder.show.tables import draw_table
 
@@ -82,6 +82,13 @@ class SampleProgress:
         self._write(f"{self.done:,}/{self._total:,}  {facts}  {time_left} left\n")
         if self._nodes is not None:
             self._write(f"  {self._nodes.line()}\n")
+
+    def note(self, text: str) -> None:
+        """Show a line; a bar stays below it."""
+        if self._bar is not None:
+            self._bar.console.print(printable(text), markup=False, highlight=False)
+        else:
+            self._write(f"{printable(text)}\n")
 
     @property
     def rate(self) -> float:

@@ -1,25 +1,55 @@
 """Solve cases with a model: each attempt runs the loop of `coder solve` on the visible part of the case."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 from benchmarks.runner.case_attempt import CaseAttempt, VisibleCase
 from benchmarks.runner.sample_usage import usage_of
 from benchmarks.suite import ScriptRun
+from coder.base.text.sanitize import one_line
 from coder.engine.agent import solve
 from coder.models.model import Model
+from coder.models.retries import LONGEST_WAIT_S
+from coder.run.event_types import CallRetried
+from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import new_run_id
 from coder.store.lease import EventLog
+
+
+class WaitWatch(Unwatched):
+    """Watch of all attempts that shows the waits for which an endpoint asks, one line at a time."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show, self._until = show, 0.0
+
+    def event(self, event: Event) -> None:
+        """Show the wait of an event, unless a wait that was shown lasts as long."""
+        if event.type != CallRetried.type:
+            return
+        retried = CallRetried.model_validate(event.body)
+        now = monotonic()
+        if retried.wait_s > LONGEST_WAIT_S and now > self._until:
+            self._until = now + retried.wait_s
+            self._show(
+                f"The endpoint asks to wait {retried.wait_s:.0f} s: {one_line(retried.reason, width=200)}. "
+                "Ctrl-C keeps what is judged."
+            )
 
 
 class ModelSolver:
     """Solves cases with a model that all attempts share."""
 
-    def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
+    def __init__(
+        self, model: Model, settings: Settings, *, log: EventLog, show: Callable[[str], None] | None = None
+    ) -> None:
         self.model, self.settings, self.log = model, settings, log
+        self.watch = WaitWatch(show or (lambda _: None))
 
     async def __call__(
         self, case: VisibleCase, *, sample: int, seed: int, run_id: str | None = None
@@ -39,7 +69,12 @@ class ModelSolver:
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(
-                task, settings=settings, model=self.model, log=self.log, run_id=run_id or new_run_id()
+                task,
+                settings=settings,
+                model=self.model,
+                log=self.log,
+                watch=self.watch,
+                run_id=run_id or new_run_id(),
             )
         text = run.patch if case.kind == "repository" else _module(run)
         attempt = await attempt_of(case.id, sample, run, self.log)

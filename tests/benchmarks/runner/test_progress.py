@@ -51,6 +51,17 @@ def test_a_terminal_with_no_color_gets_the_lines_of_a_pipe(monkeypatch: pytest.M
     assert counted(Screen(), monkeypatch, no_color="1") == counted(StringIO(), monkeypatch)
 
 
+@pytest.mark.parametrize("out", [Screen(), StringIO()])
+def test_a_note_is_a_line_of_its_own_also_above_a_bar(out: StringIO) -> None:
+    progress = SampleProgress(4, out=out)
+    progress.start()
+    progress.note("The endpoint asks to wait [b]60 s")
+    progress.stop()
+
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()).splitlines()
+    assert "The endpoint asks to wait [b]60 s" in [line.strip() for line in lines]
+
+
 def test_a_pipe_gets_a_line_with_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = counted(StringIO(), monkeypatch).splitlines()
 
