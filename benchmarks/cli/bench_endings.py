@@ -19,7 +19,7 @@ from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import count_of, printable
 from coder.models.endpoint import for_log
 from coder.show.failure import save_traceback
-from coder.show.interrupt import run_until_interrupted
+from coder.show.interrupt import Interrupted, run_until_interrupted
 from coder.show.render import money
 from coder.show.tables import print_blocks
 from sandbox.errors import SandboxError
@@ -44,14 +44,25 @@ def command_line() -> str:
     return shlex.join(["coder", *map(redact, public_words)])
 
 
-def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
-    """Await `work`; add to the message of an error how to continue the run."""
+def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession, *, is_round: bool = False) -> T:
+    """Await `work`; add to the message of an error how to continue the run.
+
+    Args:
+        is_round: whether the run is a round of a watched suite, which is made anew.
+    """
     command = f"{own_command()} bench {session.command} --resume"
+    advice = f"What was judged until then is saved. Go on with: {command} {session.run}"
+    if is_round:
+        advice = f"The round is incomplete and isn't kept. Make it anew with: {command_line()}"
     try:
-        return run_until_interrupted(work, run_id=lambda: session.run, resume_prefix=command)
+        run_id = None if is_round else session.run
+        return run_until_interrupted(work, run_id=lambda: run_id, resume_prefix=command)
     except (ModelError, MachineError, SandboxError) as error:
         if session.logged:
-            advice = f"What was judged until then is saved. Go on with: {command} {session.run}"
+            error.args = (f"{error}\n{advice}",)
+        raise
+    except Interrupted as error:
+        if is_round:
             error.args = (f"{error}\n{advice}",)
         raise
 

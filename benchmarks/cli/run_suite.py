@@ -70,7 +70,7 @@ def run(
     pages = context.params["pages"]
     if pages is not None:
         require_pages()
-    report, session, reason = answer_suite(context, may_grow=True)
+    report, session, reason = answer_suite(context)
     try:
         if pages is not None:
             write_pages(pages, session)
@@ -78,11 +78,11 @@ def run(
         show(report, session, reason=reason, out=out, as_json=context.params["json"])
 
 
-def answer_suite(context: typer.Context, *, may_grow: bool = False) -> tuple[Report, BenchSession, str]:
+def answer_suite(context: typer.Context, *, is_round: bool = False) -> tuple[Report, BenchSession, str]:
     """Answer and judge a suite by the flags of `run`; return its report, and why the run ended.
 
     Args:
-        may_grow: whether the run may end before it has all samples.
+        is_round: whether the run is a round of a watched suite, which has all samples and is made anew.
     """
     parameters, selection = context.params, _selection(context.params)
     suite, resume, out, answers = (parameters[name] for name in ("suite", "resume", "out", "answers"))
@@ -107,7 +107,7 @@ def answer_suite(context: typer.Context, *, may_grow: bool = False) -> tuple[Rep
             [out, answers, parameters["record"]], [Path(suite), parameters["replay"], parameters["baseline"]]
         )
         check_backend(config.settings().sandbox, flags)
-        if parameters["until_decided"] and not may_grow:
+        if parameters["until_decided"] and is_round:
             raise UsageError("A round has all its samples: leave out --until-decided.")
         samples = parameters["samples"] if resume is None else selection.samples
         growing = plan_growth(partial(_selected, suite, selection), parameters, samples=samples)
@@ -127,7 +127,7 @@ def answer_suite(context: typer.Context, *, may_grow: bool = False) -> tuple[Rep
         else:
             started, jobs = plan.started(plan.baseline), plan.baseline_jobs()
             work = session.work(log, started, jobs, progress, answers=answers)
-        report, reason = until_interrupted(work, session)
+        report, reason = until_interrupted(work, session, is_round=is_round)
     return report, session, reason
 
 

@@ -70,7 +70,7 @@ def watch(
 
 
 def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool) -> WatchResult:
-    report, _, reason = answer_suite(context)
+    report, _, reason = answer_suite(context, is_round=True)
     if context.params["out"] is not None:
         write_report(report, context.params["out"])
     if reason == "cost":

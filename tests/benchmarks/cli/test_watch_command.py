@@ -1,6 +1,7 @@
 """`coder bench watch`: rounds as a schedule makes them, with a planted change."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.runner.round_history import open_history
 from benchmarks.stats.difference import Tally
 from benchmarks.stats.watch import Round
 from tests.coder.people.cli.console import Console
-from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says
+from tests.faulty_endpoint import Reply, Request, error, faulty_endpoint, hangs, says
 
 CASES = [
     {
@@ -67,6 +68,26 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     assert "27 rounds" in (console.home / "watch.html").read_text()
     assert 'failures="1"' in (console.home / "watch.xml").read_text()
     assert read_report(console.home / "round.json").cases == 3
+
+
+@pytest.mark.slow
+def test_a_round_that_is_cut_says_how_to_make_it_anew(console: Console) -> None:
+    words = ("bench", "watch", "suite.jsonl", "--one-shot", "-m", "toy", "--history", "h.jsonl")
+    anew = "isn't kept. Make it anew with: coder bench watch suite.jsonl"
+
+    with faulty_endpoint(error(403, "no")) as server:
+        failed = console.run(*words, "--base-url", server.url)
+    with faulty_endpoint(hangs()) as server:
+        begun = console.start(*words, "--base-url", server.url)
+        assert server.wait_until(lambda it: bool(it.requests))
+        begun.send_signal(signal.SIGINT)
+        interrupted = begun.communicate()[1].decode()
+
+    assert (failed.code, begun.returncode) == (4, 130), failed.err
+    for text in (failed.err, interrupted):
+        assert anew in text
+        assert "--resume" not in text
+    assert not (console.home / "h.jsonl").read_text()
 
 
 @pytest.mark.parametrize(
