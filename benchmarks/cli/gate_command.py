@@ -9,6 +9,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import NOT_PASSED, UNDECIDED
+from benchmarks.cli.fresh_samples import take_fresh
 from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
@@ -78,7 +79,7 @@ def gate(
     ] = None,
     confirm: Annotated[
         list[Path] | None,
-        option("--confirm", "Report with fresh samples of lost cases, which alone decide on them.", "FILE"),
+        option("--confirm", "Take N fresh samples of lost cases, or read FILE: they alone decide.", "N|FILE"),
     ] = None,
     confirm_baseline: Annotated[
         list[Path] | None,
@@ -112,10 +113,13 @@ def gate(
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     is_new = update_baseline and not baseline_paths[0].exists()
     thresholds = {name: context.params[name] for name in signature(conditions).parameters}
+    number = int(str(confirm[0])) if confirm and len(confirm) == 1 and str(confirm[0]).isdecimal() else None
+    confirm = confirm if number is None else None
     _require_distinct([*report_paths, *(confirm or ())])
     _require_distinct([*baseline_paths, *(confirm_baseline or ())])
-    if bool(confirm) != bool(confirm_baseline) or (confirm and not baseline_paths):
-        raise UsageError("Give --confirm and --confirm-baseline together, and --baseline.")
+    is_alone = bool(confirm) != bool(confirm_baseline) or number == 0
+    if is_alone or ((confirm or number is not None) and not baseline_paths):
+        raise UsageError("Give --confirm N, or --confirm FILE with --confirm-baseline FILE, and --baseline.")
     earlier_reports = [] if is_new else [read_report(path) for path in baseline_paths]
     if check:
         require_condition(has_baseline=bool(baseline_paths), **thresholds)
@@ -124,17 +128,23 @@ def gate(
     has_other = any(thresholds[name] is not None for name in ("min_pass", "max_cost", "min_strength"))
     if is_new and not has_other:
         write_report(run_reports[0], baseline_paths[0])
-        typer.echo(f"{baseline_paths[0]} is the first baseline.", err=True)
+        remark = f"{baseline_paths[0]} is the first baseline"
+        if json:
+            typer.echo(Gate(decision="passed", conditions=(), remarks=(remark,)).model_dump_json())
+        typer.echo(f"{remark}.", err=True)
         return
     if is_new:
         thresholds["max_drop"] = None
-    fresh = tuple([read_report(path) for path in side or ()] for side in (confirm_baseline, confirm))
-    result = check_gate(
-        run_reports,
-        baseline=earlier_reports,
-        fresh=(fresh[0], fresh[1]) if confirm else None,
-        **thresholds,
-    )
+    fresh = None
+    if confirm:
+        fresh = (
+            [read_report(path) for path in confirm_baseline or ()],
+            [read_report(path) for path in confirm],
+        )
+    elif number is not None and earlier_reports:
+        rules = {name: thresholds[name] for name in ("alpha", "min_strength")}
+        fresh = take_fresh(earlier_reports, run_reports, number, **rules)
+    result = check_gate(run_reports, baseline=earlier_reports, fresh=fresh, **thresholds)
     if summary is not None:
         counted = recompute_figures(with_min_strength(run_reports[0], result.min_strength))
         append_text(summary, markdown(counted, comparison=result.comparison, gate=result))

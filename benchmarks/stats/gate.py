@@ -87,6 +87,7 @@ def gate(
         max_cost=max_cost,
         min_strength=min_strength,
         max_drop=max_drop,
+        strict=strict,
     )
 
     level = alpha
@@ -146,9 +147,10 @@ def require_condition(
     max_cost: float | None,
     min_strength: Strength | None,
     max_drop: float | None,
+    strict: bool,
     **_: object,
 ) -> None:
-    """Raise UsageError unless there is something to check a report against."""
+    """Raise UsageError unless there is something to check a report against, which can pass."""
     if max_drop is not None and not has_baseline:
         raise UsageError("--max-drop is a drop below a baseline. Give it with --baseline FILE.")
     if min_pass is None and not has_baseline and max_cost is None and min_strength is None:
@@ -156,6 +158,13 @@ def require_condition(
             "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
         )
         raise UsageError(message)
+    if max_drop == 1 and not strict:
+        raise UsageError("No samples exclude a drop of 100 points. Give a smaller one: --max-drop 0.05.")
+    if min_pass == 1 and not strict:
+        raise UsageError(
+            "No samples show that every one would pass, so --min-pass 1 can't pass. Give a lower share, or "
+            "--strict for answers that don't vary."
+        )
 
 
 def _as_planned(

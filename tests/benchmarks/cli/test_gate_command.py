@@ -69,6 +69,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gate bad.json", 2),
         ("gate nothing.json --min-pass 1", 2),
         ("gate good.json --min-pass 80", 2),
+        ("gate good.json --min-pass 1", 2),
+        ("gate bad.json --baseline good.json --max-drop 1", 2),
+        ("gate bad.json --baseline good.json --confirm 0", 2),
         ("gate good.json --min-pass 0.5 -k 10", 2),
         ("gate good.json --max-cost 1", 2),
         ("bench compare good.json bad.json", 0),
@@ -136,10 +139,15 @@ def test_a_baseline_begins_with_the_first_report_and_rises_only_where_the_gate_p
     assert baseline == GOOD.model_copy(update={"anchor": baseline.anchor})
 
 
-def test_the_first_report_becomes_the_baseline_also_where_it_alone_decides_nothing(folder: Path) -> None:
-    assert run(["gate", "bad.json", "--baseline", "new.json", "--update-baseline", "--max-drop", "0.02"]) == 0
+def test_the_first_report_becomes_the_baseline_also_where_it_alone_decides_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["gate", "bad.json", "--baseline", "new.json", "--update-baseline", "--max-drop", "0.02"]
+    assert run([*words, "--json"]) == 0
 
     assert read_report(folder / "new.json") == BAD
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["decision"], answer["remarks"]) == ("passed", ["new.json is the first baseline"])
 
 
 def test_a_summary_is_added_to_what_is_there(folder: Path) -> None:
@@ -345,7 +353,7 @@ def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) ->
         "bench report good.json --junit file/r.xml",
         "bench report good.json --badge file/r.svg",
         "bench compare good.json bad.json --html file/r.html",
-        "gate good.json --min-pass 1 --summary file/r.md",
+        "gate good.json --min-pass 1 --strict --summary file/r.md",
     ],
 )
 def test_a_file_that_can_not_be_written_is_named(

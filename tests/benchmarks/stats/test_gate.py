@@ -238,3 +238,12 @@ def test_several_lost_cases_are_corrected_for_being_several() -> None:
 
     # Fisher's p of 4 against 4 is 1/70; of 20 cases that isn't enough.
     assert answer.conditions[1].decision == "undecided"
+
+
+def test_what_no_sample_can_show_is_refused_and_no_excluded_drop_is_more_than_all() -> None:
+    with pytest.raises(UsageError, match="--min-pass 1 can't pass"):
+        gate([FOUR_OF_FIVE], min_pass=1)
+    with pytest.raises(UsageError, match="drop of 100 points"):
+        gate([FOUR_OF_FIVE], baseline=[FOUR_OF_FIVE], max_drop=1)
+    one = report_of({"a": "p"})
+    assert gate([one], baseline=[one]).excludes_drop == 1
