@@ -60,11 +60,11 @@ def plan(
     if kept is not None and not any(counts):
         raise UsageError(f"{baseline} has judged no case of {suite}.")
     at_least = min((count for count in counts if count), default=None)
-    result = make_plan(len(names), reports, drop=drop, power=power, alpha=alpha, baseline_samples=at_least)
+    result = make_plan(names, reports, drop=drop, power=power, alpha=alpha, baseline_samples=at_least)
     if json:
         typer.echo(result.model_dump_json())
         return
-    both = make_plan(len(names), reports, drop=drop, power=power, alpha=alpha)
+    both = make_plan(names, reports, drop=drop, power=power, alpha=alpha)
     print_blocks(_blocks(result, both))
 
 

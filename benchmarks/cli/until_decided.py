@@ -51,8 +51,9 @@ def plan_growth(
         raise UsageError("--until-decided looks at a run that grows: give --samples 2 or more, or none.")
     earlier, suite = read_report(baseline), load()
     names = {case.id for case in suite.cases}
-    counts = {case: tally.samples for case, tally in judged_tallies([earlier]).items() if case in names}
-    known = [count for count in counts.values() if count]
+    judged = judged_tallies([earlier]).items()
+    counts = {case: tally.samples for case, tally in judged if case in names and tally.samples}
+    known = [*counts.values()]
     if not known:
         raise UsageError(f"{baseline} has judged no case of {suite.name}.")
 
@@ -63,13 +64,12 @@ def plan_growth(
     needed = samples
     if needed is None:
         of_plan = {"drop": max_drop, "power": _POWER, "baseline_samples": min(known)}
-        needed = plan_samples(len(known), [earlier], **of_plan).samples
+        needed = plan_samples(counts, [earlier], **of_plan).samples
         if needed is not None:  # looks cost a little of the last one's level
-            needed = plan_samples(
-                len(known), [earlier], alpha=levels_of(looks_of(needed))[-1], **of_plan
-            ).samples
+            level = levels_of(looks_of(needed))[-1]
+            needed = plan_samples(counts, [earlier], alpha=level, **of_plan).samples
     if needed is None:
-        both = plan_samples(len(known), [earlier], drop=max_drop, power=_POWER).samples
+        both = plan_samples(counts, [earlier], drop=max_drop, power=_POWER).samples
         advice = f" Take it again with: --samples {both}" if both is not None else ""
         raise UsageError(
             f"{baseline} has {count_of(min(known), 'sample')} a case, against which no number of samples "

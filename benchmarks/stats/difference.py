@@ -19,6 +19,8 @@ from sandbox.result import Value
 Method = Literal["tango", "stratified"]
 _MAX_STEPS = 5_000_000
 """Maximum number of additions for an exact distribution, which take some seconds."""
+_IMPOSSIBLE = 1e-40
+"""Probability that is next to none, and the least p-value."""
 _DRAWS = 20_000
 _SEED = 1_937
 _BISECTIONS = 60
@@ -117,7 +119,11 @@ def difference_of(pairs: Sequence[Pair]) -> Difference:
     if not pairs or any(not (old.samples and new.samples) for old, new in pairs):
         raise ValueError("a difference needs cases, and a sample of each in both runs")
     cases = len(pairs)
-    value = float(sum(new.share - old.share for old, new in pairs) / cases)
+    scale = lcm(*{tally.samples for pair in pairs for tally in pair})
+    total = sum(
+        new.passed * (scale // new.samples) - old.passed * (scale // old.samples) for old, new in pairs
+    )
+    value = float(Fraction(total, scale * cases))
     variance = fsum(_variance(old, new) for old, new in pairs) / cases**2
     slope = fsum(1 / min(old.samples, new.samples) for old, new in pairs) / cases**2
     if any(tally.samples > 1 for pair in pairs for tally in pair):
@@ -175,7 +181,7 @@ def _chances(stratum: _Stratum) -> dict[int, float]:
 
 def _exact_tail(strata: Counter[_Stratum], observed: int) -> float:
     """Return the probability of a weighted sum of at most `observed`."""
-    sums = [1.0]
+    lowest, sums = 0, [1.0]
     for stratum, count in strata.items():
         terms = [(stratum[0] * number, chance) for number, chance in _chances(stratum).items()]
         for _ in range(count):
@@ -183,8 +189,11 @@ def _exact_tail(strata: Counter[_Stratum], observed: int) -> float:
             for place, chance in terms:
                 for number, value in enumerate(sums, place):
                     longer[number] += value * chance
-            sums = longer
-    return min(1.0, fsum(sums[: observed + 1]))
+            # Sums only grow: those above `observed` don't count, nor do impossible ones below.
+            first = next((place for place, value in enumerate(longer) if value > _IMPOSSIBLE), len(longer))
+            sums = longer[first : max(0, observed - lowest) + 1]
+            lowest += first
+    return min(1.0, max(_IMPOSSIBLE, fsum(sums)))
 
 
 def _drawn_tail(strata: Counter[_Stratum], observed: int) -> float:

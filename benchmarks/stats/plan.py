@@ -1,14 +1,19 @@
 """Plan a comparison: how many samples of each case, on each side, exclude or show a drop of given size."""
 
-from collections.abc import Sequence
-from math import fsum
+from collections.abc import Collection, Sequence
+from math import fsum, sqrt
+from statistics import NormalDist, fmean, stdev
 from typing import Literal
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import judged_tallies
-from benchmarks.stats.difference import Difference, sample_variance
+from benchmarks.stats.difference import Difference, Tally, sample_variance
 from sandbox.result import Value
 
+MOST = 0.25
+"""Largest variance of a sample that passes or fails."""
+_VALUES = 9
+"""Number of values that stand for what a pilot leaves open."""
 MAX_SAMPLES = 1_000
 """Plan at most this many samples of a case."""
 Source = Literal["samples", "score", "nothing"]
@@ -37,7 +42,7 @@ class SamplePlan(Value):
 
 
 def plan(
-    cases: int,
+    cases: Collection[str],
     reports: Sequence[Report],
     *,
     drop: float,
@@ -48,26 +53,16 @@ def plan(
     """Return the least number of samples with which an unchanged agent passes with this power.
 
     Args:
+        cases: ids of the cases to compare; what the reports say of others doesn't count.
         reports: earlier runs of the suite, by which samples vary and cost.
         drop: drop of pass@1 that is to be excluded, as a share.
         baseline_samples: samples of each case in the baseline, if it isn't taken anew.
     """
-    variance, source = _sample_variance(reports)
-
-    def suffices(before: int, after: int) -> bool:
-        difference = Difference(
-            value=0.0,
-            method="stratified",
-            cases=cases,
-            variance=variance * (1 / before + 1 / after) / cases,
-            slope=1 / (cases * min(before, after)),
-        )
-        return difference.excludable_drop(alpha, power=power) <= drop
-
-    numbers = range(1, MAX_SAMPLES + 1)
-    samples = next((number for number in numbers if suffices(baseline_samples or number, number)), None)
+    judged = judged_tallies(reports) if reports else {}
+    variances, source = likely_variances([tally for case, tally in judged.items() if case in cases])
+    samples = samples_for(len(cases), variances, drop, power, alpha, baseline_samples)
     result = SamplePlan(
-        cases=cases,
+        cases=len(cases),
         drop=drop,
         power=power,
         samples=samples,
@@ -75,31 +70,62 @@ def plan(
         source=source,
     )
     taken = sum(report.samples for report in reports)
-    costs = [report.cost_usd for report in reports]
+    costs = [usage.cost_usd for report in reports for usage in report.usage if usage.id in cases]
+    paid = sum(verdict.id in cases for report in reports for verdict in report.verdicts)
     seconds = [report.times.seconds for report in reports]
-    if not taken or samples is None:
+    if not paid or samples is None:
         return result
-    share = result.total / taken
-    return result.model_copy(
-        update={
-            "cost_usd": share * fsum(cost or 0.0 for cost in costs) if None not in costs else None,
-            "minutes": share * fsum(each or 0.0 for each in seconds) / 60 if None not in seconds else None,
-        }
+    cost = fsum(cost or 0.0 for cost in costs) * result.total / paid if costs and None not in costs else None
+    minutes = fsum(each or 0.0 for each in seconds) / 60 * result.total / taken
+    return result.model_copy(update={"cost_usd": cost, "minutes": minutes if None not in seconds else None})
+
+
+def samples_for(
+    cases: int,
+    variances: Sequence[float],
+    drop: float,
+    power: float,
+    alpha: float,
+    baseline_samples: int | None = None,
+) -> int | None:
+    """Return the least number of samples with this power in the mean over equally likely variances."""
+
+    def suffices(before: int, after: int) -> bool:
+        powers = (_power(variance, cases, before, after, drop, alpha) for variance in variances)
+        return fsum(powers) >= power * len(variances)
+
+    numbers = range(1, MAX_SAMPLES + 1)
+    return next((number for number in numbers if suffices(baseline_samples or number, number)), None)
+
+
+def _power(variance: float, cases: int, before: int, after: int, drop: float, alpha: float) -> float:
+    """Return the probability that an unchanged agent passes, by the variance of one sample."""
+    difference = Difference(
+        value=0.0,
+        method="stratified",
+        cases=cases,
+        variance=variance * (1 / before + 1 / after) / cases,
+        slope=1 / (cases * min(before, after)),
     )
+    room = drop - difference.excludable_drop(alpha, power=0.5)
+    return NormalDist().cdf(room / sqrt(difference.variance)) if variance else float(room >= 0)
 
 
-def _sample_variance(reports: Sequence[Report]) -> tuple[float, Source]:
-    """Return the mean variance of one sample of a case, and by what it is known.
+def likely_variances(tallies: Sequence[Tally]) -> tuple[Sequence[float], Source]:
+    """Return equally likely values of the mean variance of one sample of a case, and by what they are known.
 
-    With one sample a case no case's rate is known. A mean of p (1 - p) is at most that of the mean rate.
+    Few samples tell the variance roughly, and a plan by the estimate alone has less power in the mean than it
+    promises: too few samples cost more power than as many too many add. With one sample a case no case's rate
+    is known: a mean of p (1 - p) is at most that of the mean rate.
     """
-    if not reports:
-        return 0.25, "nothing"
-    tallies = [tally for tally in judged_tallies(reports).values() if tally.samples]
-    several = [tally for tally in tallies if tally.samples > 1]
+    tallies = [tally for tally in tallies if tally.samples]
+    # One case more varies half as much as it can: samples that happen to agree are no certainty.
+    several = [sample_variance(tally) for tally in tallies if tally.samples > 1]
     if several:
-        return fsum(map(sample_variance, several)) / len(several), "samples"
+        known = [*several, MOST / 2]
+        estimate = NormalDist(fmean(known), stdev(known) / sqrt(len(known)))
+        return [min(MOST, max(0.0, estimate.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)], "samples"
     if not tallies:
-        return 0.25, "nothing"
+        return [MOST], "nothing"
     score = fsum(tally.share for tally in tallies) / len(tallies)
-    return score * (1 - score), "score"
+    return [score * (1 - score)], "score"

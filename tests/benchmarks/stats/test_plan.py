@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.report import Report, Times
 from benchmarks.stats.difference import Tally, difference_of
-from benchmarks.stats.plan import plan
+from benchmarks.stats.plan import likely_variances, plan, samples_for
 from tests.benchmarks.reports.reports_made import report_of
 
 RATES = [number / 40 for number in range(41)]
+NAMES = [f"case{number}" for number in range(41)]
 
 
 def drawn(samples: int, draw: Random) -> list[str]:
@@ -22,7 +23,7 @@ def report(samples: int, *, cost: float | None = None) -> Report:
 
 
 def test_a_plan_has_about_the_power_that_it_promises() -> None:
-    planned = plan(len(RATES), [report(20)], drop=0.08, power=0.8)
+    planned = plan(NAMES, [report(20)], drop=0.08, power=0.8)
     draw, passed = Random(7), 0
     assert planned.samples is not None
     for _ in range(400):
@@ -36,8 +37,40 @@ def test_a_plan_has_about_the_power_that_it_promises() -> None:
     assert 0.76 <= passed / 400 <= 0.9  # samples are whole, so that the power is a little more
 
 
+def test_plans_by_small_pilots_keep_their_promise_in_the_mean() -> None:
+    draw, passed, rounds = Random(3), 0, 400
+    for _ in range(rounds):
+        pilot = [Tally(samples=2, passed=each.count("p")) for each in drawn(2, draw)]
+        samples = samples_for(len(RATES), likely_variances(pilot)[0], 0.1, 0.8, 0.05) or 0
+        sides = [
+            [Tally(samples=samples, passed=each.count("p")) for each in drawn(samples, draw)]
+            for _ in range(2)
+        ]
+        passed += difference_of([*zip(*sides, strict=True)]).interval(0.9)[0] > -0.1
+
+    assert 0.76 <= passed / rounds <= 0.88  # samples are whole, so that the power is a little more
+
+
+def test_samples_that_happen_to_agree_are_no_certainty() -> None:
+    agreeing = [Tally(samples=2, passed=2 * (number % 2)) for number in range(20)]
+
+    assert (samples_for(20, likely_variances(agreeing)[0], 0.03, 0.8, 0.05) or 0) > (
+        samples_for(20, [0.0], 0.03, 0.8, 0.05) or 0
+    )
+
+
+def test_only_the_chosen_cases_of_a_report_count() -> None:
+    letters = {f"case{number}": "pf" if number < 20 else "pp" for number in range(40)}
+    whole = report_of(letters, cost=0.01)
+    steady = plan([f"case{number}" for number in range(20, 40)], [whole], drop=0.2, power=0.8)
+    varying = plan([f"case{number}" for number in range(20)], [whole], drop=0.2, power=0.8)
+
+    assert (steady.samples or 0) < (varying.samples or 0)
+    assert steady.cost_usd == pytest.approx(0.01 * steady.total)
+
+
 def test_less_is_known_from_one_sample_a_case_and_least_from_nothing() -> None:
-    plans = [plan(41, reports, drop=0.1, power=0.8) for reports in ([report(20)], [report(1)], [])]
+    plans = [plan(NAMES, reports, drop=0.1, power=0.8) for reports in ([report(20)], [report(1)], [])]
 
     assert [each.source for each in plans] == ["samples", "score", "nothing"]
     numbers = [each.samples or 0 for each in plans]
@@ -48,21 +81,24 @@ def test_less_is_known_from_one_sample_a_case_and_least_from_nothing() -> None:
 def test_two_runs_with_a_sample_of_each_case_say_how_much_samples_vary() -> None:
     one = report(1).model_copy(update={"digests": {}})
 
-    assert plan(41, [one, one], drop=0.1, power=0.8).source == "samples"
+    assert plan(NAMES, [one, one], drop=0.1, power=0.8).source == "samples"
 
 
 def test_a_thin_baseline_cant_be_made_up_for() -> None:
-    thin = plan(100, [], drop=0.1, power=0.8, baseline_samples=1)
+    thin = plan([f"case{i}" for i in range(100)], [], drop=0.1, power=0.8, baseline_samples=1)
 
     assert (thin.samples, thin.total) == (None, 0)
-    assert plan(100, [], drop=0.1, power=0.8, baseline_samples=20).samples is not None
+    assert (
+        plan([f"case{i}" for i in range(100)], [], drop=0.1, power=0.8, baseline_samples=20).samples
+        is not None
+    )
 
 
 def test_a_plan_has_cost_and_time_where_the_reports_have_them() -> None:
     paid = report(2, cost=0.01).model_copy(update={"times": Times(seconds=82.0)})
 
-    planned = plan(41, [paid], drop=0.2, power=0.8)
+    planned = plan(NAMES, [paid], drop=0.2, power=0.8)
 
     assert planned.cost_usd == pytest.approx(0.01 * planned.total)
     assert planned.minutes == pytest.approx(planned.total / 60)
-    assert plan(41, [report(2)], drop=0.2, power=0.8).cost_usd is None
+    assert plan(NAMES, [report(2)], drop=0.2, power=0.8).cost_usd is None
