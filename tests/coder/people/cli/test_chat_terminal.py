@@ -2,9 +2,11 @@
 
 import os
 import re
+import secrets
 import signal
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from select import select
 from time import monotonic
@@ -14,6 +16,7 @@ import pytest
 from tests.coder.people.cli.console import LONGEST_S, Console, Finished
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
+from tests.processes import processes_with, wait_until
 
 PROMPT = "\x1b[?2004h"
 """What prompt_toolkit sends when it begins to read a line: at the prompt and at a question."""
@@ -29,10 +32,32 @@ def project(folder: Path) -> Path:
     return folder
 
 
+Step = tuple[str, str | Callable[[], None]]
+"""What the screen shows, and then what the person types, or what else happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongSleep:
+    """A program in a sandbox that sleeps until the test ends it."""
+
+    seconds: str = field(default_factory=lambda: f"600.{secrets.randbelow(10**9):09}")
+
+    @property
+    def command(self) -> str:
+        return f"sleep {self.seconds}"
+
+    def end(self) -> None:
+        """End it once it has begun."""
+        tag = f"sleep\0{self.seconds}"
+        assert wait_until(lambda: bool(processes_with(tag)))
+        for pid in processes_with(tag):
+            os.kill(pid, signal.SIGTERM)
+
+
 def talk(
     console: Console,
     endpoint: FaultyEndpoint,
-    script: Sequence[tuple[str, str]],
+    script: Sequence[Step],
     *,
     cwd: Path,
     **environ: str,
@@ -45,7 +70,7 @@ def talk(
 def talk_raw(
     console: Console,
     endpoint: FaultyEndpoint,
-    script: Sequence[tuple[str, str]],
+    script: Sequence[Step],
     *,
     cwd: Path,
     **environ: str,
@@ -68,6 +93,9 @@ def talk_raw(
             while steps and (place := _place_of(steps[0][0], screen, position)) >= 0:
                 expected, typed = steps.pop(0)
                 position = place + len(expected)
+                if callable(typed):
+                    typed()
+                    continue
                 if typed == CTRL_C:  # before the request is there, the next one would be the first
                     assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=300)
                 os.write(terminal, typed.encode())
@@ -212,11 +240,13 @@ def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, 
 def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_question(
     console: Console, project: Path
 ) -> None:
-    mend = calls("bash", command="sleep 4; sed -i 's/ - / + /' calc.py")
+    sleep = LongSleep()
+    mend = calls("bash", command=f"{sleep.command}; sed -i 's/ - / + /' calc.py")
     with faulty_endpoint(mend, says("Like this."), says("It adds now.")) as endpoint:
         script = (
             (PROMPT, f"Mend it.{ENTER}"),
             ("bash sleep", "Be brief.\n"),
+            ("", sleep.end),  # what was typed before waits to be read
             ("told the model: Be brief.", "y"),
             ("Write it?", f"n{ENTER}"),
             (PROMPT, CTRL_D),
@@ -262,11 +292,13 @@ def test_ctrl_o_shows_what_the_latest_call_printed_and_leaves_what_was_typed(
 def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_with_the_next_enter(
     console: Console, project: Path
 ) -> None:
-    work = calls("bash", command="sleep 3; echo $((40 + 2))")
+    sleep = LongSleep()
+    work = calls("bash", command=f"{sleep.command}; echo $((40 + 2))")
     with faulty_endpoint(work, says("Nothing else."), says("It is brief.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", "Be br"),
+            ("Be br", sleep.end),
             ("[exit 0, ", ""),
             ("+ Be br", ""),  # drawn again below the line that was printed, and maybe below the answer
             (PROMPT, ""),
@@ -285,11 +317,14 @@ def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_w
 def test_ctrl_d_and_ctrl_o_while_it_works_end_nothing_and_a_line_can_be_edited(
     console: Console, project: Path
 ) -> None:
-    with faulty_endpoint(calls("bash", command="sleep 3; echo 42"), says("Done so.")) as endpoint:
+    sleep = LongSleep()
+    work = calls("bash", command=f"{sleep.command}; echo 42")
+    with faulty_endpoint(work, says("Done so.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", f"{CTRL_D}\x0f"),
             ("runs after this message: /show", f"Be briex\x7ff.{ENTER}"),
+            ("", sleep.end),  # what was typed before waits to be read
             ("told the model: Be brief.", ""),
             ("Done so.", ""),
             ("\r\n42", ""),
