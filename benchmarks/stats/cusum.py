@@ -1,8 +1,9 @@
 """Notice that a series of scores has become worse: a self-starting CUSUM.
 
-Hawkins 1987, "Self-Starting CUSUM Charts for Location and Scale". Each score is compared with the mean and
-standard deviation of those before it, so that their own error counts: of an unchanged series the compared
-values are independent and normal, however long the reference is.
+After Hawkins 1987, "Self-Starting CUSUM Charts for Location and Scale": each score is compared with the mean
+and standard deviation of those before it, so that their own error counts. Scores since the sum left 0 may be
+those of a change: they aren't taken for the reference while it stays above 0, which would hide the change
+(`python -m perf.watch`).
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ MIN_REFERENCE = 20
 """Number of scores from which the watch begins."""
 SLACK = 0.5
 """Half of the change, in standard deviations, that is to be noticed soonest."""
-LIMIT = 3.5
-"""An alarm is raised above this sum: of unchanged normal scores about every 200th."""
+LIMIT = 4.0
+"""An alarm is raised above this sum: of unchanged scores about every 240th, by `perf.watch`."""
 _FARTHEST = 6.0
 """A single score counts for at most this many standard deviations."""
 
@@ -49,7 +50,8 @@ def cusum(scores: Sequence[float], resolutions: Sequence[float]) -> Cusum:
     """
     sums, total, began = [0.0] * min(len(scores), MIN_REFERENCE), 0.0, None
     for number in range(MIN_REFERENCE, len(scores)):
-        deviation = _deviation(scores[number], scores[:number], resolutions[number])
+        reference = scores[: number if began is None else began]
+        deviation = _deviation(scores[number], reference, resolutions[number])
         total = max(0.0, total - deviation - SLACK)
         began = None if total == 0 else number if began is None else began
         sums.append(total)

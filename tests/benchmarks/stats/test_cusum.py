@@ -1,5 +1,6 @@
 """The watch over a series of scores: seldom a false alarm, and soon a true one."""
 
+import itertools
 from random import Random
 from statistics import fmean, median
 
@@ -36,7 +37,7 @@ def test_a_quiet_series_has_few_alarms() -> None:
 
     waits = [rounds_to_alarm(draw, drop=0.0, most=60) for _ in range(150)]
 
-    # A mean of 200 rounds means an alarm in a quarter of 60 rounds.
+    # A mean of 240 rounds means an alarm in a quarter of 60 rounds.
     assert 0.12 <= sum(wait < 60 for wait in waits) / len(waits) <= 0.38
 
 
@@ -49,6 +50,15 @@ def test_a_worse_series_is_noticed_the_sooner_the_worse_it_is() -> None:
 
     assert fast <= 4
     assert fast < slow <= 25
+
+
+def test_the_rounds_of_a_change_are_no_reference_for_it() -> None:
+    steady = [0.5, 0.6] * 10
+
+    sums = cusum([*steady, *[0.5] * 12], [0.1] * 32).sums[20:]
+
+    rises = [after - before for before, after in itertools.pairwise([0.0, *sums])]
+    assert rises == pytest.approx([rises[0]] * 12)
 
 
 def test_a_better_series_raises_no_alarm() -> None:
