@@ -22,6 +22,10 @@ class SampleUsage(Value):
     cost_usd: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
     """None if the price is unknown."""
     seconds: float = 0.0
+    call_s: float = Field(default=0.0, ge=0)
+    """Seconds for which answers of the endpoint were waited for."""
+    refusals: int = Field(default=0, ge=0)
+    """Answers in which the model refuses."""
     served: tuple[str, ...] = ()
     """Models that the endpoint says it served, with their fingerprints."""
 
@@ -35,6 +39,8 @@ class SampleUsage(Value):
                 "output_tokens": self.output_tokens + other.output_tokens,
                 "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
                 "seconds": self.seconds + other.seconds,
+                "call_s": self.call_s + other.call_s,
+                "refusals": self.refusals + other.refusals,
                 "served": tuple(dict.fromkeys((*self.served, *other.served))),
             }
         )
@@ -49,6 +55,8 @@ class SampleUsage(Value):
                 "output_tokens": max(0, self.output_tokens - part.output_tokens),
                 "cost_usd": None if costs[0] is None else max(0.0, costs[0] - (costs[1] or 0.0)),
                 "seconds": max(0.0, self.seconds - part.seconds),
+                "call_s": max(0.0, self.call_s - part.call_s),
+                "refusals": max(0, self.refusals - part.refusals),
             }
         )
 

@@ -9,6 +9,7 @@ from benchmarks.reports.page import page_environment, read_part
 from benchmarks.stats.cusum import LIMIT
 from benchmarks.stats.watch import RoundScore, WatchResult
 from coder.base.text.ci_commands import break_commands
+from coder.show.render import money
 
 _WIDTH, _HEIGHT, _LEFT, _EDGE = 460, 180, 54, 12
 _STATES = {"learning": "learning", "quiet": "quiet", "alarm": "worse, confirmed by a fresh round"}
@@ -34,6 +35,10 @@ def watch_page(suite: str, result: WatchResult, scores: Sequence[RoundScore]) ->
             figures.share(one.score),
             figures.interval(one.interval),
             f"{one.sum:.1f}",
+            f"{one.tokens:,}",
+            "–" if one.latency_s is None else f"{one.latency_s:.1f} s",
+            f"{one.refusals:,}",
+            "–" if one.cost_usd is None else money(one.cost_usd),
         )
         for number, one in enumerate(scores, 1)
     ]

@@ -3,13 +3,15 @@
 from benchmarks.report import SampleUsage
 from benchmarks.runner.runlog import BenchCut, RunLog
 from coder.run.costs import costs_of
+from coder.run.event_types import CallAnswered
 from coder.run.events import EventStore
 from coder.show.run_transcript import read_events
 
 
 async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> SampleUsage | None:
     """Return the usage of a run and its attempts; None without an answer. Refused calls don't count."""
-    costs = costs_of(await read_events(log, run_id))
+    events = await read_events(log, run_id)
+    costs = costs_of(events)
     answered = [call for call in costs.calls if call.ended == "answered"]
     if not answered and not costs.usage.input_tokens:
         return None
@@ -20,6 +22,10 @@ async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> Samp
         input_tokens=costs.usage.input_tokens,
         output_tokens=costs.usage.output_tokens,
         cost_usd=float(costs.cost_usd) if costs.cost_usd is not None else None,
+        call_s=sum(call.seconds for call in answered),
+        refusals=sum(
+            event.type == CallAnswered.type and event.body.get("finish") == "refusal" for event in events
+        ),
         served=tuple(dict.fromkeys(f"{call.model} {call.fingerprint}".strip() for call in answered)),
     )
 

@@ -31,6 +31,10 @@ class Round(Value):
     """Judged samples of each case."""
     tokens: int = 0
     seconds: float | None = None
+    latency_s: float | None = None
+    """Mean seconds of a call; None in rounds of older versions."""
+    refusals: int = 0
+    """Answers in which the model refuses."""
     cost_usd: float | None = None
     confirms: bool = False
     """Whether the round was made to confirm an alarm; one that did ends the reference."""
@@ -77,6 +81,10 @@ class RoundScore(Value):
     interval: tuple[float, float]
     """95 % interval over new samples of the same cases."""
     sum: float
+    tokens: int
+    latency_s: float | None
+    refusals: int
+    cost_usd: float | None
 
 
 def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False) -> Round | None:
@@ -85,6 +93,7 @@ def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False
     unjudged = report.outcomes.get("infrastructure", 0) + len(report.missing) + len(report.missing_samples)
     if unjudged or not tallies:
         return None
+    calls = sum(usage.calls for usage in report.usage)
     served = {name for usage in report.usage for name in usage.served}
     return Round(
         suite=report.suite,
@@ -96,6 +105,8 @@ def round_of(report: Report, *, versions: dict[str, str], confirms: bool = False
         tallies=tallies,
         tokens=sum(usage.input_tokens + usage.output_tokens for usage in report.usage),
         seconds=report.times.seconds,
+        latency_s=sum(usage.call_s for usage in report.usage) / calls if calls else None,
+        refusals=sum(usage.refusals for usage in report.usage),
         cost_usd=report.cost_usd,
         confirms=confirms,
     )
@@ -131,6 +142,10 @@ def scores_of(rounds: Sequence[Round]) -> list[RoundScore]:
             score=each.score,
             interval=score_bounds([*each.tallies.values()], 0.95),
             sum=total,
+            tokens=each.tokens,
+            latency_s=each.latency_s,
+            refusals=each.refusals,
+            cost_usd=each.cost_usd,
         )
         for each, total in zip(series, _cusum_of(series).sums, strict=True)
     ]
@@ -173,6 +188,8 @@ def _moved(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
     figures: dict[str, Callable[[Round], float | None]] = {
         "tokens": lambda one: float(one.tokens),
         "seconds": lambda one: one.seconds,
+        "seconds of a call": lambda one: one.latency_s,
+        "refusals": lambda one: float(one.refusals),
         "cost": lambda one: one.cost_usd,
     }
     moved = []
@@ -187,5 +204,5 @@ def _moved(before: Sequence[Round], since: Sequence[Round]) -> list[str]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fsum(known) / len(known) if known else None
+    figures = [value for value in values if value is not None]
+    return fsum(figures) / len(figures) if figures else None

@@ -16,7 +16,8 @@ SUITE = "<b>suite & co"
 async def test_the_page_shows_each_round_and_marks_those_above_the_limit(
     browser_page: Page, tmp_path: Path
 ) -> None:
-    rounds = [*QUIET, *WORSE]
+    latest = WORSE[-1].model_copy(update={"tokens": 1234, "latency_s": 2.25, "refusals": 7})
+    rounds = [*QUIET, *WORSE[:-1], latest]
 
     events = await opened(browser_page, watch_page(SUITE, watched(rounds), scores_of(rounds)), tmp_path)
 
@@ -25,6 +26,8 @@ async def test_the_page_shows_each_round_and_marks_those_above_the_limit(
     assert await browser_page.locator("figure").count() == 2
     assert await browser_page.locator("circle.alarm").count() == 4  # two rounds in both plots
     assert await browser_page.locator("table").last.locator("tbody tr").count() == 27
+    row = await browser_page.locator("table").last.locator("tbody tr").first.inner_text()
+    assert row.split("\t")[-4:] == ["1,234", "2.2 s", "7", "–"]
     assert "worse, confirmed by a fresh round" in await browser_page.locator("table").first.inner_text()
 
 

@@ -28,15 +28,21 @@ def test_rounds_are_learned_from_until_there_are_enough() -> None:
 
 
 def test_worse_rounds_raise_an_alarm_that_names_cases_and_what_else_changed() -> None:
-    slower = [one.model_copy(update={"tokens": 300, "model": "n", "cost_usd": 2.0}) for one in WORSE]
-    before = [one.model_copy(update={"tokens": 100, "cost_usd": 2.0}) for one in QUIET]
+    now = {"tokens": 300, "model": "n", "cost_usd": 2.0, "latency_s": 4.5, "refusals": 3}
+    slower = [one.model_copy(update=now) for one in WORSE]
+    before = [one.model_copy(update={"tokens": 100, "cost_usd": 2.0, "latency_s": 1.5}) for one in QUIET]
 
     result = watched([*before, *slower])
 
     assert (result.state, result.score) == ("alarm", 11 / 20)
     assert result.reference == pytest.approx(0.95, abs=0.01)
     assert set(result.cases) == set(CASES[:9])
-    assert result.moved == ("tokens: 100 → 300", "model: m → n")
+    assert result.moved == (
+        "tokens: 100 → 300",
+        "seconds of a call: 1.5 → 4.5",
+        "refusals: 0 → 3",
+        "model: m → n",
+    )
 
 
 def test_another_suite_judge_or_image_begins_a_new_reference() -> None:
@@ -63,13 +69,18 @@ def test_an_alarm_that_a_fresh_round_refutes_leaves_the_reference() -> None:
 
 def test_a_round_has_the_figures_of_its_report() -> None:
     report = report_of({"a": "p", "b": "f"}, cost=0.5, model="m").model_copy(
-        update={"usage": (SampleUsage(id="a", sample=0, calls=1, input_tokens=7, output_tokens=3),)}
+        update={
+            "usage": (
+                SampleUsage(id="a", sample=0, calls=2, input_tokens=7, output_tokens=3, call_s=5, refusals=1),
+            )
+        }
     )
 
     one = round_of(report, versions={"coder": "1"})
 
     assert one is not None
     assert (one.tokens, one.score, [*one.tallies]) == (10, 0.5, ["a", "b"])
+    assert (one.latency_s, one.refusals) == (2.5, 1)
 
 
 @pytest.mark.parametrize("letters", [{"a": "i"}, {"a": "p", "b": "i"}, {"a": "pi"}])
