@@ -12,7 +12,7 @@ from benchmarks.report import write_report
 from benchmarks.reports.figures import share
 from benchmarks.reports.inert import line
 from benchmarks.reports.watch_page import watch_junit, watch_page
-from benchmarks.runner.round_history import RoundHistory, open_history
+from benchmarks.runner.round_history import RoundHistory, file_of, open_history
 from benchmarks.stats.cusum import MIN_REFERENCE
 from benchmarks.stats.watch import WatchResult, round_of, scores_of, watched
 from benchmarks.suites.load import load_suite
@@ -30,7 +30,9 @@ _MAX_NAMED = 10
 @takes(run)
 def watch(
     context: typer.Context,
-    history: Annotated[Path, option("--history", "Rounds so far: JSON lines, begun if missing.", "FILE")],
+    history: Annotated[
+        str, option("--history", "Rounds so far, begun if missing: a file, or in the log.", "FILE|store:NAME")
+    ],
     html: Annotated[File, option("--html", "Write scores and sums as one page.", "FILE")] = None,
     junit_file: Annotated[File, option("--junit", "Write JUnit XML that fails on an alarm.", "FILE")] = None,
 ) -> None:
@@ -42,7 +44,7 @@ def watch(
     parameters = context.params
     if parameters["resume"] is not None:
         raise UsageError("A round is made anew: leave out --resume.")
-    written = [history, html, junit_file, parameters["out"], parameters["answers"]]
+    written = [file_of(history), html, junit_file, parameters["out"], parameters["answers"]]
     require_separate(written, [Path(parameters["suite"] or ".")])
     if parameters["pages"] is not None:
         raise UsageError("A round has no pages of samples: leave out --pages.")

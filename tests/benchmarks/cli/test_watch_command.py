@@ -44,7 +44,7 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     with faulty_endpoint(answer) as server:
         words = ("--one-shot", "-m", "toy", "--base-url", server.url, "--history", "history.jsonl")
         first = console.run("bench", "watch", "suite.jsonl", *words)
-        with open_history(history) as rounds:
+        with open_history(str(history)) as rounds:
             for _ in range(22):
                 rounds.add(rounds.rounds[0])
         quiet = console.run("bench", "watch", "suite.jsonl", *words)
@@ -61,7 +61,7 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     result = json.loads(worse.out)
     assert (result["state"], result["cases"]) == ("alarm", ["c0", "c1"])
     assert "A fresh round is made to confirm it." in worse.err
-    with open_history(history) as rounds:
+    with open_history(str(history)) as rounds:
         assert [one.confirms for one in rounds.rounds[-4:]] == [False, False, True, False]
         assert rounds.rounds[0].versions["served"]
     assert "round 1:" in after.out
