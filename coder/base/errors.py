@@ -13,7 +13,7 @@ CoderError
 │   │   └── ToolsRefused      the endpoint takes no tools with this model
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
 │       └── RateLimited       too many requests, still after all retries
-├── SharedBudgetEmpty          3  the budget shared by several runs doesn't allow the call, which was not made
+├── SharedBudgetEmpty          3  the budget shared by several runs doesn't allow the call or a whole answer
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
 │   │   └── BlobMissing        a content that an event refers to is missing
@@ -122,9 +122,11 @@ class RateLimited(ModelUnavailable):
 
 
 class SharedBudgetEmpty(CoderError):
-    """The budget that several runs share doesn't allow the next call; the call was not made."""
+    """The budget that several runs share doesn't allow the next call, or didn't allow a whole answer."""
 
     exit_code = 3
+    lost: "Used | None" = None
+    """Usage of an answer that was cut; None: the call was not made."""
 
 
 class MachineError(CoderError):

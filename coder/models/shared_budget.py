@@ -17,6 +17,8 @@ from coder.models.wrapper import Wrapper
 
 SHARES = 4
 """A call may reserve this fraction (1/SHARES) of the free amount, so that others can run meanwhile."""
+_MIN_ROOM = 512
+"""Leave at least this many tokens for an answer."""
 
 
 class Purse(Protocol):
@@ -129,26 +131,43 @@ class BudgetedModel(Wrapper):
         """Wrap a model with a known price."""
         super().__init__(model)
         self._purse = purse
+        self._longest: int | None = None
+        """Tokens of the longest answer so far; None before the first."""
+
+    @property
+    def _least_room(self) -> int:
+        """Tokens that an answer gets at least: twice the longest so far."""
+        return MIN_ANSWER if self._longest is None else min(MIN_ANSWER, max(_MIN_ROOM, 2 * self._longest))
+
+    async def _reserve(self, tokens_in: int, most: int) -> tuple[int, int, Decimal]:
+        """Reserve for an answer of up to `most` tokens; return the reservation, its tokens and its amount."""
+        while True:
+            longest, share = self._longest, await self._purse.free() / SHARES
+            affordable_output = affordable_tokens(self.price, tokens_in, most, share)
+            max_output = min(most, max(affordable_output, self._least_room))
+            reserved = self.price(tokens_in, max_output)
+            if reserved is None:
+                raise SharedBudgetEmpty(
+                    f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
+                )
+            try:
+                return await self._purse.reserve(reserved), max_output, reserved
+            except SharedBudgetEmpty:
+                if self._longest == longest:  # else an answer has shown meanwhile how long they are
+                    raise
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Reserve the cost of a call, and return the model's answer.
 
         Raises:
-            SharedBudgetEmpty: the budget doesn't suffice, or the price isn't known.
+            SharedBudgetEmpty: the budget doesn't suffice, or left the answer less room than it took, or the
+                price isn't known.
         """
         sampling, on_retry = asking["sampling"], asking.get("on_retry")
-        tokens_in, max_output = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
-        free = await self._purse.free()
-        affordable_output = affordable_tokens(self.price, tokens_in, max_output, free / SHARES)
-        if affordable_output < max_output:
-            max_output = min(max_output, max(affordable_output, MIN_ANSWER))
+        tokens_in, most = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
+        number, max_output, reserved = await self._reserve(tokens_in, most)
+        if max_output < most:
             asking["sampling"] = sampling.model_copy(update={"room": max_output})
-        reserved = self.price(tokens_in, max_output)
-        if reserved is None:
-            raise SharedBudgetEmpty(
-                f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
-            )
-        number = await self._purse.reserve(reserved)
         used = reserved  # an interrupted call may cost the whole reservation
 
         async def tell(event: Retry | Switch) -> None:
@@ -160,6 +179,7 @@ class BudgetedModel(Wrapper):
         try:
             answer = await self._model.answer(messages, **asking)
             used = answer.cost_usd if answer.cost_usd is not None else reserved
+            self._longest = max(self._longest or 0, answer.usage.output_tokens)
         except ModelError as error:
             used = _cost(error.lost)
             raise
@@ -168,6 +188,12 @@ class BudgetedModel(Wrapper):
             raise
         finally:
             self._purse.settle(number, used)
+        if max_output < most and answer.finish == "length":  # no failure of the model's
+            empty = SharedBudgetEmpty(
+                f"the budget of all runs together left an answer {max_output:,} tokens, and it took more"
+            )
+            empty.lost = Used(usage=answer.usage, cost_usd=used)
+            raise empty
         return answer
 
 

@@ -136,8 +136,8 @@ class LoggedCalls:
                 callers=self._journal.state.dialogue.callers,
                 **form,
             )
-        except SharedBudgetEmpty as error:
-            raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
+        except SharedBudgetEmpty as end:
+            raise await self._ended(intent, BudgetReached(limit="shared", text=str(end)), end.lost) from end
         except ModelError as error:
             await self._journal.append(failure(intent, error, error.lost))
             raise
@@ -153,10 +153,10 @@ class LoggedCalls:
         """Return an answer without secrets, as it is logged."""
         return answer
 
-    async def _ended(self, intent: CallIntended, limit_event: BudgetReached) -> BudgetSpent:
+    async def _ended(self, intent: CallIntended, end: BudgetReached, lost: Used | None = None) -> BudgetSpent:
         """Log the end of an intended call at a limit, which frees the reserved tokens."""
-        error = BudgetSpent(limit_event.text)
-        await self._journal.append(failure(intent, error), limit_event)
+        error = BudgetSpent(end.text)
+        await self._journal.append(failure(intent, error, lost), end)
         return error
 
     def cleaned(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:

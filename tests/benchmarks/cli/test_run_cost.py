@@ -9,7 +9,7 @@ import pytest
 
 from tests.coder.people.cli.console import Console
 from tests.coder.platform.server.served import started
-from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
+from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says, streams
 
 CASES = [
     {
@@ -23,6 +23,8 @@ CASES = [
 ]
 SEEN = CASES[0] | {"visible": ["assert f0(5) == 5"]}
 
+LONG = says("    return n + 0\n", *["#"] * 999)
+
 
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
@@ -34,10 +36,10 @@ def console(tmp_path: Path) -> Console:
 
 @pytest.mark.slow
 def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(console: Console) -> None:
-    # A call may give 4,096 tokens, so that it reserves $0.4096 at $100 a million; it uses two, $0.0002.
+    # At $100 a million a first call may give 4,096 tokens, $0.4096. It gives 1,000: the next may give twice.
     words = ("--one-shot", "-w", "4", "--price", "0,100", "--json", "-m", "toy")
 
-    with faulty_endpoint(says("    return n", " + 0\n")) as server:
+    with faulty_endpoint(LONG) as server:
         limited = console.run(
             "bench", "run", "suite.jsonl", "--base-url", server.url, "--max-cost", "0.4099", *words
         )
@@ -48,10 +50,10 @@ def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(
         )
 
     first, second = json.loads(limited.out), json.loads(more.out)
-    assert (limited.code, calls, most_at_once) == (3, 2, 1)
-    assert "--max-cost is reached: $0.0004 of $0.41 are spent, and the $0.41 that are left" in limited.err
-    assert [len(report["verdicts"]) for report in (first, second)] == [2, 4]
-    assert first["cost_usd"] == pytest.approx(0.0004)
+    assert (limited.code, calls, most_at_once) == (3, 3, 1)
+    assert "--max-cost is reached: $0.30 of $0.41 are spent, and the $0.11 that are left" in limited.err
+    assert [len(report["verdicts"]) for report in (first, second)] == [3, 4]
+    assert first["cost_usd"] == pytest.approx(0.3)
     assert (more.code, len(server.requests)) == (0, 4)
 
 
@@ -60,7 +62,7 @@ def test_a_limit_of_cost_holds_if_other_machines_judge(console: Console, tmp_pat
     words = ("--one-shot", "--price", "0,100", "--json", "-m", "toy", "--max-cost", "0.4099")
 
     with (
-        faulty_endpoint(says("    return n", " + 0\n")) as model,
+        faulty_endpoint(LONG) as model,
         started(tmp_path / "a") as first,
         started(tmp_path / "b") as second,
     ):
@@ -68,22 +70,22 @@ def test_a_limit_of_cost_holds_if_other_machines_judge(console: Console, tmp_pat
         limited = console.run("bench", "run", "suite.jsonl", "--base-url", model.url, *fleet, *words)
 
     report = json.loads(limited.out)
-    assert (limited.code, len(model.requests), model.most_busy) == (3, 2, 1)
-    assert len(report["verdicts"]) == 2
-    assert report["cost_usd"] == pytest.approx(0.0004)
+    assert (limited.code, len(model.requests), model.most_busy) == (3, 3, 1)
+    assert len(report["verdicts"]) == 3
+    assert report["cost_usd"] == pytest.approx(0.3)
 
 
-def answered(text: str) -> Reply:
-    """An answer of two tokens."""
-    return says("```python\ndef f0(n):\n", f"    return {text}\n```\n")
+def answered(text: str, *, tokens: int = 2) -> Reply:
+    """An answer of two tokens, or of more, which are blanks."""
+    return says("```python\ndef f0(n):\n", f"    return {text}\n```\n", *[" "] * (tokens - 2))
 
 
 @pytest.mark.slow
 def test_a_sample_that_the_budget_cuts_after_a_call_is_missing_and_is_made_anew(console: Console) -> None:
-    # The first answer is wrong, so that a second call is needed, which the budget doesn't cover.
+    # The first answer is wrong and long, so that a second call is needed, which the budget doesn't cover.
     words = ("--strategy", "repair", "-w", "1", "--price", "0,100", "--json", "-m", "toy")
 
-    with faulty_endpoint(answered("n + 1"), answered("n")) as server:
+    with faulty_endpoint(answered("n + 1", tokens=3000), answered("n")) as server:
         limited = console.run(
             "bench", "run", "seen.jsonl", "--base-url", server.url, "--max-cost", "0.4097", *words
         )
@@ -98,7 +100,34 @@ def test_a_sample_that_the_budget_cuts_after_a_call_is_missing_and_is_made_anew(
     assert second["pass_at"]["1"] == 1.0
     counted = [sum(usage["calls"] for usage in report["usage"]) for report in (first, second)]
     assert counted == [1, len(server.requests)]
-    assert second["cost_usd"] == pytest.approx(0.0002 * len(server.requests))
+    assert second["cost_usd"] == pytest.approx(0.3 + 0.0002 * (len(server.requests) - 1))
+
+
+@pytest.mark.slow
+def test_an_answer_that_the_budget_cut_is_missing_and_not_wrong(console: Console) -> None:
+    words = ("--one-shot", "-w", "1", "--price", "0,100", "--json", "-m", "toy")
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(re.findall(r"def (f\d)\(", str(request.body["messages"]))[-1])
+        whole = f"```python\ndef {asked[-1]}(n):\n    return n\n```\n"
+        return says(whole[:20], finish="length") if len(asked) == 2 else says(whole)
+
+    with faulty_endpoint(answer) as server:
+        limited = console.run(
+            "bench", "run", "suite.jsonl", "--base-url", server.url, "--max-cost", "0.4099", *words
+        )
+        run = re.findall("bench_[0-9a-z]+", limited.err)[0]
+        more = console.run(
+            "bench", "run", "--resume", run, "--base-url", server.url, "--max-cost", "10", *words
+        )
+
+    first, second = json.loads(limited.out), json.loads(more.out)
+    assert (limited.code, more.code) == (3, 0), limited.err + more.err
+    assert [one["verdict"] for one in first["verdicts"]] == ["passed"]
+    assert first["cost_usd"] == pytest.approx(0.0002)  # the answer that was cut counts
+    assert second["pass_at"]["1"] == 1.0
+    assert second["cost_usd"] == pytest.approx(0.0001 * len(server.requests))
 
 
 @pytest.mark.slow

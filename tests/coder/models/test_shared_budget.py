@@ -1,6 +1,7 @@
 """A purse that several runs are paid from: it holds to the last call, whoever makes it."""
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -186,3 +187,43 @@ def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
     assert pursed.roles == ("planner",)
     assert isinstance(pursed.role("planner"), BudgetedModel)
     assert pursed.role("coder") is None
+
+
+async def test_a_budget_is_spent_by_the_length_of_the_answers_so_far() -> None:
+    # 4,096 tokens cost $4.096; an answer of five costs half a cent, and the next ones get 512.
+    purse = SharedBudget(Decimal("4.12"))
+    with faulty_endpoint(FIVE) as server:
+        async with ChatModel(endpoint_of(server, price=PRICE)) as model:
+            budgeted = BudgetedModel(model, purse)
+            with suppress(SharedBudgetEmpty):
+                while True:
+                    await budgeted.answer(QUESTION, sampling=Sampling())
+
+    rooms = [request.body["max_tokens"] for request in server.requests]
+    assert (rooms[0], rooms[-1]) == (4096, 512)
+    assert Decimal("3.6") <= purse.spent <= purse.usd
+
+
+CUT = says("a", "b", "c", "d", "e", finish="length")
+
+
+async def test_an_answer_that_the_budget_cut_ends_its_run_at_the_limit_and_its_cost_is_logged() -> None:
+    purse, log = SharedBudget(Decimal("4.2")), MemoryLog()
+    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+
+    with faulty_endpoint(FIVE, CUT) as server:
+        async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:
+            settings = Settings(plan=False, budget=Budget(max_cost=Decimal(50)))
+            run = await solve(task, model=BudgetedModel(model, purse), settings=settings, log=log)
+
+    assert (run.status, run.limit, len(server.requests)) == ("limit", "shared", 2), run.reason
+    assert "left an answer 1,048 tokens, and it took more" in run.reason
+    assert (run.cost, purse.spent) == (0.01, CENT)
+
+
+async def test_an_answer_that_ends_at_the_models_own_limit_is_an_answer() -> None:
+    with faulty_endpoint(CUT) as server:
+        async with ChatModel(endpoint_of(server, price=PRICE)) as model:
+            answer = await BudgetedModel(model, SharedBudget(CENT)).answer(QUESTION, sampling=TEN)
+
+    assert answer.finish == "length"
