@@ -3,39 +3,51 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from benchmarks.judge.function import Pair
 from benchmarks.judge.judge import Judge, open_judge, require_working_sandbox
 from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import Suite
-from benchmarks.verdict import Verdict
 from sandbox import Policy, open_sandbox
 from sandbox.errors import SandboxBroken
 from tests.benchmarks.judge.cases import case
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-RIGHT = "import time\n\ndef f(n):\n    time.sleep(1.5)\n    return n * n\n"
-"""Slow, so that its sandbox is sure to die before it has answered."""
+RIGHT = "def f(n):\n    return n * n\n"
 SQUARE = case("assert candidate(3) == 9", RIGHT)
 SUITE = Suite(name="small", version="1", cases=(SQUARE,))
 
 
-async def judged_while_sandboxes_die(judge: Judge, deaths: int | None) -> Verdict:
-    """The verdict on a right answer, while so many of the candidates' sandboxes die; None: all of them."""
-    await judge.mode(SQUARE)
-    work = asyncio.create_task(judge.judge(SQUARE, RIGHT))
-    killed: set[int] = set()
-    while not work.done():
-        keeper: int = (await judge.sandboxes()).candidate.keeper  # type: ignore[attr-defined]
-        if keeper not in killed and (deaths is None or len(killed) < deaths):
-            killed.add(keeper)
-            with suppress(ProcessLookupError):
+def let_sandboxes_die(judge: Judge, deaths: int | None) -> None:
+    """Kill so many of the candidates' sandboxes, or all of them, as each is lent for an answer."""
+    lends, killed = judge.judging_sandboxes.shared, set[int]()
+
+    @asynccontextmanager
+    async def shared() -> AsyncIterator[Pair]:
+        async with lends() as pair:
+            keeper: int = pair.candidate.keeper  # type: ignore[attr-defined]
+            if keeper not in killed and (deaths is None or len(killed) < deaths):
+                killed.add(keeper)
                 os.kill(keeper, signal.SIGKILL)
-        await asyncio.sleep(0)
-    return await work
+                assert await asyncio.to_thread(wait_until, lambda: has_ended(keeper))
+            yield pair
+
+    judge.judging_sandboxes.shared = shared  # type: ignore[method-assign]
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether a process has ended; its parent may not have waited for it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 @pytest.mark.slow
@@ -48,7 +60,9 @@ async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fai
     deaths: int | None, expected: str
 ) -> None:
     async with open_judge(SUITE) as judge:
-        verdict = await judged_while_sandboxes_die(judge, deaths)
+        await judge.mode(SQUARE)
+        let_sandboxes_die(judge, deaths)
+        verdict = await judge.judge(SQUARE, RIGHT)
 
     assert verdict.verdict == expected, verdict
 
