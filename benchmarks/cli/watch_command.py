@@ -59,31 +59,31 @@ def watch(
                 typer.echo("The score is worse. A fresh round is made to confirm it.", err=True)
             result = _make_round(context, rounds, confirms=True)
         scores = scores_of(rounds.rounds)
+    # What the round says is printed even if a file can't be written.
+    typer.echo(result.model_dump_json() if parameters["json"] else "\n".join(_lines(result)))
     if html is not None:
         write_text(html, watch_page(suite, result, scores))
     if junit_file is not None:
         write_text(junit_file, watch_junit(suite, result))
-    if parameters["json"]:
-        typer.echo(result.model_dump_json())
-    else:
-        typer.echo("\n".join(_lines(result)))
     if result.state == "alarm":
         raise typer.Exit(WORSE)
 
 
 def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool) -> WatchResult:
     report, _, reason = answer_suite(context, is_round=True)
-    if context.params["out"] is not None:
-        write_report(report, context.params["out"])
-    if reason == "cost":
-        typer.echo("--max-cost is reached, so the round is incomplete and isn't kept.", err=True)
-        raise typer.Exit(LIMIT)
-    new = round_of(report, versions={"coder": installed_version()}, confirms=confirms)
-    if new is None:
-        raise MachineError(
-            "Samples have no verdict, so the round is incomplete and isn't kept. Make it anew."
-        )
-    rounds.add(new)
+    try:
+        if reason == "cost":
+            typer.echo("--max-cost is reached, so the round is incomplete and isn't kept.", err=True)
+            raise typer.Exit(LIMIT)
+        new = round_of(report, versions={"coder": installed_version()}, confirms=confirms)
+        if new is None:
+            raise MachineError(
+                "Samples have no verdict, so the round is incomplete and isn't kept. Make it anew."
+            )
+        rounds.add(new)
+    finally:  # a round is kept even if its report can't be written
+        if context.params["out"] is not None:
+            write_report(report, context.params["out"])
     return watched(rounds.rounds)
 
 

@@ -32,9 +32,10 @@ class RoundHistory:
 
     def require_suite(self, suite: str) -> None:
         """Raise UsageError if the rounds are of another suite."""
-        if self.rounds and self.rounds[-1].suite != suite:
+        other = next((each.suite for each in self.rounds if each.suite != suite), None)
+        if other is not None:
             raise UsageError(
-                f"{self._place} holds rounds of {self.rounds[-1].suite}, and this one is of {suite}.\n"
+                f"{self._place} holds rounds of {other}, and this one is of {suite}.\n"
                 "Give each suite a history of its own: --history"
             )
 
@@ -96,7 +97,8 @@ def _open_file(path: Path) -> Iterator[RoundHistory]:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
         descriptor = os.open(path, flags, 0o644)
     except OSError as error:
-        raise MachineError(f"Can't open {path}: {error.strerror}") from error
+        message = f"Can't open {path}: {error.strerror}. Make its folder, or name another --history."
+        raise MachineError(message) from error
     try:
         if not S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"{path} is no file, and rounds are kept in one. Name another --history.")

