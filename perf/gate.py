@@ -76,13 +76,16 @@ def worse(rates: np.ndarray, drop: float, how: str, draw: Generator) -> np.ndarr
     return lowered
 
 
-def pairs_of(rates: np.ndarray, later: np.ndarray, size: Size, draw: Generator) -> list[Pair]:
-    """Draw a run of each side."""
-    before, after = draw.binomial(size.before, rates), draw.binomial(size.after, later)
-    return [
-        (Tally(samples=size.before, passed=int(old)), Tally(samples=size.after, passed=int(new)))
-        for old, new in zip(before, after, strict=True)
-    ]
+def pairs_of(
+    rates: np.ndarray, later: np.ndarray, size: Size, draw: Generator, *, missing: float = 0.0
+) -> list[Pair]:
+    """Draw a run of each side, of whose samples a share is missing, but not all of a case."""
+    sides = []
+    for samples, of_cases in ((size.before, rates), (size.after, later)):
+        counts = np.maximum(1, draw.binomial(samples, 1 - missing, len(rates)))
+        passed = draw.binomial(counts, of_cases)
+        sides.append([Tally(samples=int(n), passed=int(p)) for n, p in zip(counts, passed, strict=True)])
+    return [*zip(*sides, strict=True)]
 
 
 def by_scores(pairs: Sequence[Pair], tolerance: float) -> str:
@@ -143,12 +146,14 @@ def shares(
     drop: float = 0.0,
     how: str = "spread",
     max_drop: float | None = None,
+    missing: float = 0.0,
 ) -> dict[str, Counter[str]]:
     """Count the decisions of each rule."""
     counts: dict[str, Counter[str]] = {"scores": Counter(), "0.02": Counter(), "gate": Counter()}
     for _ in range(rounds):
         of_cases = rates(draw, size.cases)
-        pairs = pairs_of(of_cases, worse(of_cases, drop, how, draw) if drop else of_cases, size, draw)
+        later = worse(of_cases, drop, how, draw) if drop else of_cases
+        pairs = pairs_of(of_cases, later, size, draw, missing=missing)
         for rule, tolerance in (("scores", 0.0), ("0.02", 0.02)):
             counts[rule][by_scores(pairs, tolerance)] += 1
         counts["gate"][by_gate(pairs, max_drop)] += 1
@@ -165,16 +170,15 @@ def looked_rows(name: str, rates: Rates, cases: int, max_drop: float, rounds: in
     ):
         draw = np.random.default_rng(70)
         counts: dict[str, Counter[str]] = {"plain": Counter(), "planned": Counter()}
-        pairs = ceil(rounds / 4) if drop else rounds
-        for _ in range(pairs):
+        for _ in range(rounds):
             of_cases = rates(draw, cases)
             later = worse(of_cases, drop, how, draw) if drop else of_cases
             for rule, (decision, samples) in by_looks(of_cases, later, plan, levels, draw).items():
                 counts[rule][decision] += 1
                 counts[rule]["samples"] += samples
         for rule, count in counts.items():
-            cells = [f"{100 * count[each] / pairs:.1f}" for each in ("failed", "undecided", "passed")]
-            means = f"{count['samples'] / pairs:.1f}"
+            cells = [f"{100 * count[each] / rounds:.1f}" for each in ("failed", "undecided", "passed")]
+            means = f"{count['samples'] / rounds:.1f}"
             yield f"| {name}, {change}{f', {how}' * bool(drop)} | {rule} | {' | '.join(cells)} | {means} |"
 
 
@@ -230,6 +234,8 @@ def main() -> None:
         for size in sizes:
             label = f"{size.cases} × {size.before}" + (f"/{size.after}" * (size.before != size.after))
             print(row(f"{label}, none", shares(rates, size, draw, rounds), rounds), flush=True)
+        counts = shares(rates, sizes[1], draw, rounds, missing=0.2)
+        print(row("100 × 3, a fifth missing, none", counts, rounds), flush=True)
         for drop, size in ((0.1, sizes[1]), (0.05, sizes[2])):
             for how in ("spread", "whole"):
                 counts = shares(rates, size, draw, few, drop=drop, how=how)

@@ -8,6 +8,7 @@ from benchmarks.report import Look, LookPlan, Report
 from benchmarks.stats.gate import gate
 from benchmarks.stats.looks import _levels, levels_of, look_now, plan_looks, spent
 from coder.base.errors import UsageError
+from perf.gate import DISTRIBUTIONS, by_looks
 from tests.benchmarks.reports.reports_made import report_of
 
 PLAN = plan_looks(8, [5] * 40, max_drop=0.1, alpha=0.05, baseline="b")
@@ -57,6 +58,22 @@ def test_a_look_that_was_taken_keeps_its_level_and_one_at_more_samples_spends_wh
     assert look_now(taken, [run_of(2)]) == early
     assert early[1] < look_now(taken, [run_of(5)])[1] < look_now(taken, [run_of(8)])[1] < late[1]
     assert late == pytest.approx((1.0, 0.05))
+
+
+@pytest.mark.slow
+def test_an_unchanged_agent_fails_planned_looks_about_as_often_as_alpha_says() -> None:
+    draw, rates = np.random.default_rng(70), DISTRIBUTIONS["U-shaped, Beta(½, ½)"]
+    plan = plan_looks(8, [5] * 40, max_drop=0.04, alpha=0.05, baseline="")
+    levels = {"plain": [0.05] * 4, "planned": levels_of(plan)}
+    decisions: dict[str, list[str]] = {"plain": [], "planned": []}
+    for _ in range(300):
+        of_cases = rates(draw, 40)
+        for rule, (decision, _samples) in by_looks(of_cases, of_cases, plan, levels, draw).items():
+            decisions[rule].append(decision)
+
+    fails = {rule: each.count("failed") / 300 for rule, each in decisions.items()}
+    assert fails["planned"] <= 0.065
+    assert fails["planned"] < fails["plain"]
 
 
 def test_once_the_last_look_is_taken_more_samples_of_the_run_decide_nothing() -> None:
