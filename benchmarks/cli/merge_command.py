@@ -12,6 +12,7 @@ from benchmarks.cli.bench_endings import command_line
 from benchmarks.report import Report, Times, differing_digests, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_blocks
+from benchmarks.stats.looks import plan_of
 from benchmarks.stats.scoring import make_report
 from benchmarks.stats.strong_passes import strictest_of
 from benchmarks.suite import Suite
@@ -91,6 +92,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, min_strength: Stre
             independent=all(report.independent for report in reports),
             greedy=any(report.greedy for report in reports),
             samples=max(map(_samples_of, reports)),
+            looks=plan_of(reports),
             min_strength=min_strength or strictest_of(reports),
             rows=[row for report in reports for row in report.rows],
         )

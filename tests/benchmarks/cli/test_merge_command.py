@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.cli.merge_command import merge_reports
 from benchmarks.report import Report
+from benchmarks.stats.looks import plan_looks
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import Verdict
@@ -37,3 +38,10 @@ def test_shards_of_different_isolation_are_refused() -> None:
 
     with pytest.raises(UsageError, match=r"Report 2 differs from the first one in isolation\."):
         merge_reports(SUITE, reports)
+
+
+def test_looks_that_were_taken_stay_in_a_merged_report() -> None:
+    looks = plan_looks(4, [2], max_drop=0.1, alpha=0.05, baseline="b")
+    grown = report("a", "failed", isolation=None).model_copy(update={"looks": looks})
+
+    assert merge_reports(SUITE, [grown, report("b", "failed", isolation=None)]).looks == looks
