@@ -50,7 +50,7 @@ def read_task(
     *,
     file: Path | None,
     workspace: Path | None,
-    test: str | None,
+    test: str | tuple[str, ...] | None,
     test_files: tuple[Path, ...],
     checks: tuple[str, ...],
     pictures: tuple[Path, ...] = (),
@@ -102,11 +102,20 @@ def read_task(
 
 
 def mending_task(
-    command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
+    command: str | tuple[str, ...] | None,
+    folder: Path,
+    *,
+    hint: str | None = None,
+    read: tuple[str, ...] = (),
 ) -> Task:
-    """Return the task to make a failing command pass. Raises UsageError if it has no usable command."""
-    words = split_command(command) or ()
-    prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
+    """Return the task to make a failing command pass; None: the tests of the folder.
+
+    Raises UsageError if the command can't be used.
+    """
+    words = split_command(command)
+    what = "the tests of this project" if words is None else f"`{shlex.join(words)}`"
+    verb = "They fail" if words is None else "It fails"
+    prompt = f"Make {what} pass.\n\n{verb}. Find the fault in the code, and mend it."
     if hint:
         prompt += f"\n\n{hint}"
     return Task(prompt=require_prompt(prompt), workspace=folder, mends=True, test_command=words, read=read)

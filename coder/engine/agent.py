@@ -2,11 +2,10 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from importlib import import_module
-from threading import Thread
 from typing import Unpack
 
 from coder.base.text.guards import guards_for
+from coder.config.project_tests.find import with_found_tests
 from coder.engine.loop import run_until_stopped
 from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
@@ -21,15 +20,12 @@ from coder.store import new_run_id
 from coder.workspace.deliver import require_committable
 from coder.workspace.read import read_workspace, started, with_unread
 
-_BASELINE_MODULES = ("coder.verify.baseline", "coder.verify.test_command")
-"""Modules that the first run of a test command imports."""
-
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
     """Write code for a task, run it in a sandbox, and repair it until its tests pass or a limit ends the run.
 
     Raises:
-        UsageError: the task is invalid; no model was called.
+        UsageError: the task is invalid, or it is to mend tests and none are found; no model was called.
         SandboxError: no sandbox can be opened here. A model was called only if such a sandbox opened before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         Refused: a guard or a hook refused the prompt; no model was called, and nothing is logged.
@@ -55,10 +51,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
             folder = str(snapshot.root) if snapshot.root is not None else None
             context = await open_hooks(stack, settings.hooks, run, options).submit(task.prompt, folder)
+        task = with_found_tests(task, settings, snapshot.files)
         target = find_target(task, snapshot.files)
-        if task.test_command is not None:  # load what its first run needs while the sandbox opens
-            thread = Thread(target=lambda: [*map(import_module, _BASELINE_MODULES)], daemon=True)
-            asyncio.get_running_loop().call_later(0, thread.start)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)
         team, stop = options.get("team"), options.get("stop")

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from threading import Thread
 
 from coder.base.errors import CoderError
 from coder.engine.options import Options
@@ -25,6 +23,7 @@ from coder.run.run import Run, summarize
 from coder.run.state import State
 from coder.run.team_message import HandoffMessage
 from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
+from coder.verify.baseline import pending_baseline
 from coder.workspace.deliver import deliver
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
@@ -113,11 +112,6 @@ async def run_until_stopped(
             stack.callback(requests.cancel)
             turn = partial(Turn, journal=journal, model=model, bench=bench, children=parts.children)
             if journal.state.task.test_command is not None:
-                from coder.verify.baseline import pending_baseline
-
-                if journal.state.settings.strategy == "act":  # load what the first turn needs meanwhile
-                    first_turn = "coder.engine.participants.session_work"
-                    Thread(target=import_module, args=[first_turn], daemon=True).start()
                 baseline = await stack.enter_async_context(pending_baseline(journal, bench, parts.recall))
                 turn = partial(turn, baseline=baseline)
             while journal.state.progress.stopped is None:

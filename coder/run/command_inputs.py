@@ -1,13 +1,15 @@
 """Find the files that a test command depends on: those it names, and those that its tool reads."""
 
+import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from coder.run.launchers import without_launcher
-from coder.source.shell import line_of
+from coder.source.shell import command_words, line_of
 
 MODULES = "node_modules"
 """Folder of Node's packages; programs can read it, but it isn't copied."""
@@ -28,6 +30,8 @@ _OTHER_LANGUAGE = re.compile(
     r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$"
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
 )
+_SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
+_IN_FOLDER = re.compile(r"cd[ \t]+([^\s&;|]+|'[^'\n]+')[ \t]*(?:&&|;)[ \t]*([^\n]+)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 SETTINGS = {
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
@@ -55,12 +59,14 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     Args:
         prompt: the task; if it names exactly one script, an answer may write that script.
     """
-    line = line_of(argv)
+    line, folder = line_of(argv), split_folder(argv)[0]
     tools = split_assignments(argv)[1][:1] if line is None else _WORD.findall(line)
     inputs = {path for path in files if _OTHER_LANGUAGE.search(path)}
-    inputs |= {path for tool in tools for path in _FILES_BY_TOOL.get(PurePosixPath(tool).name, ())}
+    of_tools = {path for tool in tools for path in _FILES_BY_TOOL.get(PurePosixPath(tool).name, ())}
+    inputs |= of_tools | {posixpath.join(folder, path) for path in of_tools if folder != "."}
     scripts = set(_SCRIPT.findall(prompt))
     words = {PurePosixPath(word).as_posix() for argument in argv for word in _WORD.findall(argument)}
+    words |= {posixpath.normpath(posixpath.join(folder, word)) for word in words if folder != "."}
     return inputs | {path for path in words if path in files and scripts != {path}}
 
 
@@ -87,11 +93,31 @@ def more_tests(files: Mapping[str, str | None], argv: Sequence[str], tests: Iter
     return matches | {path for path in files if any(path.startswith(f"{folder}/") for folder in test_folders)}
 
 
+def split_folder(argv: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the folder in which a command runs, and the command there: those of `cd FOLDER && CMD`.
+
+    The folder is relative, `.` for any other command, such as one that leads outside of the workspace.
+    """
+    line = line_of(argv) or (argv[2] if len(argv) == 3 and _SHELL.match(argv[0]) and argv[1] == "-c" else "")
+    match = _IN_FOLDER.fullmatch(line.strip())
+    try:
+        folder = shlex.split(match[1]) if match is not None else []
+        inner = command_words(match[2]) if match is not None else ()
+    except ValueError:
+        return ".", tuple(argv)
+    if len(folder) != 1 or not inner or line_of(inner) is not None:
+        return ".", tuple(argv)
+    path = posixpath.normpath(folder[0])
+    is_outside = path.startswith(("/", "../", "~", "-")) or path == ".."
+    return (".", tuple(argv)) if is_outside else (path, inner)
+
+
 def split_assignments(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the variables that a command sets, and the command without them and without a launcher.
+    """Return the variables that a command sets, and the command without them, its folder and a launcher.
 
     `env` with options, and an assignment without a command, are treated as ordinary commands.
     """
+    argv = split_folder(argv)[1]
     words = list(argv)
     if len(words) > 1 and PurePosixPath(words[0]).name == "env" and _ASSIGNMENT.match(words[1]):
         words = words[1:]

@@ -41,7 +41,7 @@ def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers 
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
     test_sources = {test.path: test.text for test in task.test_files}
-    if not test_sources and task.test_command:
+    if not test_sources and task.test_command and (task.mends or not task.found):
         test_sources = {
             path: files[path].text or "" for path in tests if path in files and path.endswith(".py")
         }
@@ -83,7 +83,7 @@ def with_ownership(
 
 def _is_imported(task: Task) -> bool:
     """Whether checks, given tests or examples import the written code by name."""
-    examples = not task.test_command and find_examples(task.prompt)
+    examples = (task.found or not task.test_command) and find_examples(task.prompt)
     return bool(task.checks or task.test_files or examples)
 
 

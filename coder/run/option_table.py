@@ -76,6 +76,7 @@ class Option(Flag):
 
 OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
     "Evidence": {
+        "no_test": Option(bool, "Look for no test command in the folder.", default=False, one_call=True),
         "require": Option(Text, "Accept only the given tests as proof, not new ones.", "tests"),
     },
     "Delivery": {

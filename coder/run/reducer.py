@@ -11,6 +11,7 @@ from coder.run.records.progress import Progress
 from coder.run.records.record import Handlers
 from coder.run.records.spend import Spend
 from coder.run.state import State, replace
+from coder.run.use_tests import without_first_found
 
 _RECORDS: Mapping[str, Handlers] = {
     "inputs": inputs.HANDLERS,
@@ -83,6 +84,8 @@ def _apply(state: State, body: event_types.Body) -> State:
     match body:
         case event_types.RunResumed():
             changes |= {"settings": body.settings or state.settings, "model": body.model}
+        case event_types.TestsDropped():
+            changes["task"] = without_first_found(state.task, body.reason)
         case event_types.LandingUndone() if body.step <= len(state.steps):
             from coder.run.next_step import mark_undone
 

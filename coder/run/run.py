@@ -14,6 +14,7 @@ from coder.run.questions import Question
 from coder.run.settings import Budget
 from coder.run.state import State
 from coder.run.stored_file import LeftOut
+from coder.source.shell import format_command
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,
@@ -76,6 +77,9 @@ class Run(BaseModel, frozen=True):
     attempts: int
     """Number of attempts in separate runs; 1 if the run itself did the work."""
     tests: tuple[CheckLine, ...]
+    test_command: str | None = None
+    test_command_from: str | None = None
+    """The file that names the test command, if it was found and not given."""
     files: dict[str, str]
     """The best code so far, full texts by relative path; the solution if the status is `solved`."""
     patch: str
@@ -175,6 +179,8 @@ def summarize(state: State) -> Run:
         model=state.model,
         attempts=max(1, len(state.progress.attempts)),
         tests=outcome.checks if outcome is not None else (),
+        test_command=format_command(state.task.test_command) if state.task.test_command else None,
+        test_command_from=state.task.found[0].place if state.task.found else None,
         files=_texts(best) if best is not None else {},
         patch=proposal.patch if proposal is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),

@@ -139,6 +139,7 @@ class Settings(Value):
     keep: bool = option("keep")
     accept_unverified: bool = option("accept_unverified")
     require: Literal["tests"] | None = option("require")
+    no_test: bool = option("no_test")
     apply: bool = option("apply")
     chat: bool = False
     """Whether it is a conversation: more messages follow, words are an answer, the user confirms changes."""

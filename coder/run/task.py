@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from coder.models.answer_parts import Image
+from coder.run.found_tests import DroppedTests, FoundTests
 from coder.run.prompt import MAX_PROMPT, name_pictures, require_prompt
 from sandbox.result import Value
 
@@ -32,6 +33,10 @@ class Task(Value):
     workspace: Path | None = None
     """The user's folder or file that the task is about; it may not exist yet."""
     test_command: tuple[str, ...] | None = None
+    found: tuple[FoundTests, ...] = Field(default=(), exclude_if=not_)
+    """Test commands that were found in the folder, the first of which is the test command; else empty."""
+    dropped: tuple[DroppedTests, ...] = Field(default=(), exclude_if=not_)
+    """Found commands that can't be run."""
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
@@ -58,8 +63,8 @@ class Task(Value):
     @property
     def is_tested(self) -> bool:
         """Whether tests, checks or a schema decide about the task, so that words alone are no answer."""
-        criteria = (self.test_command, self.test_files, self.checks, self.answer_schema)
-        return any(criteria)
+        is_given = self.test_command is not None and (self.mends or not self.found)
+        return bool(is_given or self.test_files or self.checks or self.answer_schema)
 
     @field_validator("answer_schema")
     @classmethod

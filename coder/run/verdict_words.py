@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from coder.run.message import Outcome
 from coder.run.state import State
+from coder.source.shell import format_command
 
 
 def why_unverified(state: State, outcome: Outcome) -> str:
@@ -16,6 +17,9 @@ def why_unverified(state: State, outcome: Outcome) -> str:
         return "its tests pass, but they were written with the code, and no given test failed before"
     if outcome.verified == "self":
         return "the code ran and passed its own checks, but the task gives no test or check"
+    if state.task.test_command is None and state.task.dropped:
+        command = format_command(state.task.dropped[0].argv)
+        return f"the code ran, but the tests that were found can't be run here: {command}"
     if state.task.test_command is None:
         return "the code ran, but the task gives no test or check"
     return f"{_before_and_after(state)}: nothing shows that the task is done"
@@ -29,6 +33,8 @@ def _before_and_after(state: State) -> str:
         return "the test command succeeds, as it did before the change, and it reports no test"
     if baseline.is_cut:
         return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
+    if state.task.found and not all(baseline.before.values()):
+        return "the tests fail as they did before the change"
     if not baseline.passed:
         return f"the tests pass, and what failed before is flaky ({join_names(baseline.flaky)})"
     return "the tests passed before and after"

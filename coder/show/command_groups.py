@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from coder.show.first_words import has_command
 from coder.show.flags import FLAGS, HELP_ALL, HELP_NAMES, MANY_OPTIONS
 from sandbox.interpreter.plugins import find_plugins
 
@@ -53,17 +54,17 @@ _COMMAND_FLAGS = {
     "Evidence": "test_file check min_strength",
     "Strategy": "one_shot agent",
     "Limits": "workers",
-    "Output": f"out answers help {HELP_ALL}",
+    "Output": f"stdout out answers help {HELP_ALL}",
 }
 SECTIONS = {heading: " ".join([*flags, _COMMAND_FLAGS.get(heading, "")]) for heading, flags in FLAGS.items()}
 """Headings of a long help, with the parameters listed below each."""
 OTHER_OPTIONS = "Other options"
 """Heading of options without a section, such as a flag of another package's command."""
 
-WORDS = "coder.words"
-"""Key of a context's `meta` for the words of the command line."""
-_WRAPPING_COMMANDS = frozenset({"fix"})
-"""Commands that end in another command line, where `-m` (`coder fix python -m pytest`) names no model."""
+COMMAND = "coder.command"
+"""Key of a context's `meta` for the words after `--`, the command that must pass."""
+_WRAPPING_COMMANDS = frozenset({"fix", "solve"})
+"""Commands that may end in another command line."""
 
 
 class SectionedCommand(TyperCommand):
@@ -73,8 +74,20 @@ class SectionedCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a private type of typer's
-        """Parse the words of a command line, and keep them in `ctx.meta`, as click drops `--`."""
-        ctx.meta[WORDS] = tuple(args)
+        """Parse the words of a command line; those after `--` are another command's, in `ctx.meta`.
+
+        Without `--` a command may begin with the first word: then `-m` (`coder fix python -m pytest`) names
+        no model.
+        """
+        if self.name not in _WRAPPING_COMMANDS:
+            return super().parse_args(ctx, args)
+        if "--" in args:
+            position = args.index("--")
+            args, ctx.meta[COMMAND] = args[:position], tuple(args[position + 1 :])
+        elif self.name == "fix":
+            ctx.allow_interspersed_args = False
+            values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            ctx.allow_interspersed_args = not has_command(values.get("words") or ())
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
@@ -161,11 +174,7 @@ class Commands(TyperGroup):
 def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperCommand | TyperGroup:
     if not isinstance(loaded, typer.Typer):
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-        settings = {
-            "help_option_names": HELP_NAMES,
-            "allow_interspersed_args": name not in _WRAPPING_COMMANDS,
-        }
-        app.command(name, cls=SectionedCommand, context_settings=settings)(loaded)
+        app.command(name, cls=SectionedCommand, context_settings={"help_option_names": HELP_NAMES})(loaded)
         loaded = app
     command = cast(TyperCommand | TyperGroup, get_command(loaded))
     command.name = name

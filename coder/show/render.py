@@ -4,14 +4,17 @@ import json
 import re
 import time
 from decimal import Decimal
+from pathlib import Path
 
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.run import event_types
 from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
+from coder.run.stored_file import listed
 from coder.run.verdict_words import join_names
 from coder.show.advice import left_out, next_steps
+from coder.source.shell import format_command
 from coder.verify.finding import last_line, telling_line
 from coder.workspace.diff import diff_stat
 
@@ -36,6 +39,10 @@ def progress(body: event_types.Body) -> str | None:
     match body:
         case event_types.Spoken():
             return _message_line(body)
+        case event_types.RunStarted() if body.root is not None:
+            return _start_line(body)
+        case event_types.TestsDropped():
+            return f"  ! the tests that were found can't be run: {one_line(body.reason, width=300)}"
         case event_types.BaselineTaken():
             return None if body.is_preliminary else _baseline_line(body)
         case event_types.CallRetried():
@@ -91,6 +98,21 @@ def progress(body: event_types.Body) -> str | None:
             return f"  · attempt {body.attempt} is chosen: {one_line(body.text)}"
         case _:
             return None
+
+
+def _start_line(body: event_types.RunStarted) -> str | None:
+    """Return the line that says what a run works on, and by which tests that were found; None in a chat."""
+    parts = []
+    if not body.settings.chat:
+        folder = one_line(re.sub(rf"^{re.escape(str(Path.home()))}(?=/|$)", "~", body.root or ""), width=200)
+        count = count_of(len(body.files or listed(body.listing)), "file")
+        parts.append(f"works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}")
+    if body.task.found:
+        found = body.task.found[0]
+        parts.append(
+            f"tests: {one_line(format_command(found.argv), width=200)}, from {one_line(found.place)}"
+        )
+    return f"  · {'; '.join(parts)}" if parts else None
 
 
 def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:

@@ -7,29 +7,43 @@ the model's session is another sandbox.
 """
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from coder.base.errors import UsageError, own_command
 from coder.environment.python_line import python_line
 from coder.environment.python_path import find_python_path
 from coder.environment.workbench import Workbench
-from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
+from coder.run.command_inputs import uses_pytest
+from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest, TestsDropped
+from coder.run.find_target import find_target
+from coder.run.found_tests import FoundTests
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.state import State
+from coder.run.use_tests import without_first_found
+from coder.run.verdict_words import join_names
 from coder.source.manifests import is_ignored_module, missing_modules
+from coder.source.shell import format_command
 from coder.verify.finding import Finding, failures, feedback, without_failures
 from coder.verify.missing_programs import find_missing_programs
-from coder.verify.preflight import require_decisive_command, require_online
+from coder.verify.preflight import PytestMissing, check_command, require_decisive_command, require_online
 from coder.verify.uninstalled import require_pass_without, require_shown
 from coder.verify.verification import Verification
 
 Recall = Callable[[State, BaselineTaken], Awaitable[tuple[str, ...]]]
 _MAX_CALLS = 20
 """Number of pytest calls of one script that are logged."""
+MAX_FOUND_S = 120.0
+"""Longest run of a test command that was found, in seconds."""
 FIRST_WAIT_S = 5.0
 """Seconds that the first request waits for the tests, as knowing their failures saves a call."""
+
+
+class TooSlow(UsageError):
+    """The found test command takes too long for a task that doesn't name it."""
 
 
 @asynccontextmanager
@@ -48,11 +62,16 @@ async def pending_baseline(
         Function that waits up to a number of seconds and logs the baseline, or only the first run if the
         second hasn't ended; None waits for both runs.
     """
-    state, tests = journal.state, None
+    state, loop = journal.state, asyncio.get_running_loop()
     acts = state.settings.strategy == "act"
-    first: asyncio.Future[BaselineTaken] = asyncio.get_running_loop().create_future()
-    if wants_baseline(state):
-        tests = asyncio.create_task(_take(bench, state, first, acts=acts))
+    first: asyncio.Future[BaselineTaken] = loop.create_future()
+    tests: asyncio.Task[BaselineTaken] | None = None
+
+    def begin() -> None:
+        nonlocal first, tests
+        if wants_baseline(journal.state):
+            first = loop.create_future()
+            tests = asyncio.create_task(_take(bench, journal.state, first, acts=acts))
 
     async def taught(baseline: BaselineTaken) -> BaselineTaken:
         if recall is None or baseline.passed:
@@ -61,20 +80,31 @@ async def pending_baseline(
 
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
-        if tests is None:
-            return
-        await asyncio.wait([tests], timeout=within_s)
-        if tests.done():
+        while tests is not None:
+            await asyncio.wait([tests], timeout=within_s)
+            if not tests.done():
+                if first.done() and journal.state.progress.baseline is None:
+                    await journal.append(await taught(first.result()))
+                return
             task, tests = tests, None
-            await journal.append(await taught(task.result()))
-        elif first.done() and journal.state.progress.baseline is None:
-            await journal.append(await taught(first.result()))
+            try:
+                baseline = task.result()
+            except UsageError as error:
+                await drop_found(journal, error)
+                begin()
+            else:
+                await journal.append(await taught(baseline))
 
+    begin()
     try:
-        if tests is not None and acts:
-            wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
-            limit_s = None if state.task.mends else wait_s
-            await asyncio.wait([tests, first], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
+        end = None if state.task.mends else loop.time() + wait_s
+        while acts and tests is not None and not first.done():
+            limit_s = max(0.0, end - loop.time()) if end is not None else None
+            done, _ = await asyncio.wait([tests, first], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            await log_baseline(0.0)
         await log_baseline(0.0 if acts else None)
         yield log_baseline
     finally:
@@ -83,11 +113,38 @@ async def pending_baseline(
             await asyncio.wait([tests])
 
 
+async def drop_found(journal: Journal, error: UsageError) -> None:
+    """Log that the found test command can't be run, and use the next one.
+
+    Raises the error of a given command; UsageError if none is left for a task that is to mend tests.
+    """
+    if not journal.state.task.found:
+        raise error
+    task, is_dropped = journal.state.task, True
+    while is_dropped:
+        task = without_first_found(task, str(error))
+        await journal.append(TestsDropped(reason=str(error), target=find_target(task, journal.state.files)))
+        is_dropped = bool(task.found) and _is_also_unusable(task.found[0], error)
+    if task.mends and task.test_command is None:
+        tried = [f"{format_command(tests.argv)} ({tests.place}): {tests.reason}" for tests in task.dropped]
+        raise UsageError(
+            f"None of the test commands that were found can be run. {' '.join(tried)} Give the one that must "
+            f"pass: {own_command()} fix -- CMD"
+        ) from error
+
+
+def _is_also_unusable(tests: FoundTests, error: UsageError) -> bool:
+    """Whether another command can't be run for the reason for which the one before can't."""
+    return isinstance(error, TooSlow) or (isinstance(error, PytestMissing) and uses_pytest(tests.argv))
+
+
 async def _take(
     bench: Workbench, state: State, first: "asyncio.Future[BaselineTaken]", *, acts: bool
 ) -> BaselineTaken:
     if acts:
         await python_line(bench, state.files)  # else its program would wait for the tests, or disturb them
+    if state.task.found:
+        await check_command(bench, state.task, state.files)
     return await take_baseline(bench, state, first)
 
 
@@ -107,20 +164,31 @@ async def take_baseline(
     Args:
         first_taken: future that gets the result of the first run if a second run follows.
     """
-    target = state.target
+    target, task = state.target, state.task
+    limit_s = MAX_FOUND_S if task.found and not task.mends else None
     verification = Verification(bench, state, target)
 
     async def run(*, traces: bool = False) -> Finding:
         await verification.lay_over({})
-        return await verification.run_command(is_shown=False, traces=traces)
+        return await verification.run_command(is_shown=False, traces=traces, wall_s=limit_s)
 
-    first, alone_s = await _finish_interrupted(verification, await run(traces=True))
+    first = await run(traces=True)
+    if limit_s is not None and first.result.status == "timeout":
+        command = format_command(task.test_command or ())
+        raise TooSlow(
+            f"It takes more than {limit_s:g} s. Have it run all the same: --test {shlex.quote(command)}"
+        )
+    first, alone_s = await _finish_interrupted(verification, first)
     require_online(first, state)
     first = without_failures(first, first.offline)
     missing = () if first.passed else missing_modules(first.text, state.files)
     programs = await find_missing_programs(await bench.candidate(), first, state)
     path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
     require_shown(missing, path.outside)
+    if len(task.found) > 1 and missing and not first.passing:
+        raise UsageError(
+            f"The tests need {join_names(missing)}, which is neither installed nor in the folder."
+        )
     require_decisive_command(first, state, missing=missing, missing_programs=programs)
     texts = {path: file.text for path, file in state.files.items()} if missing else {}
     ignored = tuple(name for name in missing if is_ignored_module(name, texts))

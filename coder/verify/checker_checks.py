@@ -18,7 +18,8 @@ def checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
         checks["tests"] = [TestFile(path=test.path, source=test.text) for test in task.test_files]
     if task.checks:
         checks["checks"] = [Assertion(source=source) for source in task.checks]
-    if not task.test_command and not checks and (examples := find_examples(task.prompt)):
+    is_commanded = task.test_command is not None and not task.found
+    if not is_commanded and not checks and (examples := find_examples(task.prompt)):
         checks["examples"] = examples
     return checks
 

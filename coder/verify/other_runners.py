@@ -3,7 +3,9 @@
 Exit code and report come from the process of the code under test, so their strength is at most `inside`.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from coder.run.message import CheckLine
 from coder.source.shell import format_command
@@ -19,7 +21,7 @@ _MAX_REPORT_BYTES = 32 << 20
 _MAX_FILES = 200
 """Number of JUnit files of one run, as some tools write one per class."""
 _WRAPPER = """\
-KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
+KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH; cd {2} || exit
 PYTHONPATH="$KEEP/ours.zip/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
 for folder in $(IFS=:; echo $PATH); do
     if [ "$folder" != "$KEEP/bin" ] && [ -x "$folder/python3" ]; then
@@ -39,16 +41,20 @@ async def run_other(
     limits: Limits,
     on_output: OnOutput | None,
     environment: Mapping[str, str],
+    place: str = ".",
 ) -> Finding:
-    """Run a command in a workspace with manifest `manifest_before`; `folder` gets the report, its `bin`
-    is on PATH."""
+    """Run a command in the folder `place` of a workspace with manifest `manifest_before`.
+
+    `folder` gets the report, and its `bin` is on PATH.
+    """
     report = f"{folder}/report"
+    seen_report = f"{'../' * len(PurePosixPath(place).parts)}{report}"
     printed_places = PrintedPlaces(manifest_before)
-    package = (
-        {"package.json": await sandbox.read("package.json")} if "package.json" in manifest_before else {}
-    )
-    runner = runner_of(argv, report, package)
-    wrapper = _WRAPPER.format(folder, f">{report}" if runner is not None and runner.render else "")
+    manifest_path = str(PurePosixPath(place, "package.json"))
+    package = {"package.json": await sandbox.read(manifest_path)} if manifest_path in manifest_before else {}
+    runner = runner_of(argv, seen_report, package)
+    output = f">{seen_report}" if runner is not None and runner.render else ""
+    wrapper = _WRAPPER.format(folder, output, shlex.quote(place))
     command = Command(
         argv=("sh", "-c", wrapper, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1", **environment},

@@ -1,15 +1,16 @@
 """Check before the first model call that sandboxes, the tests, and a useful test command exist."""
 
 import ast
-import configparser
+import posixpath
 import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
 from coder.base.errors import UsageError
+from coder.config.project_tests.find import inner_command
 from coder.environment.workbench import Workbench
-from coder.run.command_inputs import reporter_arguments, split_assignments, uses_pytest
+from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, is_test
@@ -32,8 +33,9 @@ _MISSING_TARGET = re.compile(
 _MISSING_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
 """The whole message of an interpreter without the module that `-m` names."""
 
-_POSITIONAL = re.compile(r"\{posargs(?::([^{}]*))?\}")
-"""Placeholder of tox for the arguments after its own, with their default."""
+
+class PytestMissing(UsageError):
+    """The task's interpreter can't import pytest."""
 
 
 async def prepare(
@@ -66,8 +68,8 @@ async def prepare(
         from sandbox.kernel.kernel import require_kernel
 
         await require_kernel(await bench.candidate(), bench.policy)
-    if task.test_command:
-        await _check_command(bench, task, files, is_empty=target.writes_tests)
+    if task.test_command and not task.found:
+        await check_command(bench, task, files, is_empty=target.writes_tests)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _require_pytest(bench)
 
@@ -81,11 +83,12 @@ def _require_effect(check: str) -> None:
             raise UsageError(f"The check `{text}` decides nothing without assert. Write: assert {text}")
 
 
-async def _check_command(
-    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool
+async def check_command(
+    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool = False
 ) -> None:
+    """Raise UsageError if the program or the script of the test command, or pytest, is missing."""
     assert task.test_command is not None
-    argv = split_assignments(task.test_command)[1]
+    folder, argv = split_folder(task.test_command)[0], split_assignments(task.test_command)[1]
     if uses_pytest(argv):
         await _require_pytest(bench)
         if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):
@@ -97,10 +100,10 @@ async def _check_command(
         return
     script = _script(argv)
     if script is None:
-        await _check_program(await bench.candidate(), argv[0], files)
+        await _check_program(await bench.candidate(), argv, files, folder)
         return
     paths = {*files, *(test.path for test in task.test_files)}
-    if script != "-m" and script.removeprefix("./") not in paths and not is_empty:
+    if script != "-m" and posixpath.normpath(posixpath.join(folder, script)) not in paths and not is_empty:
         place = task.workspace or "the task (give the folder as PATH)"
         advice = advice_for_one_file(task)
         raise UsageError(f"The test command runs {script}, and there is no such file in {place}.{advice}")
@@ -114,36 +117,32 @@ def _script(argv: Sequence[str]) -> str | None:
     return argv[0] if "/" in argv[0] and not argv[0].startswith("/") else None
 
 
-async def _check_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
-    if "/" in name and name.removeprefix("./") in files:
+async def _check_program(
+    sandbox: Sandbox, argv: Sequence[str], files: Mapping[str, StoredFile], folder: str
+) -> None:
+    name = argv[0]
+    if "/" in name and posixpath.normpath(posixpath.join(folder, name)) in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
-        tox_commands = _tox_commands(files) if name == "tox" else ""
-        advice = f" Or name what it runs: --test {shlex.quote(tox_commands)}" if tox_commands else ""
         raise UsageError(
             f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
-            f"only. Install it below /usr, or into the virtual environment that --python names.{advice}"
+            f"only. Install it below /usr, or into the virtual environment that --python names."
+            f"{_started_by(argv, files)}"
         )
 
 
-def _tox_commands(files: Mapping[str, StoredFile]) -> str:
-    """Return the only command of tox's default environment; empty if it is another number of them."""
-    file = files.get("tox.ini")
-    settings = configparser.ConfigParser(interpolation=None)
-    try:
-        settings.read_string((file.text if file is not None else None) or "")
-    except configparser.Error:
-        return ""
-    lines = settings.get("testenv", "commands", fallback="").strip().splitlines()
-    command = _POSITIONAL.sub(r"\1", lines[0]).strip() if len(lines) == 1 else ""
-    return "" if "{" in command else command
+def _started_by(argv: Sequence[str], files: Mapping[str, StoredFile]) -> str:
+    """Return advice to name the command that tox or a similar tool starts, if it is known; else nothing."""
+    texts = {path: file.text for path, file in files.items() if file.text is not None}
+    inner = inner_command(tuple(argv), texts)
+    return f" Or name what it runs: --test {shlex.quote(format_command(inner))}" if inner is not None else ""
 
 
 async def _require_pytest(bench: Workbench) -> None:
     from coder.environment.python_line import has_pytest  # imported late: many commands aren't pytest
 
     if not await has_pytest(bench):
-        raise UsageError(
+        raise PytestMissing(
             "The tests need pytest, and the task's interpreter has none. Have it installed: --install, or "
             "install it into a virtual environment beside the code (python3 -m venv .venv && "
             ".venv/bin/pip install pytest), or name another interpreter with --python."
@@ -218,9 +217,11 @@ def require_decisive_command(
         )
     cause, hosts = cause_of(run, state.files)
     if cause == "network" and not run.names_tests:
+        other_way = " Or name the command that it starts, such as --test 'pytest -q'."
+        started = _started_by(split_assignments(state.task.test_command or ())[1], state.files)
         raise UsageError(
             f"{command} can't be run without the network. --network {hosts[0] if hosts else 'HOST'} lets it "
-            "reach it; or name the command that it starts, such as --test 'pytest -q'."
+            f"reach it.{started or other_way}"
         )
     if module := _MISSING_MODULE.search(stderr.strip()):
         raise UsageError(

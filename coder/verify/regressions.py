@@ -14,13 +14,19 @@ _NO_TESTS = 5
 
 
 def judge(
-    run: Finding, baseline: BaselineTaken | None, *, mends: bool = False, given_paths: Collection[str] = ()
+    run: Finding,
+    baseline: BaselineTaken | None,
+    *,
+    mends: bool = False,
+    is_found: bool = False,
+    given_paths: Collection[str] = (),
 ) -> Finding:
     """Decide whether a run passes. The deciding lines come first in the result, and the note says why.
 
     A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
     before, no test in `given_paths` fails, and at least one that failed before passes now. With `mends`, all
-    tests that failed must pass. These rules apply to a run that the time limit stopped only if the baseline
+    tests that failed must pass. With `is_found`, nobody gave the tests, so that none needs to pass that
+    failed before. These rules apply to a run that the time limit stopped only if the baseline
     was stopped, too, and the run must have all tests of the baseline.
     """
     failing = run.failing
@@ -41,7 +47,7 @@ def judge(
     required = [line for line in old_failures if mends or line.name.partition("::")[0] in given_paths]
     is_mended = any(results_now.get(name, True) for name, passed in results_before.items() if not passed)
     was_green = all(results_before.values()) and not mends
-    if required or not (is_mended or was_green):
+    if required or not (is_mended or was_green or is_found):
         deciding_lines = required or old_failures
         note = (
             f"{len(deciding_lines)} tests fail: {_join_line_names(deciding_lines)}"
@@ -95,16 +101,25 @@ def shows_work(
     *,
     given_paths: Collection[str],
     mends: bool = False,
+    is_found: bool = False,
 ) -> bool:
     """Return whether a passing run shows an effect: a given test ran, or a test passes that failed before.
 
+    Args:
+        is_found: whether the tests were found, so that the run may pass with the failures from before.
+
     A time limit that is no longer reached only counts if the task is to make the suite pass.
     """
+    lines = [*lines]
     names = [line.name for line in lines]
     if any(was_run(path, names) for path in given_paths):
         return True
     if baseline is None:
         return False
+    failed_before = {name for name, passed in baseline.before.items() if not passed}
+    if is_found and failed_before:
+        failing = {line.name for line in lines if not line.passed}
+        return not failed_before <= failing
     was_slow = baseline.is_cut and not mends
     return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky or was_slow)
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pydantic import BaseModel
 
 from coder.base.text.sanitize import printable
-from coder.run.command_inputs import reporter_arguments, split_assignments
+from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
 from coder.verify.additions import Additions
@@ -41,6 +41,7 @@ async def run_tests(
     sandbox: Sandbox,
     argv: Sequence[str],
     *,
+    more: Sequence[str] = (),
     ours: Sequence[str],
     limits: Limits,
     on_output: OnOutput | None = None,
@@ -55,6 +56,7 @@ async def run_tests(
     """Run the command in the sandbox's workspace.
 
     Args:
+        more: words to append to the command, such as new test files.
         ours: paths that hold tests, whose own `sys.exit` is part of the test.
         only: names of Python tests from an earlier run; if any exist, only these run.
         brings: returns whether the change adds a path, from which pytest may take no settings or plugins.
@@ -68,10 +70,12 @@ async def run_tests(
         A finding that passed if the exit code is 0, the command ended by itself, and at least one test was
         reported and none failed.
     """
-    argv = split_assignments(argv)[1]  # variables that it sets are in the sandbox's environment
+    folder = split_folder(argv)[0]
+    argv = (*split_assignments(argv)[1], *more)  # variables that it sets are in the sandbox's environment
     manifest_before = await sandbox.manifest()
     brought = [path for path in manifest_before if brings(path)]
-    run = _Run(sandbox, limits, on_output, manifest_before, brought, environment)
+    place = call.folder if call is not None else folder
+    run = _Run(sandbox, limits, on_output, manifest_before, brought, environment, place)
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for path, content in programs().items():
         await sandbox.write(path, content)
@@ -96,6 +100,8 @@ class _Run:
     """Manifest of the workspace before the run."""
     brought: list[str]
     environment: Mapping[str, str]
+    folder: str
+    """Folder of the workspace in which the command runs."""
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     report: str = field(default_factory=lambda: f"{FOLDER}/{secrets.token_hex(8)}.jsonl")
 
@@ -118,6 +124,7 @@ class _Run:
             limits=self.limits,
             on_output=self.on_output,
             environment=self.environment,
+            place=self.folder,
         )
         report = await self._read_report()
         keeper_ran = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
@@ -134,12 +141,12 @@ class _Run:
         sandbox = self.sandbox
         environment = {**self.environment, **(call.environment if call is not None else {})}
         file_settings = {"watched": [], "names": list(self.before), "brought": self.brought}
-        place_settings = {"folder": call.folder if call is not None else ".", "environment": environment}
+        place_settings = {"folder": self.folder, "environment": environment}
         config_text = json.dumps(
             {**self._keeper_settings(at_once=True), **config, **file_settings, **place_settings}
         )
         await sandbox.write(_CONFIG_FILE, config_text.encode())
-        path_to_root = "../" * len(PurePosixPath(call.folder).parts) if call is not None else ""
+        path_to_root = "../" * len(PurePosixPath(self.folder).parts)
         python = call.python if call is not None else "python3"
         reporter = (python, f"{path_to_root}{LAUNCH}", "reporter", f"{path_to_root}{_CONFIG_FILE}", *inner)
         # A clone of the sandbox's server, where it has one: a start of Python takes longer than the keeper.

@@ -33,11 +33,18 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
     if state.progress.baseline is not None and state.progress.baseline.is_cut:
         run = await reach_baseline(verification, files, run, state.progress.baseline)
     given_paths = {test.path for test in state.task.test_files}
-    finding = judge(run, state.progress.baseline, mends=state.task.mends, given_paths=given_paths)
+    is_found = bool(state.task.found) and not state.task.mends
+    finding = judge(
+        run, state.progress.baseline, mends=state.task.mends, is_found=is_found, given_paths=given_paths
+    )
     if finding.passed and not (run.is_cut or state.settings.allow):
         finding = _without_losses(finding, verification)
     has_effect = not finding.passed or shows_work(
-        run.lines, state.progress.baseline, given_paths=given_paths, mends=state.task.mends
+        run.lines,
+        state.progress.baseline,
+        given_paths=given_paths,
+        mends=state.task.mends,
+        is_found=is_found,
     )
     unverified = replace(finding, verified="none", strength="none")
     if finding.passed and target.writes_tests:

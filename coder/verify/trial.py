@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from coder.run.command_inputs import reporter_arguments, split_assignments, uses_pytest
+from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
@@ -63,7 +63,7 @@ class AnswerTrial:
 
         A failure fails the answer; if the command is a script, it only leaves the answer without evidence.
         """
-        is_pytest = self._call is not None or uses_pytest(self.verification.state.task.test_command or ("",))
+        is_pytest = self._call is not None or uses_pytest(self._command or ("",))
         test_paths = self._relative_files(self._rootdir) if is_pytest else ()
         run = await self._run_after(test_paths)
         new_lines = [
@@ -161,7 +161,7 @@ class AnswerTrial:
     async def _run(self, names: tuple[str, ...], *, proof: Proof | None = None) -> Finding:
         """Run tests on the laid files, by the test command or as its script calls pytest."""
         call = self._call
-        test_paths = self._relative_files(call.folder) if call is not None else self.unrun_files
+        test_paths = self._relative_files(call.folder if call is not None else split_folder(self._command)[0])
         run = await self.verification.run_command(
             more=test_paths, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
         )

@@ -78,7 +78,8 @@ class Verification:
         assert argv is not None
         run = await run_tests(
             await self.bench.candidate(),
-            [*argv, *more],
+            argv,
+            more=more,
             ours=[*self.target.tests, *ours],
             limits=self.limits(wall_s),
             on_output=self.bench.on_output if is_shown else None,

@@ -76,7 +76,7 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
         from coder.verify.test_command_verifier import verify_by_command
 
         findings.append(await verify_by_command(verification, files))
-    if task.test_files or task.checks or not task.test_command:
+    if task.test_files or task.checks or task.found or not task.test_command:
         from coder.verify.checker_checks import verify_by_checks
 
         findings += await verify_by_checks(verification, files, findings[0] if findings else None)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from sandbox.inner.walls.places import PYTHON, SITE, VENV
+from sandbox.interpreter.environments import active_environments, environment_in
 
 OLDEST = (3, 8)
 """Oldest Python for the server inside."""
@@ -89,20 +90,18 @@ class Interpreter:
 def find_interpreter(
     named_path: Path | None, workspace: Path | None, environ: Mapping[str, str]
 ) -> Interpreter:
-    """Find the task's interpreter: `named_path`, the workspace's `.venv`, the active one, or the base.
+    """Find the task's interpreter: `named_path`, the workspace's `.venv`, the active one, that of Poetry or
+    Pipenv, or the base.
 
     Raises:
         ValueError: the interpreter can't be used; the message says why.
     """
     if named_path is not None:
         return describe(named_path)
-    if workspace is not None and (workspace / ".venv" / "pyvenv.cfg").is_file():
-        return _refuse_repository_python(
-            describe(workspace / ".venv" / "bin" / "python"), workspace.resolve()
-        )
-    active = environ.get("VIRTUAL_ENV")
-    if active and Path(active).resolve() != Path(sys.prefix).resolve():
-        return describe(Path(active) / "bin" / "python")
+    if workspace is not None and (inside := environment_in(workspace)) is not None:
+        return _refuse_repository_python(describe(inside / "bin" / "python"), workspace.resolve())
+    for environment in active_environments(workspace, environ):
+        return describe(environment / "bin" / "python")
     return describe(None)
 
 

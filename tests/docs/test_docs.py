@@ -27,7 +27,7 @@ GUARANTEES = (ROOT / "docs/reference/guarantees.md").read_text()
 HELD = (ROOT / "tests/guarantees.md").read_text()
 
 
-MOST_WORDS = 21_000
+MOST_WORDS = 21_500
 """Pages about gate, plan and watch of a benchmark need more than the 20,000 words that held before them."""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError
 from coder.base.text.guards import guards_for
 from coder.config.mcp_servers import Mcp
+from coder.config.project_tests.find import with_found_tests
 from coder.engine.chat.kept_environment import KeptEnvironment
 from coder.engine.chat.subject import (
     events_before,
@@ -148,6 +149,7 @@ class ChatSession:
         snapshot = read_workspace(task, lands=self.settings.lands)
         unsaved = await self._unsaved(snapshot.files, paths)
         files = overlaid(snapshot.files, unsaved)
+        task = with_found_tests(task, self.settings, files)
         target = find_target(task, files)
         async with self.environment(task, self.settings, files, target=target) as bench:
             message_settings = self.settings.model_copy(update={"plan": True}) if plans else self.settings

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import terminal_text
+from coder.config.project_tests.find import with_found_tests
 from coder.context.quoting import fenced
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.prompting.folding import folded
@@ -16,19 +17,24 @@ from coder.run.records.spend import Spend
 from coder.run.state import State
 from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
+from coder.verify.preflight import check_command
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace
 from sandbox import CommandResult
 
 
 async def run_tests(session: ChatSession) -> BaselineTaken:
-    """Run the test command on the user's files, without a model. Raises UsageError if there is none."""
-    task = session.task
-    if task.test_command is None:
-        raise UsageError("There is no test command yet. Name one: /test CMD")
-    snapshot = read_workspace(task, lands=False)
+    """Run the test command on the user's files, without a model.
+
+    Raises UsageError if none is given or found, or it can't be run.
+    """
+    snapshot = read_workspace(session.task, lands=False)
     state = _new_state(session, snapshot)
-    async with session.environment(task, session.settings, snapshot.files, target=state.target) as bench:
+    if state.task.test_command is None:
+        raise UsageError("No tests were found here. Name the command: /test CMD")
+    environment = session.environment(state.task, session.settings, snapshot.files, target=state.target)
+    async with environment as bench:
+        await check_command(bench, state.task, snapshot.files)
         return await take_baseline(bench, state)
 
 
@@ -54,13 +60,14 @@ async def run_command(
 def _new_state(session: ChatSession, read: Snapshot) -> State:
     """Return the state of a run that has not begun, on the user's current files."""
     settings = session.settings
+    task = with_found_tests(session.task, settings, read.files)
     return State(
         run=session.run,
-        task=session.task,
+        task=task,
         settings=settings,
         model=session.model.name,
         spend=Spend(budget=settings.budget),
-        inputs=Inputs(read.files, str(read.root), find_target(session.task, read.files)),
+        inputs=Inputs(read.files, str(read.root), find_target(task, read.files)),
     )
 
 

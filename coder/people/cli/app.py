@@ -9,6 +9,7 @@ import typer
 from typer.main import get_command
 
 from coder.base.errors import own_command
+from coder.people.cli.other_words import advice_for_command, advice_for_option, whole_command
 from coder.show.command_groups import Commands
 from coder.show.failure import open_streams, report, say
 from coder.show.flags import group
@@ -40,15 +41,18 @@ def _options(
 def run(arguments: Sequence[str] | None) -> int:
     """Run a command, by default that of the process, and return its exit code."""
     open_streams()
+    words = sys.argv[1:] if arguments is None else arguments
+    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
     try:
-        exit_code = get_command(app).main(args=arguments, prog_name=own_command(), standalone_mode=False)
+        words = whole_command(words, is_terminal=is_terminal)
+        exit_code = get_command(app).main(args=words, prog_name=own_command(), standalone_mode=False)
     except SystemExit as system_exit:
         # typer turns a broken pipe into exit code 1, which here means an unsolved task.
         if isinstance(system_exit.__context__, BrokenPipeError):
             return report(system_exit.__context__)
         exit_code = system_exit.code
     except typer.TyperException as error:
-        return _report_usage(error)
+        return _report_usage(error, words)
     except typer.Abort:  # from a prompt of typer, which a command of another package may use
         say("Aborted.")
         return 1
@@ -57,8 +61,11 @@ def run(arguments: Sequence[str] | None) -> int:
     return _flush_stdout(exit_code if isinstance(exit_code, int) else 0)
 
 
-def _report_usage(error: typer.TyperException) -> int:
-    """Print typer's usage error like any other error, with the usage below, and return the exit code."""
+def _report_usage(error: typer.TyperException, words: Sequence[str]) -> int:
+    """Print typer's usage error like any other error, with the usage below, and return the exit code.
+
+    Words of another agent get the name that they have here.
+    """
     context: typer.Context | None = getattr(error, "ctx", None)
     if context is None:
         say(error.format_message())
@@ -66,7 +73,10 @@ def _report_usage(error: typer.TyperException) -> int:
         typer.echo(help_text, err=True)
     else:
         usage, option = context.get_usage(), context.help_option_names[0]
-        say(f"{error.format_message()}\n{usage}\nSee: {context.command_path} {option}")
+        is_first = context.parent is None
+        name = next(iter(words), "") if is_first else getattr(error, "option_name", "")
+        advice = advice_for_command(name) if is_first else advice_for_option(name)
+        say(f"{error.format_message().rstrip('.')}.{advice}\n{usage}\nSee: {context.command_path} {option}")
     return error.exit_code
 
 

@@ -167,8 +167,10 @@ def talk(context: typer.Context) -> int:
 
 def _with_flags(task: Task, flags: Task) -> Task:
     """Return the task of a resumed conversation, changed by flags."""
-    command, read = flags.test_command or task.test_command, dict.fromkeys((*task.read, *flags.read))
-    return task.model_copy(update={"test_command": command, "read": tuple(read)})
+    changes: dict[str, object] = {"read": tuple(dict.fromkeys((*task.read, *flags.read)))}
+    if flags.test_command:
+        changes |= {"test_command": flags.test_command, "found": ()}
+    return task.model_copy(update=changes)
 
 
 def _absolute(path: Path) -> Path:

@@ -1,53 +1,71 @@
-"""`coder fix -- CMD…`: make a command pass that fails, in the folder where the user is."""
+"""`coder fix`: make failing tests pass, those of the project or those of a given command."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coder.base.errors import own_command
-from coder.show.command_groups import WORDS
+from coder.base.errors import UsageError, own_command
+from coder.config.task_file import mending_task
+from coder.people.cli.solve_run import run_task
+from coder.run.task import Task
+from coder.show.command_groups import COMMAND
 from coder.show.flags import TASK_FLAGS, check_folder, option, takes
+from coder.show.typed_words import project_of, read_words
 
 
-@takes(TASK_FLAGS)
+@takes(TASK_FLAGS, "test")
 def fix(
     context: typer.Context,
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="-- CMD...", help="The command that must pass: pytest -q")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH] [TEST|HINT] [-- CMD...]",
+            help="Folder (here); a test that must pass, or what you know of the fault; the command (found).",
+        ),
     ] = None,
-    path: Annotated[
-        Path, option("--path", "Folder to work on, where the command runs (here).", "PATH")
-    ] = Path("."),
+    path: Annotated[Path | None, option("--path", "Folder to work on (here).", "PATH")] = None,
     hint: Annotated[str | None, option("--hint", "What you know of the fault.", "TEXT")] = None,
 ) -> None:
-    """Make a failing command pass: the model works on a copy, and a change that passes is written back.
+    """Make failing tests pass: the model works on a copy, and a change that passes is written back.
 
-    Test files, and other files that decide whether the command passes, are never changed.
+    Without a command the tests of the folder are found and run. Test files, and other files that decide
+    whether they pass, are never changed.
     """
-    from coder.base.errors import UsageError
-    from coder.config.task_file import mending_task
-    from coder.people.cli.solve_run import run_task  # imported late: --help doesn't need it
-    from coder.run.task import Task
+    given, test = context.meta.get(COMMAND, ()), context.params["test"]
+    typed = read_words(words or (), given)
+    if not given and typed.command:
+        _tell_options_of_command(context, typed.command)
+    folder = path or typed.folder or Path()
+    hints = [text for text in (typed.hint, hint) if text]
+    if (
+        not (test is not None or typed.command or path or typed.folder)
+        and (project := project_of(folder)) is not None
+    ):
+        folder, inner = project
+        hints += [f"I am in the folder `{inner}`."] if inner else []
 
     def task() -> Task:
-        if not command:
+        check_folder(folder, "Name the folder that the tests run in.")
+        if test is not None and typed.command:
             raise UsageError(
-                f"Nothing to fix. Give the command that must pass: {own_command()} fix -- pytest -q"
+                f"Two commands are given: --test {test!r}, and {typed.command[0]}. Leave one out."
             )
-        check_folder(path, f"Name the folder that {command[0]} runs in.")
-        _tell_options_of_command(context, command)
-        line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
-        return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))
+        words = typed.command
+        command = (
+            test
+            if test is not None
+            else (words[0] if len(words) == 1 and not (folder / words[0]).exists() else words) or None
+        )
+        return mending_task(
+            command, folder, hint="\n\n".join(hints), read=tuple(context.params["read"] or ())
+        )
 
-    raise typer.Exit(run_task(context, task, workspace=path))
+    raise typer.Exit(run_task(context, task, workspace=folder))
 
 
-def _tell_options_of_command(context: typer.Context, command: list[str]) -> None:
+def _tell_options_of_command(context: typer.Context, command: tuple[str, ...]) -> None:
     """Print which options of `coder fix` go to the command, as they follow its first word without `--`."""
-    words = context.meta[WORDS]
-    if words[: len(words) - len(command)][-1:] == ("--",):
-        return
     own = {name for param in context.command.params for name in param.opts if name.startswith("--")}
     own_options = [word for word in command[1:] if word.partition("=")[0] in own]
     if own_options:

@@ -17,7 +17,7 @@ from coder.run.state import State
 
 def new_settings(loaded: Loaded, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a new run, from the configuration and the values of all flags."""
-    flag_names = ("keep", "commit", "branch", "accept_unverified", "price")
+    flag_names = ("no_test", "keep", "commit", "branch", "accept_unverified", "price")
     values = {name: args[name] for name in flag_names if name in args}
     values |= {"allow": tuple(args["allow"] or ()), "apply": args.get("apply") is not False}
     values |= plugs_of_user()

@@ -105,7 +105,7 @@ class SessionCommands:
     async def _test(self, arguments: str) -> str:
         if arguments:
             command = split_command(arguments)
-            self._session.task = self._session.task.model_copy(update={"test_command": command})
+            self._session.task = self._session.task.model_copy(update={"test_command": command, "found": ()})
         results = await self._unless_cancelled(run_tests(self._session))
         if results is None:
             return ""

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
+from coder.base.errors import UsageError
+from coder.config.task_file import read_task
+from coder.people.cli.solve_run import run_task
+from coder.run.task import Task
+from coder.show.command_groups import COMMAND
 from coder.show.flags import TASK_FLAGS, option, takes
+from coder.show.typed_words import folder_of_file, project_of
 
 
 @takes(TASK_FLAGS, "test answer_schema")
@@ -16,9 +22,13 @@ def solve(
         str | None, typer.Argument(metavar='"TASK"', help='The task in words; "-" reads standard input.')
     ] = None,
     path: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="Folder or file that the task is about.")
+        Path | None,
+        typer.Argument(metavar="[PATH] [-- CMD...]", help="Folder or file that the task is about."),
     ] = None,
     file: Annotated[Path | None, option("--file", "Read the task from .md, .yaml or .json.", "FILE")] = None,
+    stdout: Annotated[
+        bool, option("--stdout", "Work on no folder, and print the code.", show_default=False)
+    ] = False,
     test_file: Annotated[
         list[Path] | None, option("--test-file", "Tests to pass. Repeatable.", "FILE")
     ] = None,
@@ -29,26 +39,32 @@ def solve(
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
-    Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
-    when it is done; with none of them the run ends unverified.
+    Without PATH it works on the project that you are in. Outside of a project, and with --check, --test-file
+    or --stdout, the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
+    when it is done, and so do the project's own tests, which are found.
     """
-    from coder.config.task_file import read_task
-    from coder.people.cli.solve_run import run_task  # imported late: --help doesn't need it
-    from coder.run.task import Task
-    from coder.workspace.git.found import find_repository
-
-    test, read = context.params["test"], context.params["read"]
+    command: tuple[str, ...] = context.meta.get(COMMAND, ())
+    if words is None and file is None and len(command) == 1:
+        words, command = command[0], ()  # `--` that ends the options
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
-    if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:
-        path = Path()  # a test command in a repository is about that repository
+    test, read = context.params["test"], context.params["read"]
+    where = ""
+    if path is None and not (stdout or check or test_file) and (project := project_of(Path())) is not None:
+        path, inner = project
+        where = f"I am in the folder `{inner}`." if inner else ""
+    elif path is not None and path.is_file() and path.absolute().parent != Path.home():
+        path, inner = folder_of_file(path)
+        where = f"It is about `{inner}`."
 
     def task() -> Task:
-        return read_task(
+        if test is not None and command:
+            raise UsageError(f"Two commands are given: --test {test!r}, and {command[0]}. Leave one out.")
+        task = read_task(
             words,
             file=file,
             workspace=path,
-            test=test,
+            test=test if test is not None else command or None,
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
@@ -57,5 +73,7 @@ def solve(
             is_users=words != "-"
             and not os.environ.get("CI"),  # in CI, another person may have written the task
         )
+
+        return task.with_prompt(f"{task.prompt}\n\n{where}") if where else task
 
     raise typer.Exit(run_task(context, task, workspace=path, file=file))

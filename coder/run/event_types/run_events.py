@@ -120,6 +120,16 @@ class StepStarted(Body, type="step.started"):
     """Text that the user's hooks add to the task."""
 
 
+class TestsDropped(Body, type="tests.dropped"):
+    """The test command that was found can't be run; the next one is used, if there is one."""
+
+    __test__ = False  # so that pytest doesn't collect it
+
+    reason: str
+    target: Target | None = None
+    """The target under the next test command."""
+
+
 class QuestionAsked(Question, Body, type="question.asked"):
     """The run asks a person a question, and may stop until it is answered."""
 

@@ -13,6 +13,7 @@ from coder.run.records.record import Handlers, replace
 from coder.run.stored_file import StoredFile, listed
 from coder.run.target import Target
 from coder.run.task import Task
+from coder.run.use_tests import without_first_found
 
 if TYPE_CHECKING:
     from coder.run.records.before import Before
@@ -97,10 +98,16 @@ def _add_messages(inputs: Inputs, body: event_types.MessagesTaken, state: Before
     return replace(inputs, remarks=(*inputs.remarks, body.text), read_messages=body.ids)
 
 
+def _drop_tests(inputs: Inputs, body: event_types.TestsDropped, state: Before) -> Inputs:
+    task = without_first_found(state.task, body.reason)
+    return replace(inputs, target=_target(body.target, task, inputs.files))
+
+
 HANDLERS: Handlers = {
     event_types.MessagesTaken: _add_messages,
     event_types.RunResumed: _add_context,
     event_types.CallIntended: _tell_context,
     event_types.BaselineTaken: _add_openers,
     event_types.FilesChanged: _change,
+    event_types.TestsDropped: _drop_tests,
 }

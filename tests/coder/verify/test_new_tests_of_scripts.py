@@ -81,7 +81,7 @@ async def test_a_new_test_that_shows_nothing_of_the_change_solves_no_script(
 async def test_a_new_test_that_fails_apart_from_its_script_leaves_the_answer_unverified(
     tmp_path: Path,
 ) -> None:
-    command, files, code, new = project("make")
+    command, files, code, new = project("a path of its own")
 
     run = await answered(tmp_path, command, files, {code: WRONG + "x = 1\n", new: NEW})
 

@@ -22,7 +22,7 @@ def project(folder: Path) -> GitRepository:
 
 
 def chat(console: Console, endpoint: FaultyEndpoint, *lines: str, cwd: Path, **environ: str) -> Finished:
-    model = ("--base-url", endpoint.url, "-m", "toy")
+    model = ("--base-url", endpoint.url, "-m", "toy", "--no-test")
     typed = "".join(f"{line}\n" for line in lines).encode()
     return console.run("chat", *model, cwd=cwd, stdin=typed, **ENVIRONMENT | environ)
 

@@ -1,5 +1,6 @@
 """`coder fix` as a person meets it; an endpoint on loopback says what it is told to."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_the_path_to_fix_is_a_folder(console: Console, path: str, problem: str) 
 
     done = console.run("fix", "--path", path, "--", "pytest")
 
-    assert (done.code, done.err) == (2, f"error: {problem} Name the folder that pytest runs in.\n")
+    assert (done.code, done.err) == (2, f"error: {problem} Name the folder that the tests run in.\n")
 
 
 @pytest.mark.slow
@@ -461,3 +462,64 @@ def test_undo_of_a_commit_that_the_user_has_built_on_says_that_the_reversal_is_n
 
     assert "that is not committed: calc.py had changes of yours" in undone.err
     assert repository.git("log", "-1", "--format=%s") == "Mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [(), (".",), ("test_add fails",), ("test_calc.py",), ("--hint", "It subtracts.")]
+)
+def test_without_a_command_the_tests_of_the_folder_are_found_and_mended(
+    console: Console, project: Path, words: tuple[str, ...]
+) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = console.run("fix", *words, "--base-url", endpoint.url, "-m", "toy", "--json", cwd=project)
+
+    run = json.loads(done.out)
+    assert (done.code, run["status"]) == (0, "solved")
+    assert run["test_command"].startswith("python -m unittest")
+    assert run["test_command_from"] == (None if words == ("test_calc.py",) else "test_calc.py")
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+def test_a_found_command_that_cannot_be_run_is_named_and_the_next_one_is_used(
+    console: Console, project: Path
+) -> None:
+    (project / "AGENTS.md").write_text("Test it:\n```\nphpunit\n```\n")
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = console.run("fix", "--base-url", endpoint.url, "-m", "toy", cwd=project)
+
+    assert done.code == 0
+    assert "tests: phpunit, from AGENTS.md" in done.err
+    assert "can't be run: The test command 'phpunit' is not in the sandbox" in done.err
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.slow
+def test_where_no_found_command_can_be_run_each_is_named_with_its_reason(
+    console: Console, folder: Path
+) -> None:
+    (folder / "calc.py").write_text(WRONG)
+    (folder / "AGENTS.md").write_text("```\nphpunit\n```\n")
+
+    done = console.run("fix", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
+
+    assert done.code == 2
+    assert "None of the test commands that were found can be run. phpunit (AGENTS.md): " in done.err
+    assert "coder fix -- CMD" in done.err
+
+
+def test_where_there_are_no_tests_the_command_is_asked_for_before_any_call(
+    console: Console, folder: Path
+) -> None:
+    (folder / "calc.py").write_text(WRONG)
+
+    done = console.run("fix", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
+
+    assert (done.code, "no tests were found" in done.err) == (2, True)
+
+
+def test_two_commands_are_refused(console: Console, project: Path) -> None:
+    done = console.run("fix", "--test", "pytest", "--", "make", cwd=project)
+
+    assert (done.code, "Two commands are given" in done.err) == (2, True)

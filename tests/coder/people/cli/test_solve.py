@@ -14,6 +14,7 @@ from coder.run.run import Run
 from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_fix import replaced
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
+from tests.git_repository import make_repository
 from tests.system_python import SYSTEM_PYTHON
 
 ADD = "def add(a, b):\n    return a + b\n"
@@ -601,3 +602,104 @@ def test_verbose_output_of_a_long_answer_is_bounded_and_names_where_to_see_more(
     assert "word 0\n" in done.err
     assert "word 49999\n" in done.err
     assert re.search(r"\[… [\d,]+ characters are left out here; .*: coder show run_\w+\]", done.err)
+
+
+TESTED = """from calc import add
+
+
+def test_add():
+    assert add(2, 3) == 5
+
+
+def test_none():
+    assert add(0, 0) == 0
+"""
+
+
+@pytest.mark.slow
+def test_without_path_the_project_that_one_is_in_is_worked_on_and_its_tests_decide(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=SUBTRACT, test_calc__py=TESTED)
+    (repository.top / "docs").mkdir()
+    with faulty_endpoint(says(replaced("calc.py", ADD, SUBTRACT))) as endpoint:
+        done = solve(console, endpoint, cwd=repository.top / "docs")
+        prompt = str(endpoint.requests[0].body["messages"])
+
+    assert done.code == 0, done.err
+    assert (repository.top / "calc.py").read_text() == ADD
+    assert done.said[0].endswith("2 files; tests: python -m pytest -q, from test_calc.py")
+    assert "I am in the folder `docs`." in prompt
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [("--stdout",), CHECK])
+def test_with_a_check_or_stdout_no_folder_is_taken(
+    console: Console, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=SUBTRACT)
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *flags, cwd=repository.top)
+
+    assert (done.out, (repository.top / "calc.py").read_text()) == (ADD, SUBTRACT)
+
+
+@pytest.mark.slow
+def test_a_found_suite_that_is_green_before_and_after_leaves_a_change_unverified(
+    console: Console, folder: Path
+) -> None:
+    (folder / "calc.py").write_text(ADD)
+    (folder / "test_calc.py").write_text(TESTED)
+    commented = f"# Adds.\n{ADD}"
+    with faulty_endpoint(says(replaced("calc.py", commented, ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder))
+
+    assert done.code == 8
+    assert "the tests passed before and after: nothing shows that the task is done" in done.verdict
+
+
+@pytest.mark.slow
+def test_a_command_after_two_dashes_decides(console: Console, folder: Path) -> None:
+    (folder / "calc.py").write_text(SUBTRACT)
+    (folder / "test_calc.py").write_text(TESTED)
+    with faulty_endpoint(says(replaced("calc.py", ADD, SUBTRACT))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", TASK, *flags, str(folder), "--", "python3", "-m", "pytest", "-q")
+
+    assert (done.code, (folder / "calc.py").read_text()) == (0, ADD), done.err
+
+
+@pytest.mark.slow
+def test_a_file_as_path_is_its_folder_with_this_file_named_first(console: Console, folder: Path) -> None:
+    (folder / "calc.py").write_text(SUBTRACT)
+    (folder / "test_calc.py").write_text(TESTED)
+    with faulty_endpoint(says(replaced("calc.py", ADD, SUBTRACT))) as endpoint:
+        done = solve(console, endpoint, str(folder / "calc.py"))
+        prompt = str(endpoint.requests[0].body["messages"])
+
+    assert done.code == 0, done.err
+    assert "It is about `calc.py`." in prompt
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("exec", TASK), 'coder solve "TASK"'),
+        (("-p", TASK), 'coder solve "TASK"'),
+        (("solve", TASK, "--budget", "1"), "--max-cost USD"),
+    ],
+)
+def test_words_of_other_agents_are_answered_with_ours(
+    console: Console, words: tuple[str, ...], advice: str
+) -> None:
+    done = console.run(*words)
+
+    assert (done.code, f"Here it is: {advice}" in done.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_first_word_with_blanks_is_a_task(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = console.run(TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+
+    assert (done.code, done.out) == (0, ADD)

@@ -1,0 +1,17 @@
+"""FoundTests: a test command that a project's own files name, and where."""
+
+from sandbox.result import Value
+
+
+class FoundTests(Value):
+    """A test command of a project that nobody has given, so that it may turn out not to run."""
+
+    argv: tuple[str, ...]
+    place: str
+    """The file that names the command, or whose kind implies it."""
+
+
+class DroppedTests(FoundTests):
+    """A found test command that a run doesn't use."""
+
+    reason: str

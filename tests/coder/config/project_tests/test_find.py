@@ -1,0 +1,252 @@
+"""The tests of a project are found in its own files, in the shapes that projects have."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.config.project_tests.command_lines import CommandLines, is_plain
+from coder.config.project_tests.find import find_test_commands, inner_command, with_found_tests
+from coder.run.settings import Settings
+from coder.run.stored_file import StoredFile
+from coder.run.task import Task
+from coder.source.shell import format_command
+
+PYTEST = "def test_a():\n    assert True\n"
+UNITTEST = "import unittest\n\n\nclass A(unittest.TestCase):\n    def test_a(self):\n        pass\n"
+WORKFLOW = "jobs:\n  test:\n    steps:\n      - run: |\n          pip install -e .\n          {0}\n"
+
+
+def package(**scripts: str) -> str:
+    return json.dumps({"scripts": scripts})
+
+
+def found(texts: dict[str, str], *named: str) -> list[tuple[str, str]]:
+    return [(format_command(tests.argv), tests.place) for tests in find_test_commands(texts, named=named)]
+
+
+SHAPES = {
+    "settings of pytest": (
+        {"pyproject.toml": "[tool.pytest.ini_options]\n", "tests/test_a.py": PYTEST},
+        ("python -m pytest -q", "pyproject.toml"),
+    ),
+    "setup.cfg": ({"setup.cfg": "[tool:pytest]\n", "t/a.py": ""}, ("python -m pytest -q", "setup.cfg")),
+    "test files alone": ({"a.py": "", "test_a.py": PYTEST}, ("python -m pytest -q", "test_a.py")),
+    "unittest": ({"a.py": "", "test_a.py": UNITTEST}, ("python -m unittest", "test_a.py")),
+    "unittest in a plain folder": (
+        {"tests/test_a.py": UNITTEST},
+        ("python -m unittest discover -s tests", "tests/test_a.py"),
+    ),
+    "a note for agents": (
+        {"AGENTS.md": "Run:\n```sh\n$ uv run pytest tests/ -v --cov=a\n```\n", "tests/test_a.py": PYTEST},
+        ("python -m pytest -q tests", "AGENTS.md"),
+    ),
+    "inline code of a note": (
+        {"CONTRIBUTING.md": "To test, type `python -m unittest`.\n", "test_a.py": UNITTEST},
+        ("python -m unittest", "CONTRIBUTING.md"),
+    ),
+    "a workflow with tox": (
+        {
+            ".github/workflows/ci.yml": WORKFLOW.format("tox -e py${{ matrix.python }}"),
+            "tox.ini": "[testenv]\ncommands = pytest {posargs:tests}\n",
+            "tests/test_a.py": PYTEST,
+        },
+        ("python -m pytest -q tests", ".github/workflows/ci.yml"),
+    ),
+    "a job of GitLab": (
+        {".gitlab-ci.yml": "unit:\n  script:\n    - coverage run -m pytest -n auto\n", "test_a.py": PYTEST},
+        ("python -m pytest -q", ".gitlab-ci.yml"),
+    ),
+    "nox": (
+        {"noxfile.py": "def tests(s):\n    s.run('pytest', '-m', 'not slow', *s.posargs)\n"},
+        ("python -m pytest -q -m not slow", "noxfile.py"),
+    ),
+    "a script of npm": ({"package.json": package(test="jest --ci")}, ("npx jest", "package.json")),
+    "a plain script of npm": ({"package.json": package(test="jest")}, ("npm test", "package.json")),
+    "a watching script": ({"package.json": package(test="vitest")}, ("npx vitest run", "package.json")),
+    "a script behind scripts": (
+        {"package.json": package(test="npm run lint && npm run unit", lint="eslint .", unit="mocha -w")},
+        ("npx mocha", "package.json"),
+    ),
+    "node's own runner": (
+        {"package.json": "{}", "a.test.mjs": "import test from 'node:test'\n"},
+        ("node --test", "a.test.mjs"),
+    ),
+    "go": ({"go.mod": "module a\n", "a_test.go": "package a\n"}, ("go test ./...", "go.mod")),
+    "a workspace of cargo": ({"Cargo.toml": "[workspace]\n"}, ("cargo test --workspace", "Cargo.toml")),
+    "maven": ({"pom.xml": "<project/>", "mvnw": ""}, ("./mvnw test", "pom.xml")),
+    "make": (
+        {"Makefile": "PY = python3\n\ntest: ## run them\n\t@$(PY) -m unittest -v\n"},
+        ("python -m unittest", "Makefile"),
+    ),
+    "make with steps": ({"Makefile": "test:\n\t./build\n\tpytest\n"}, ("make test", "Makefile")),
+    "just": ({"justfile": "test *args:\n    uv run pytest {{args}}\n"}, ("python -m pytest -q", "justfile")),
+    "django": (
+        {"manage.py": "", "shop/tests.py": "from django.test import TestCase\n"},
+        ("python -m unittest discover -s shop", "shop/tests.py"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_project_of_this_shape_has_these_tests(shape: str) -> None:
+    texts, expected = SHAPES[shape]
+
+    assert found(texts)[:1] == [expected]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"package.json": package(test='echo "Error: no test specified" && exit 1')},
+        {"package.json": "{", "Makefile": "build:\n\tgcc a.c\n", "noxfile.py": "def (", "tox.ini": "[["},
+        {".github/workflows/ci.yml": "jobs: [", "pyproject.toml": "[tool"},
+        {"AGENTS.md": "```\npip install pytest\nruff check\n```\n"},
+        {"a.py": "print(1)\n"},
+    ],
+)
+def test_what_runs_no_tests_is_no_test_command(texts: dict[str, str]) -> None:
+    assert found(texts) == []
+
+
+def test_the_whole_suite_comes_before_a_part_of_it() -> None:
+    note = "```\npytest tests/test_a.py\npytest -m slow\npytest tests/test_a.py::test_x\npytest\n```\n"
+
+    commands = [command for command, _ in found({"CONTRIBUTING.md": note, "tests/test_a.py": PYTEST})]
+
+    assert commands == [
+        "python -m pytest -q", "python -m pytest -q tests/test_a.py", "python -m pytest -q -m slow",
+    ]  # fmt: skip
+
+
+def test_in_a_repository_of_several_projects_the_nearest_to_the_named_files_comes_first() -> None:
+    texts = {
+        "packages/a/pyproject.toml": "[tool.pytest.ini_options]\n", "packages/a/test_a.py": PYTEST,
+        "packages/b/package.json": package(test="node --test"), "Makefile": "test:\n\tpytest\n",
+    }  # fmt: skip
+
+    assert found(texts, "packages/b/index.js")[:2] == [
+        ("cd packages/b && npm test", "packages/b/package.json"), ("python -m pytest -q", "Makefile"),
+    ]  # fmt: skip
+    assert found(texts)[0] == ("python -m pytest -q", "Makefile")
+
+
+def test_a_command_in_a_folder_that_is_not_there_is_none() -> None:
+    workflow = (
+        WORKFLOW.format("cd ../other && pytest") + "      - run: pytest\n        working-directory: gone\n"
+    )
+
+    assert found({".github/workflows/ci.yml": workflow}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("poetry run pytest -vv --cov-report term -n 4 -k 'not slow' tests", None),
+        ("PYTHONPATH=src python -Im pytest -x", "PYTHONPATH=src python -m pytest -q"),
+        ("xvfb-run coverage run --source a -m pytest --junitxml out.xml", "python -m pytest -q"),
+        ("npx c8 --reporter lcov node --test", "node --test"),
+        ("go test -race -v -coverprofile=c.out ./...", "go test ./..."),
+        ("pip install pytest", None),
+        ("pytest $FLAGS", None),
+        ("echo pytest", None),
+    ],
+)
+def test_a_line_comes_down_to_the_command_of_a_runner(line: str, expected: str | None) -> None:
+    command = CommandLines(lambda tool, words: iter(())).test_command(line)
+
+    assert (" ".join(command[1]) if command is not None else None) == expected
+
+
+def test_a_script_that_calls_itself_ends() -> None:
+    texts = {"package.json": package(test="npm run test", unit="npm run unit && npm test")}
+
+    assert found(texts) == []
+
+
+NAMES = ["package.json", "Makefile", "tox.ini", "noxfile.py", "pyproject.toml", "AGENTS.md", "justfile",
+         ".github/workflows/ci.yml", ".gitlab-ci.yml", "a/setup.cfg", "tests/test_a.py",
+         "CONTRIBUTING.rst"]  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        *("test:", "\n\t", "pytest", " && ", "tox", "{posargs", "}", "'", '"', "[testenv]\n", "commands = "),
+        *("```\n", "$(", "npm test", "cd ..", "\\\n", "jobs:\n", "- run: "),
+    ]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), st.lists(PIECES | st.text(max_size=8), max_size=12).map("".join))
+)
+def test_whatever_the_files_hold_each_found_command_is_whole(texts: dict[str, str]) -> None:
+    for tests in find_test_commands(texts):
+        assert tests.argv
+        assert "\0" not in "".join(tests.argv)
+        assert tests.argv[0] == "bash" or is_plain(tests.argv)
+
+
+def stored(**texts: str) -> dict[str, StoredFile]:
+    return {path.replace("__", "."): StoredFile.of(text.encode()) for path, text in texts.items()}
+
+
+FILES = stored(a__py="", test_a__py=PYTEST)
+
+
+def test_a_task_in_a_folder_gets_the_commands_that_were_found(tmp_path: Path) -> None:
+    task = with_found_tests(Task(prompt="Mend it.", workspace=tmp_path), Settings(), FILES)
+
+    assert task.test_command == ("python", "-m", "pytest", "-q")
+    assert task.found[0].place == "test_a.py"
+    assert not task.is_tested
+
+
+@pytest.mark.parametrize(
+    ("given_parts", "settings"),
+    [
+        ({"checks": ("assert f()",)}, {}),
+        ({"workspace": None}, {}),
+        ({}, {"no_test": True}),
+        ({}, {"judged_elsewhere": True}),
+    ],
+)
+def test_what_decides_otherwise_lets_no_tests_be_found(
+    given_parts: dict[str, object], settings: dict[str, bool], tmp_path: Path
+) -> None:
+    task = Task(prompt="Mend it.", workspace=tmp_path).model_copy(update=given_parts)
+
+    assert with_found_tests(task, Settings(**settings), FILES) == task
+
+
+def test_a_task_to_mend_tests_is_refused_where_there_are_none(tmp_path: Path) -> None:
+    task = Task(prompt="Mend them.", workspace=tmp_path, mends=True)
+
+    with pytest.raises(UsageError, match=r"no tests were found in .* Give the command that must pass"):
+        with_found_tests(task, Settings(), stored(a__py=""))
+
+
+@pytest.mark.parametrize(
+    ("command", "texts", "seen"),
+    [
+        ("make test", {"Makefile": "test:\n\tpytest -v\n"}, "python -m pytest -q"),
+        ("make test", {"Makefile": "test:\n\tpytest > out\n"}, "make test"),
+        ("make test", {"Makefile": "test:\n\t./a\n\tpytest\n"}, "make test"),
+        ("npm test", {"package.json": package(test="node --test")}, "node --test"),
+    ],
+)
+def test_a_given_target_of_one_command_is_run_as_that_command(
+    command: str, texts: dict[str, str], seen: str, tmp_path: Path
+) -> None:
+    files = {path: StoredFile.of(text.encode()) for path, text in texts.items()}
+    task = Task(prompt="Mend it.", workspace=tmp_path, test_command=tuple(command.split()))
+
+    assert " ".join(with_found_tests(task, Settings(), files).test_command or ()) == seen
+
+
+def test_the_command_inside_of_tox_is_known_where_tox_is_not() -> None:
+    texts = {"tox.ini": "[testenv:py]\ncommands =\n    python -m pytest tests\n", "tests/test_a.py": PYTEST}
+
+    assert inner_command(("tox", "-e", "py"), texts) == ("python", "-m", "pytest", "-q", "tests")
+    assert inner_command(("pytest", "-q"), {}) == ("python", "-m", "pytest", "-q")
