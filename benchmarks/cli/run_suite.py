@@ -48,7 +48,10 @@ def run(
         option("--agent", "No model: each case's own answer (oracle), or none (nop).", "NAME"),
     ] = None,
     max_cost: Annotated[
-        Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
+        Number,
+        option(
+            "--max-cost", "Cost of all samples; the run ends before it costs more.", "USD", min=0, max=1e9
+        ),
     ] = None,
     workers: bench_options.Workers = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches one.", "GLOB|…")] = None,
