@@ -381,7 +381,7 @@ def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
     assert (whole.code, merged.code, twice.code) == (0, 0, 2), merged.err
     one, other = json.loads((console.home / "whole.json").read_text()), json.loads(merged.out)
     for report in (one, other):
-        report["usage"] = [{**usage, "seconds": 0} for usage in report["usage"]]
+        report["usage"] = [{**usage, "seconds": 0, "call_s": 0} for usage in report["usage"]]
     assert without_times(one) == without_times(other)
     assert other["outcomes"] == {"error": 3, "passed": 1}
     assert other["command"] == "coder bench merge suite.jsonl 1.json 2.json --json"
