@@ -80,7 +80,8 @@ def compare(
 ) -> None:
     """Compare runs over one suite case by case: the difference, its p-value, and what changed.
 
-    Several later runs are each compared with the first; their p-values are then corrected by Holm.
+    Several later runs are each compared with the first; p-values and intervals are then corrected by
+    Bonferroni.
     """
     require_separate([html], [first, *others])
     reports = [read_report(path) for path in (first, *others)]
