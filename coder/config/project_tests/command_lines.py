@@ -26,7 +26,9 @@ _PLACEHOLDER = re.compile(r"\{(?:(?:posargs|args|tty)(?::([^{}]*))?|env:\w+:([^{
 _REST = re.compile(r"""["']?\$(?:@|\*|\{@\}|\{\*\}|\(ARGS\)|\{ARGS\}|\(PYTEST_ARGS\)|\{PYTEST_ARGS\})["']?""")
 _PLACE_OF_TOOL = re.compile(r"\$[({]?\w+[)}]?/?(?:bin/)?(?=(?:python3?|pytest|py\.test|coverage|tox|nox)\b)")
 """Variable with the folder of a virtual environment, before the name of its program."""
-_UNRESOLVED = re.compile(r"[$`{}<>]|\.\.\.(?!/?$)|…|^\[.*\]$|^(?:-u|--update(?:-?[sS]napshots?)?)$")
+_UNRESOLVED = re.compile(
+    r"\$[\w({@*#?$!-]|[`{}<>]|\.\.\.(?!/?$)|…|^\[.*\]$|^(?:-u|--update(?:-?[sS]napshots?)?)$"
+)
 """A variable, a placeholder, a redirection, or an option that rewrites what tests expect."""
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n]")
 _PREFIXES = {"sudo", "time", "nice", "xvfb-run", "exec", "command", "cross-env", "dotenv", "--"}
@@ -42,6 +44,8 @@ _VALUES_OF_PYTEST = {"-n", "--cov", "--cov-report", "--cov-config", "--junitxml"
 """Those whose value is the next word."""
 _TEST_SCRIPT = re.compile(r"(?:\./)?(?:tests?|spec)(?:/[\w./-]+|\.[cm]?js)?")
 """File of tests that a program of Node's runs by itself."""
+_NODE_VALUES = {"-C", "--conditions", "-r", "--require", "--import", "--loader", "--env-file"}
+"""Options of `node` whose value is the next word."""
 _WORDS_OF_NPX = {"exec", "dlx", "--", "--yes", "-y", "--no-install"}
 _STARTERS_OF_NODE = {"c8", "nyc"}
 """Tools that measure the coverage of the command after their own options."""
@@ -120,8 +124,13 @@ class CommandLines:
 
 
 def _script_words(argv: Sequence[str]) -> Argv:
-    """Return a call of a script of package.json without arguments for the script."""
-    return (*argv[:2], *(argv[2:3] if argv[1] in ("run", "run-script") else ()))
+    """Return npm's call of a script of package.json, without arguments for the script.
+
+    Other package managers run the same, and may not be installed.
+    """
+    if argv[1] not in ("run", "run-script", "test", "t"):
+        return ("npm", "run", argv[1])
+    return ("npm", argv[1], *(argv[2:3] if argv[1] in ("run", "run-script") else ()))
 
 
 def _is_unchanged(line: str, argv: Argv) -> bool:
@@ -162,8 +171,8 @@ def runner_command(argv: Sequence[str]) -> Argv | None:
             return ("npx", "vitest", "run", *rest)
         case (("mocha" | "ava" | "tap" | "tape" | "uvu" | "borp"), _):
             return ("npx", tool, *_without(arguments, r"--watch.*|-w"))
-        case "node", [script] if len(arguments) == 1 and _TEST_SCRIPT.fullmatch(script):
-            return ("node", script)
+        case "node", _ if arguments and _is_test_script(arguments):
+            return ("node", *arguments)
         case "go", ["test"]:
             kept = _without(arguments[1:], r"-v|-race|-cover.*|-json|-count=\d+|-failfast")
             return ("go", "test", *kept) if any(not word.startswith("-") for word in kept) else (
@@ -208,6 +217,15 @@ def _of_coverage(arguments: list[str]) -> Argv | None:
     while arguments and arguments[0].startswith("-") and arguments[0] != "-m":
         arguments = arguments[2 if arguments[0] in _COVERAGE_VALUES else 1 :]
     return _of_python(arguments)
+
+
+def _is_test_script(arguments: Sequence[str]) -> bool:
+    """Whether the arguments of `node` are options and one file of tests."""
+    *options, script = arguments
+    values = [word for before, word in zip(["", *options], options, strict=False) if before in _NODE_VALUES]
+    return bool(_TEST_SCRIPT.fullmatch(script)) and all(
+        word.startswith("-") or word in values for word in options
+    )
 
 
 def _without_reports(arguments: Sequence[str]) -> list[str]:

@@ -39,6 +39,7 @@ MANIFESTS = {
     "Cargo.toml", "pom.xml", "build.gradle", "build.gradle.kts",
 }  # fmt: skip
 """Files that make a folder a project of its own."""
+_PYTHON_MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini")
 _NOT_OWN = {
     "node_modules", "vendor", "third_party", "fixtures", "testdata", "test", "tests", "examples", "example",
     "docs", "doc", "templates", "template", "benchmarks", "__tests__",
@@ -61,6 +62,11 @@ _PART = re.compile(
 """Word of a command that runs a part of the tests."""
 _GO_ALL = {"./..."}
 _SHELL_CHARACTERS = {*"&|;<>`"}
+_SCRIPTS = (
+    *("test", "tests", "unit", "unit-test", "test:unit", "test-unit", "test:node", "test-node"),
+    *("test-api", "test:api", "test:ci", "test-ci", "ci"),
+)
+"""Scripts of package.json that people run tests by, the most usual first."""
 _MAX_READ = 200
 """Maximum number of test files that are read to tell the runner."""
 
@@ -141,12 +147,13 @@ def find_test_commands(texts: Mapping[str, str], *, named: Collection[str] = ())
         named: paths that the task names.
     """
     folders = _projects(texts)
+    is_python = any(name in texts for name in _PYTHON_MANIFESTS)  # a workspace runs its members' tests
     nearest = [folder for folder in folders if any(path.startswith(f"{folder}/") for path in named)]
     nearest.sort(key=len, reverse=True)
     others = [folder for folder in folders if folder not in nearest]
     found: dict[Argv, FoundTests] = {}
     for folder in (*nearest, "", *others):
-        own_texts = _below(texts, folder, folders)
+        own_texts = texts if is_python and not folder else _below(texts, folder, folders)
         place = f"{folder}/" if folder else ""
         candidates = [
             found
@@ -284,7 +291,7 @@ def _unittest(tests: Sequence[str], texts: Collection[str]) -> Argv:
 def _of_node(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[str, Argv]]:
     """Yield the command of package.json's script, or of Node's own runner."""
     scripts = package_scripts(texts)
-    for name in ("test", "tests", "unit", "test:unit", "test:node", "test:ci"):
+    for name in _SCRIPTS:
         found = reader.test_command(f"npm run {name}") if name in scripts else None
         if found is not None and found[0] == ".":
             yield "package.json", ("npm", "test") if found[1] == ("npm", "run", "test") else found[1]

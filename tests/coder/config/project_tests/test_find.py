@@ -71,6 +71,22 @@ SHAPES = {
         {"package.json": package(test="npm run lint && npm run unit", lint="eslint .", unit="mocha -w")},
         ("npx mocha", "package.json"),
     ),
+    "a script of another package manager": (
+        {"package.json": package(test="pnpm run /^test:/", unit="uvu . '\\.test\\.js$'")},
+        ("npm run unit", "package.json"),
+    ),
+    "a script with options": (
+        {
+            "package.json": package(
+                test="tsc && npm run test-api", **{"test-api": "node -C development test/index.js"}
+            )
+        },
+        ("npm run test-api", "package.json"),
+    ),
+    "a workspace of uv": (
+        {"pyproject.toml": "[tool.uv.workspace]\n", "a/pyproject.toml": "", "a/test_a.py": PYTEST},
+        ("python -m pytest -q", "a/test_a.py"),
+    ),
     "node's own runner": (
         {"package.json": "{}", "a.test.mjs": "import test from 'node:test'\n"},
         ("node --test", "a.test.mjs"),
