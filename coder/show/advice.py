@@ -46,6 +46,8 @@ def next_steps(run: Run) -> str:
             steps.append(f"mend {join_names(run.broken_by)}, then: {own_command()} resume {run.run_id}")
         case "unsolved" | "stuck":
             steps.append(_advice(run))
+            if run.files and not run.landed and any(check.passed for check in run.tests):
+                steps.append(f"{own_command()} resume {run.run_id} --keep writes what passes so far")
         case "unverified" if run.cause == "own_tests" and not run.landed:
             steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
         case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:

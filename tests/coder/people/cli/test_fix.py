@@ -82,7 +82,7 @@ def test_a_command_line_in_one_word_is_run_by_bash(console: Console, project: Pa
 def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Console, project: Path) -> None:
     cheat = replaced("test_calc.py", "def test_add():\n    pass\n", SUITE)
     with faulty_endpoint(says(cheat)) as endpoint:
-        done = fix(console, endpoint, "--max-calls", "1", cwd=project)
+        done = fix(console, endpoint, cwd=project)
 
     assert done.code != 0
     assert (project / "test_calc.py").read_text() == SUITE
@@ -523,3 +523,19 @@ def test_two_commands_are_refused(console: Console, project: Path) -> None:
     done = console.run("fix", "--test", "pytest", "--", "make", cwd=project)
 
     assert (done.code, "Two commands are given" in done.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_mend_that_leaves_another_test_red_is_named_with_the_command_that_writes_it(
+    console: Console, project: Path
+) -> None:
+    other = "    def test_version(self):\n        self.assertTrue(False)\n"
+    (project / "test_calc.py").write_text(f"{SUITE}\n{other}")
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = fix(console, endpoint, cwd=project)
+        (run,) = re.findall(r"coder resume (run_\w+) --keep", done.err)
+        kept = console.run("resume", run, "--keep", cwd=project)
+
+    assert done.code != 0
+    assert "test_calc.Calc.test_version" in done.err
+    assert (project / "calc.py").read_text() == RIGHT, kept.err
