@@ -37,6 +37,8 @@ _MIN_TIME_FACTOR = 2
 """Minimum time limit of a check on the code before, as a multiple of its time with the change."""
 _LOGGED_NAMES = 20
 """Number of test names in the log of one run."""
+_FAILED_IMPORT = "unittest.loader._FailedTest."
+"""Beginning of unittest's name for a module of tests that can't be imported."""
 _NOT_RUN_CODES = (126, 127)
 """Exit codes of bash for a command that can't be run, or doesn't exist."""
 
@@ -265,4 +267,6 @@ def _quoted(command: str) -> str:
 def _is_red(run: Finding, name: str) -> bool:
     """Return whether the code made a test, a part of it, or the import of its file fail."""
     own_names = (name, name.partition("::")[0])
-    return any(test in own_names or test.startswith(f"{name} ") for test in run.reached)
+    imports = {test.removeprefix(_FAILED_IMPORT) for test in run.reached if test.startswith(_FAILED_IMPORT)}
+    is_unimportable = any(name.startswith(f"{module}.") for module in imports)
+    return is_unimportable or any(test in own_names or test.startswith(f"{name} ") for test in run.reached)

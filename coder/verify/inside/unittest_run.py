@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from coder.verify.inside.reporter import RowReporter
     from coder.verify.inside.skips import Skips
 
+FAILED_IMPORT = "unittest.loader._FailedTest."
+"""Beginning of the name of a test that stands for a module that can't be imported."""
 _NO_TESTS = 5
 """Exit code of pytest, and of unittest from Python 3.12 on."""
 
@@ -23,19 +25,46 @@ def run_unittest(
 ) -> int:
     """Run unittest in this process."""
 
+    causes = _keep_import_errors()
+
     class ReportingRunner(unittest.TextTestRunner):
         def run(self, test: Any) -> Any:
-            requested = [test_case for test_case in _flat_tests(test) if test_case.id() in only]
+            requested = [test_case for test_case in _flat_tests(test) if _is_requested(test_case.id(), only)]
             return super().run(unittest.TestSuite(requested) if requested else test)
 
-    runner = ReportingRunner(resultclass=_result_class(report, skips, is_proof))
+    runner = ReportingRunner(resultclass=_result_class(report, skips, causes, is_proof))
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     if not program.result.testsRun:
         return _NO_TESTS
     return 0 if program.result.wasSuccessful() else 1
 
 
-def _result_class(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
+def _keep_import_errors() -> dict[str, BaseException | None]:
+    """Return a dict that gets the exception of each test module that can't be imported, by its name.
+
+    unittest keeps only the exception's text, which the code under test can write.
+    """
+    causes: dict[str, BaseException | None] = {}
+    loader: Any = unittest.loader
+    make_failed_test = loader._make_failed_import_test
+
+    def keep(name: str, suite_class: Any) -> Any:
+        causes[name] = sys.exc_info()[1]
+        return make_failed_test(name, suite_class)
+
+    loader._make_failed_import_test = keep
+    return causes
+
+
+def _is_requested(test: str, only: list[str]) -> bool:
+    """Return whether a test, or the failed import of its module, is among the requested ones."""
+    module = test.replace(FAILED_IMPORT, "", 1) if test.startswith(FAILED_IMPORT) else test
+    return test in only or (module != test and any(name.startswith(f"{module}.") for name in only))
+
+
+def _result_class(
+    report: RowReporter, skips: Skips, causes: dict[str, BaseException | None], is_proof: bool
+) -> Any:
     """Return a unittest result class that reports each test."""
 
     class ReportingResult(unittest.TextTestResult):
@@ -77,6 +106,9 @@ def _result_class(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
                 report.test(subtest.id(), False, text, reached=_reached(test, err), error=err[1])
 
     def _reached(test: Any, err: Any) -> bool:
+        if test.id().startswith(FAILED_IMPORT):
+            cause = causes.get(test.id()[len(FAILED_IMPORT) :])
+            return cause is not None and bool(skips.lack_what_is_added(cause))
         frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
         return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
 

@@ -151,6 +151,26 @@ async def test_so_does_a_new_test_of_unittest(shop: Path, command: str, name: st
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("from shop import total\n", ("solved", ("test_two.Case.test_it",))),
+        ("import nowhere\n", ("unverified", ())),
+    ],
+)
+async def test_a_new_module_of_unittest_reproduces_if_it_imports_what_the_change_adds(
+    shop: Path, new: str, expected: tuple[str, tuple[str, ...]]
+) -> None:
+    (shop / "test_shop.py").write_text(UNITTEST.format(0))
+    (shop / "nowhere.py").write_text("")
+    module = f"{new}{UNITTEST.format(0)}"
+
+    run = await work(shop, answer(shop__py=WRONG + TOTAL, test_two__py=module), command="python -m unittest")
+
+    assert (run.status, run.reproduced_by) == expected
+
+
+@pytest.mark.slow
 async def test_a_new_test_is_found_in_a_folder_of_tests_with_its_data(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT) + DATA)
 
