@@ -73,6 +73,9 @@ class Policy(Value):
     """Shown folders that runs and sessions may write to, in a layer discarded with each: paths of `folders`,
     names of `beside`, and `/opt/venv`, the interpreter's virtual environment. Only bubblewrap with nested
     namespaces has layers; elsewhere these folders are read-only."""
+    copy_of: Path | None = None
+    """Folder of this machine of which the workspace is a copy: where the interpreter's packages name it, as
+    an editable install does, bubblewrap has them name the workspace."""
     at_root: tuple[str, ...] = ()
     """Folders of the workspace that also appear at the root, as `logs` at `/logs`; bubblewrap only."""
     python: Path | None = None

@@ -39,6 +39,8 @@ class PythonPath:
     """Those that only coder names: sources of projects that aren't installed."""
     shown: Mapping[str, Path] = field(default_factory=dict)
     """Folders outside of the workspace that are imported from, by the names under which they are shown."""
+    is_installed: bool = False
+    """Whether the environment imports from the workspace's folder."""
     outside: tuple[Path, ...] = ()
     """All folders outside of the workspace that are imported from on this machine."""
 
@@ -76,6 +78,7 @@ def find_python_path(
         # What was installed for the tests alone is installed, too.
         added=() if settings.installed is not None else tuple(added),
         shown=outside.shown,
+        is_installed=bool(inside) and root.parent != root,
         outside=tuple(outside.all),
     )
 

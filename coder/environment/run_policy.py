@@ -56,10 +56,10 @@ def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[
     variables.pop("PYTHONPATH", None)
     path = find_python_path(task, settings, files, python=policy.python)
     python_path = {"PYTHONPATH": ":".join(path.folders)} if path.folders else {}
-    if not variables and not python_path:
-        return policy
+    copy_of = task.workspace.resolve() if task.workspace is not None and path.is_installed else None
     environment = {**python_path, **variables, **policy.environment}
-    return policy.model_copy(update={"environment": environment, "beside": {**policy.beside, **path.shown}})
+    beside = {**policy.beside, **path.shown}
+    return policy.model_copy(update={"environment": environment, "beside": beside, "copy_of": copy_of})
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:

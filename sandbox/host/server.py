@@ -18,7 +18,14 @@ from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
-from sandbox.supervisor.outer_wall import Builder, SandboxPlan, System, layered_places, two_walls
+from sandbox.supervisor.outer_wall import (
+    Builder,
+    SandboxPlan,
+    System,
+    layered_places,
+    moved_places,
+    two_walls,
+)
 
 _BOOT_S = 30.0
 _LEAVE_S = 5.0
@@ -60,6 +67,7 @@ class Server:
         self._lifeline = -1
         self._leaves = False
         self._starts, self._clones = Counter[str](), False
+        self._moved: Mapping[str, str] = {}
 
     @property
     def keeper(self) -> int:
@@ -81,7 +89,7 @@ class Server:
             lifeline=lifeline,
             system=self.system,
         )
-        self._clones = build is two_walls
+        self._clones, self._moved = build is two_walls, moved_places(plan)
         try:
             specification = build(plan)
         except BaseException:
@@ -112,6 +120,7 @@ class Server:
             "preload": policy.preload,
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "system": self._system_places(),
+            "moved": self._moved,
             "attached": list(policy.folders),
             "layered": layered_places(policy),
             "processors": self._processors(),

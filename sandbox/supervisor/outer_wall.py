@@ -196,6 +196,14 @@ def shown_folders(plan: SandboxPlan) -> dict[str, str]:
     return plan.system.folders | interpreter.folders | packages | beside | attached
 
 
+def moved_places(plan: SandboxPlan) -> dict[str, str]:
+    """Map paths of the host that files of packages may name to paths inside, the longest first."""
+    places = shown_folders(plan)
+    if plan.policy.copy_of is not None:
+        places[str(plan.policy.copy_of)] = WORKSPACE
+    return dict(sorted(places.items(), key=lambda place: -len(place[0])))
+
+
 def layered_places(policy: Policy) -> list[str]:
     """List the paths inside at which a run or a session gets a writable layer."""
     number_by_place = {place: number for number, place in enumerate(policy.folders)}

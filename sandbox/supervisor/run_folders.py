@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.files.workspace import Workspace
-from sandbox.inner.walls.new_root import patch_venv, protect_device
-from sandbox.inner.walls.places import ATTACHED, KERNEL, SITE
+from sandbox.inner.walls.new_root import patch_packages, patch_venv, protect_device
+from sandbox.inner.walls.places import ATTACHED, KERNEL, PYTHON, SITE, VENV
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.supervisor.launch import bind_privately
 
@@ -60,6 +60,9 @@ class Folders:
         if venv is not None:
             source = next(place for place, target in self.shown.items() if target == venv)
             self.binds += show_venv(source, f"{self.base}/venv", target=venv, executable=self._plan["python"])
+        for source, target in self.shown.items():
+            if target in (PYTHON, VENV):
+                self.binds += self._patch_arguments(source, target)
         if self._plan["in_place"]:
             return os.open(self._plan["in_place"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._make_workspace("w")
@@ -69,6 +72,12 @@ class Folders:
             return ["--ro-bind", source, target]
         names = sorted(set(os.listdir(source)) & set(self._plan["packages"]))
         return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
+
+    def _patch_arguments(self, source: str, target: str) -> list[str]:
+        """Build arguments that show files of packages with paths inside instead of the host's."""
+        folder = f"{self.base}/patched{target}"
+        patched = patch_packages(source, folder, self._plan["moved"])
+        return [word for path in patched for word in ("--ro-bind", f"{folder}/{path}", f"{target}/{path}")]
 
     def make(self, name: str, *, fresh: bool) -> None:
         """Create one run's folders. Raises OSError if a program meanwhile removes our permissions on them."""

@@ -12,6 +12,7 @@ from sandbox.supervisor.outer_wall import (
     SandboxPlan,
     Specification,
     etc_files,
+    moved_places,
     shown_folders,
     specify,
     system_links,
@@ -62,6 +63,8 @@ class ChildPlan:
     """Symbolic links by path below the starter's folder."""
     venv: str | None = None
     """Path inside of the virtual environment, if `folders` has one."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Paths inside of what files of packages may name, by paths of the host."""
     host_venv: str | None = None
     """Original path of a virtual environment, used without a wall."""
     python: str = ""
@@ -126,6 +129,7 @@ def _one_wall(plan: SandboxPlan, slot: Slot) -> Specification:
             **{path: None if os.path.isdir(path) else b"" for path in plan.etc},
         },
         links=plan.system.etc_links,
+        moved=moved_places(plan),
         venv=VENV if interpreter.venv is not None else None,
         python=interpreter_path,
     )

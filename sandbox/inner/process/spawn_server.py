@@ -110,6 +110,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         workspace_options=workspace_options(walls),
         kernel=settings["kernel"],
         system=settings["system"],
+        moved=settings["moved"],
         devices_stay="devices" not in walls.without,
     )
     attach(WORKSPACE, walls.attached)

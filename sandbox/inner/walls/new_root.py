@@ -39,6 +39,7 @@ def build_root(
     workspace_options: str,
     kernel: list[str],
     system: list[str],
+    moved: dict[str, str],
     devices_stay: bool,
 ) -> None:
     """Build the new root, mount the workspace in it, and leave the old root for good.
@@ -48,6 +49,7 @@ def build_root(
         hidden: Folders of the host to hide.
         kernel: Packages to show in KERNEL.
         system: Folders of an image, instead of the host's.
+        moved: Paths inside of what files of packages may name, by paths of the host.
         devices_stay: Mount devices read-only.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -67,9 +69,11 @@ def build_root(
     if devices_stay:
         protect_devices(f"{_NEW}/dev")
     if os.path.isdir(PYTHON):
-        _mount_layers(PYTHON, [PYTHON, f"{_PATCH}/empty"])
+        is_patched = patch_packages(PYTHON, f"{_PATCH}/python", moved)
+        _mount_layers(PYTHON, [f"{_PATCH}/python", PYTHON] if is_patched else [PYTHON, f"{_PATCH}/empty"])
     if os.path.isdir(VENV):
         patch_venv(executable, source=VENV, target=f"{_PATCH}/venv")
+        patch_packages(VENV, f"{_PATCH}/venv", moved)
         _mount_layers(VENV, [f"{_PATCH}/venv", VENV])
     if kernel:
         _show_kernel_packages(frozenset(kernel))
@@ -151,6 +155,61 @@ def patch_venv(executable: str, *, source: str, target: str) -> None:
             content = file.read()
         if content.startswith(b"#!"):
             _write_script(f"{target}/bin/{entry.name}", content, status.st_mode)
+
+
+def patch_packages(source: str, target: str, moved: dict[str, str]) -> list[str]:
+    """Rewrite the .pth files and editable finders of an interpreter that name paths of the host.
+
+    Args:
+        source: Root of the interpreter or its environment.
+        target: Folder for the rewritten files.
+        moved: Paths inside, by paths of the host, the longest first.
+
+    Returns:
+        The rewritten files, relative to both folders.
+    """
+    if not moved:
+        return []
+    named = re.compile(
+        rb"(?<![\w./-])("
+        + b"|".join(re.escape(os.fsencode(path)) for path in moved)
+        + rb""")(?=[/'"]|\s*$)""",
+        re.MULTILINE,
+    )
+    patched = []
+    for site in _sites(source):
+        for entry in os.scandir(f"{source}/{site}"):
+            is_named = entry.name.endswith((".pth", "_finder.py", "_editable.py", "_editable_loader.py"))
+            if not is_named or not entry.is_file(follow_symlinks=False):
+                continue
+            with open(entry.path, "rb") as file:
+                content = file.read(_LONGEST_SCRIPT)
+            rewritten = named.sub(lambda match: moved[os.fsdecode(match[1])].encode(), content)
+            if rewritten != content and len(content) < _LONGEST_SCRIPT:
+                os.makedirs(f"{target}/{site}", mode=0o755, exist_ok=True)
+                with open(f"{target}/{site}/{entry.name}", "wb") as file:
+                    file.write(rewritten)
+                patched.append(f"{site}/{entry.name}")
+    return patched
+
+
+def _sites(root: str) -> list[str]:
+    """Return the folders of packages below a root, without those that a link leads to."""
+    sites = []
+    for library in ("lib", "lib64"):
+        for python in _names(f"{root}/{library}", prefix="python3"):
+            sites += [
+                f"{library}/{python}/{name}"
+                for name in _names(f"{root}/{library}/{python}", suffix="-packages")
+            ]
+    return [
+        site for site in sites if os.path.realpath(f"{root}/{site}") == f"{os.path.realpath(root)}/{site}"
+    ]
+
+
+def _names(folder: str, *, prefix: str = "", suffix: str = "") -> list[str]:
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return [name for name in names if name.startswith(prefix) and name.endswith(suffix)]
 
 
 def _write_script(path: str, content: bytes, mode: int) -> None:

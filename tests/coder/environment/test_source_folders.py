@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from coder.environment.python_path import PythonPath, find_python_path, source_folders
+from coder.environment.run_policy import with_sources
 from coder.run.settings import Settings
 from coder.run.task import Task
+from sandbox import Policy
 from tests.environments import make_environment
 
 
@@ -49,7 +51,7 @@ def test_where_an_editable_install_leads_to_is_imported_from(tmp_path: Path, sit
 
     path = found(tmp_path, "lib/python/pkg/a.py", "packages/other/__init__.py", "setup.py")
 
-    assert path == PythonPath(("packages", "lib/python"), added=())
+    assert path == PythonPath(("packages", "lib/python"), is_installed=True)
 
 
 def test_what_leads_out_of_the_folder_or_to_nothing_is_left_out(tmp_path: Path, site: Path) -> None:
@@ -70,10 +72,22 @@ def test_only_sources_that_neither_an_install_nor_the_user_names_are_added(
 
     path = found(tmp_path, *files, command="PYTHONPATH=c/src")
 
-    assert path == PythonPath(("c/src", "b/src", "src", "d/src"), added=("d/src",))
+    assert path == PythonPath(("c/src", "b/src", "src", "d/src"), added=("d/src",), is_installed=True)
 
 
 def test_what_the_user_has_installed_for_the_tests_alone_counts_as_installed(tmp_path: Path) -> None:
     path = found(tmp_path, "src/a.py", settings=Settings(installed=tmp_path / "entry"))
 
     assert path == PythonPath(("src",), added=())
+
+
+def test_a_run_whose_environment_imports_the_folder_tells_the_sandbox_of_which_it_is_a_copy(
+    tmp_path: Path, site: Path
+) -> None:
+    task, policy = Task(prompt="x", workspace=tmp_path), Policy(python=tmp_path / ".venv/bin/python")
+    plain = with_sources(policy, task, Settings(), {})
+
+    (site / "a.pth").write_text(f"{tmp_path}/src\n")
+    installed = with_sources(policy, task, Settings(), {})
+
+    assert (plain.copy_of, installed.copy_of) == (None, tmp_path)
