@@ -21,6 +21,7 @@ CoderError
 │   ├── StoreRefused      10  the store of blobs refuses the key
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
+├── LimitTooLow         5  a limit of the sandbox, not the code, fails the test command
 ├── Busy                5  all workers of a server are taken
 └── Refused             7  the user, or a guard that the user installed, said no
 """
@@ -159,6 +160,12 @@ class LeaseHeld(MachineError):
 
 class FolderError(MachineError):
     """A file or folder of the user can't be read or written. The log is not affected."""
+
+
+class LimitTooLow(CoderError):
+    """A limit of the sandbox, not the code, fails the test command; no model was called."""
+
+    exit_code = 5
 
 
 class Busy(CoderError):

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
-from coder.base.errors import UsageError
+from coder.base.errors import LimitTooLow, UsageError
 from coder.config.project_tests.find import inner_command
 from coder.environment.workbench import Workbench
 from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
@@ -185,8 +185,10 @@ def require_decisive_command(
 
     Raises:
         UsageError: no answer can change the result; the message says what to do.
+        LimitTooLow: the sandbox's limit of memory decides it.
     """
     command = f"The test command {format_command(state.task.test_command or ())!r}"
+    _require_memory(run, state, command)
     stderr, exit_code = run.result.stderr, run.result.exit_code
     if run.note or (not run.lines and exit_code == _NO_TESTS):
         advice = advice_for_one_file(state.task) or " Name the tests that must pass, or write them first."
@@ -240,4 +242,16 @@ def require_decisive_command(
         raise UsageError(
             f"The tests need {', '.join(declared)}, which isn't installed: nothing runs without. Have it "
             "installed for the tests alone with --install, or install it into .venv yourself."
+        )
+
+
+def _require_memory(run: Finding, state: State, command: str) -> None:
+    """Raise LimitTooLow if only the usual limit of memory ended the command; a given one is meant."""
+    limit_mb = state.settings.memory
+    is_usual = limit_mb == type(state.settings).model_fields["memory"].default
+    if run.result.status == "oom" and is_usual and not run.reached:
+        raise LimitTooLow(
+            f"{command} was ended at the sandbox's limit of {limit_mb:,} MiB of memory, and no test failed "
+            f"for another reason. Give it more: --memory {4 * limit_mb}. If it fails there, too, a model is "
+            "asked."
         )
