@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from coder.base.text.sanitize import as_bytes, as_text, without_sequences
 from coder.run.message import CheckLine
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, finding_of
@@ -57,9 +58,11 @@ async def run_other(
     wrapper = _WRAPPER.format(folder, output, shlex.quote(place))
     command = Command(
         argv=("sh", "-c", wrapper, *(runner.argv if runner is not None else argv)),
-        environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1", **environment},
+        environment={"PYTHONNOUSERSITE": "1", **environment},
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
+    plain_output = {"stdout": _plain(result.stdout), "stderr": _plain(result.stderr)}
+    result = result.model_copy(update=plain_output)
     if runner is None:
         return await _by_exit_code(sandbox, argv, result, manifest_before, printed_places)
     content = await _read(sandbox, report)
@@ -130,6 +133,11 @@ def _command_line(argv: Sequence[str], result: Result, printed_places: PrintedPl
 
 async def _read(sandbox: Sandbox, path: str) -> bytes:
     try:
-        return await sandbox.read(path, limit=_MAX_REPORT_BYTES)
+        return as_bytes(_plain(as_text(await sandbox.read(path, limit=_MAX_REPORT_BYTES))))
     except FileRefused:
         return b""
+
+
+def _plain(text: str) -> str:
+    """Return a text without colours: programs are not asked to do without, as they may be tested for them."""
+    return without_sequences(text) if "\x1b" in text else text

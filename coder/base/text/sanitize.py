@@ -22,7 +22,12 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 def printable(text: str) -> str:
     """Return the text without escape sequences and control characters; tabs and newlines stay."""
-    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _SEQUENCES.sub("", text)))
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", without_sequences(text)))
+
+
+def without_sequences(text: str) -> str:
+    """Return the text without escape sequences, such as colours."""
+    return _SEQUENCES.sub("", text)
 
 
 def visible(text: str) -> str:

@@ -1,5 +1,6 @@
 """A folder whose language isn't Python: what is asked for there, and what an answer without a name means."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ GO = {
     "more.go": "package sum\n",
     "check": "grep -q 'a + b' sum.go\n",
 }
+COLOURED = r"""
+R=$(printf '\033[31m') N=$(printf '\033[0m')
+echo "<testsuite><testcase name='adds'><failure>${R}expected 2${N}, got 0</failure></testcase>" > out.xml
+echo "<testcase name='subtracts'/></testsuite>" >> out.xml
+echo "${R}1 failed${N}" >&2
+exit 1
+"""
 JAVASCRIPT = {"sum.js": "module.exports = (a, b) => a - b\n", "check": "grep -q 'a + b' sum.js\n"}
 
 
@@ -112,3 +120,49 @@ def test_one_block_without_a_name_is_the_file_and_several_are_none(
 
     assert answer_files == files
     assert (problem is None) == bool(files)
+
+
+NODE = {
+    "package.json": '{"type": "module"}',
+    "sums.js": "export const add = (a, b) => a - b\nexport const hasColours = () => !process.env.NO_COLOR\n",
+    "sums.test.js": """
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { add, hasColours } from './sums.js'
+
+test('add', () => assert.equal(add(1, 1), 2, '\\x1b[31mred\\x1b[39m'))
+test('colours', () => assert.equal(hasColours(), true))
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+async def test_a_program_that_is_tested_for_colours_has_them_as_outside(tmp_path: Path) -> None:
+    for path, text in NODE.items():
+        (tmp_path / path).write_text(text)
+    task = Task(prompt="Fix it.", workspace=tmp_path, test_command=("node", "--test"), mends=True)
+    answer = f"`sums.js`\n```js\n{NODE['sums.js'].replace('a - b', 'a + b')}```\n"
+
+    log = MemoryLog()
+    run = await solve(task, model=Scripted([answer]), settings=Settings(edit_format="whole"), log=log)
+
+    assert (run.status, run.calls) == ("solved", 1), run.reason
+    (baseline,) = [e.body for e in await log.read(run.run_id) if e.type == "baseline.taken"][-1:]
+    assert [test["passed"] for test in baseline["tests"]] == [False, True]
+    assert "red" in baseline["feedback"]
+    assert "[31m" not in str(baseline)
+
+
+@pytest.mark.slow
+async def test_colours_of_a_report_and_of_the_output_are_taken_off(tmp_path: Path) -> None:
+    (tmp_path / "check").write_text(COLOURED)
+    task = Task(prompt="Fix it.", workspace=tmp_path, test_command=("sh", "check"), mends=True)
+    log = MemoryLog()
+
+    run = await solve(task, model=Scripted(["I can't."]), settings=Settings(), log=log)
+
+    (baseline,) = [e.body for e in await log.read(run.run_id) if e.type == "baseline.taken"][-1:]
+    assert [test["name"] for test in baseline["tests"]] == ["adds", "subtracts"]
+    assert "expected 2" in baseline["feedback"]
+    assert "\x1b" not in str(baseline)
