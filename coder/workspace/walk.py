@@ -17,6 +17,8 @@ from coder.base.fs.safe_open import NotRegular, open_below, open_folder, read_re
 from coder.run.stored_file import StoredFile
 
 _MAX_DEPTH = 64
+_MAX_LINKS = 40
+"""Longest chain of links, as in Linux."""
 _SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
 _SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
 _SKIPPED_SUFFIXES = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
@@ -72,7 +74,7 @@ class FolderReader:
                 self._leave_out(prefix + name, error)
 
     def go_through(self, paths: Iterable[str]) -> None:
-        """Read the files at these paths; a link to one of the files is read as a copy."""
+        """Read the files at these paths; a link that leads to one of the files is read as a copy."""
         links: dict[str, str] = {}
         safe_paths = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
         for parent, names in groupby(safe_paths, key=posixpath.dirname):
@@ -88,8 +90,7 @@ class FolderReader:
                 continue  # a tracked file that was removed with its folder
             except OSError as error:
                 self._leave_out(parent, error)
-        for path, target in links.items():
-            self._copy(path, target)
+        self._copy_links(links)
 
     def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
         """Add one file, unless it is too large.
@@ -143,6 +144,18 @@ class FolderReader:
             self.take(path, content, stat.S_IMODE(status.st_mode))
             if path in self.files and time.time_ns() - status.st_ctime_ns > _RESTING_NS:
                 _known_files[_version(status)] = self.files[path]
+
+    def _copy_links(self, links: dict[str, str]) -> None:
+        """Copy the targets of links, those first that other links lead to or hold."""
+        for _ in range(_MAX_LINKS):
+            holders = {str(parent) for path in links for parent in PurePosixPath(path).parents}
+            for path, target in list(links.items()):
+                steps = (target, *map(str, PurePosixPath(target).parents))
+                is_within = path.startswith(f"{target}/")
+                if is_within or (target not in holders and not any(step in links for step in steps)):
+                    self._copy(path, links.pop(path))
+        for path, target in links.items():  # loops
+            self._copy(path, target)
 
     def _copy(self, link: str, target: str) -> None:
         """Replace a link inside the tree by its target's file or files; other links are omitted."""

@@ -8,6 +8,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.workspace.folder import take_snapshot
 from tests.git_repository import make_repository
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
@@ -63,3 +64,29 @@ async def test_a_test_is_not_changed_by_way_of_a_link(folder: Path) -> None:
 
     assert run.status != "solved"
     assert (folder / "test_calc.py").read_text() == TEST
+
+
+def test_a_chain_of_links_within_the_folder_is_followed_and_others_are_left_out(folder: Path) -> None:
+    for path, target in {
+        "chain/a": "b",
+        "chain/b": "../x/c",
+        "x/c": "../calc.py",
+        "all": "chain",
+        "loop/a": "b",
+        "loop/b": "a",
+        "out/a": "b",
+        "out/b": "../../secret",
+        "within/self": "../within",
+    }.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).symlink_to(target)
+    (folder.parent / "secret").write_text("secret")
+    make_repository(folder).commit()
+
+    snapshot = take_snapshot(folder)
+
+    links = {path: file.link for path, file in snapshot.files.items() if file.text == WRONG and file.link}
+    chained = ("calc.py", "chain/a", "chain/b", "x/c", "all/a", "all/b", "other/calc_1.py")
+    assert links == dict.fromkeys(chained, "lib/calc_1.py")
+    left_out = {note.split(":")[0] for note in snapshot.notes}
+    assert left_out == {"loop/a", "loop/b", "out/a", "out/b", "within/self"}
