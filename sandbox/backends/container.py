@@ -51,7 +51,15 @@ _GIVEN_UP_IN_PLACE = frozenset({"seccomp", "capabilities", "disk", "files"})
 _NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_ETC = ("ld.so.cache", "alternatives", "localtime", "ssl/openssl.cnf", "ssl/certs")
+_ETC = (
+    "ld.so.cache",
+    "alternatives",
+    "localtime",
+    "ssl/openssl.cnf",
+    "ssl/certs",
+    "maven/m2.conf",
+    "maven/logging",
+)
 _FILES = (
     *((f"/etc/{name}", READ_EXECUTE) for name in _ETC),
     *((f"/proc/{name}", READ) for name in ("self", "cpuinfo", "meminfo", "stat", "version", "filesystems")),

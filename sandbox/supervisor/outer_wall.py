@@ -30,8 +30,15 @@ WALL = (
 )
 _CERTIFICATES = "/etc/ssl/certs"
 """Shown to programs that may reach hosts."""
-_HOST_ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/java-*-openjdk")
-"""Parts of the host's /etc that only list libraries and commands of /usr, or that its Java needs to start."""
+_HOST_ETC = (
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/java-*-openjdk",
+    "/etc/maven/m2.conf",
+    "/etc/maven/logging",
+)
+"""Parts of the host's /etc that only list libraries and commands of /usr, or that its Java and Maven need to
+start; never Maven's `settings.xml`, which may hold passwords."""
 _SERVER_SOURCE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
