@@ -4,6 +4,7 @@ CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
 │   ├── MissingExtra       an extra of this package isn't installed
 │   ├── EventRefused       an event couldn't be read back, so it was not stored
+│   ├── LimitTooLow      5  a limit of the sandbox, not the code, fails the test command
 │   └── TooLate            the question was answered already, or the run has ended
 ├── ModelError          4  the model, its key or its endpoint
 │   ├── ModelAuthError     key missing or refused
@@ -21,7 +22,6 @@ CoderError
 │   ├── StoreRefused      10  the store of blobs refuses the key
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
-├── LimitTooLow         5  a limit of the sandbox, not the code, fails the test command
 ├── Busy                5  all workers of a server are taken
 └── Refused             7  the user, or a guard that the user installed, said no
 """
@@ -77,6 +77,12 @@ def install_command(extra: str) -> str:
 
 class EventRefused(UsageError):
     """An event couldn't be read back from the log, so it was not stored."""
+
+
+class LimitTooLow(UsageError):
+    """A limit of the sandbox, not the code, fails the test command; no model was called."""
+
+    exit_code = 5
 
 
 class TooLate(UsageError):
@@ -160,12 +166,6 @@ class LeaseHeld(MachineError):
 
 class FolderError(MachineError):
     """A file or folder of the user can't be read or written. The log is not affected."""
-
-
-class LimitTooLow(CoderError):
-    """A limit of the sandbox, not the code, fails the test command; no model was called."""
-
-    exit_code = 5
 
 
 class Busy(CoderError):
