@@ -31,7 +31,9 @@ _OTHER_LANGUAGE = re.compile(
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
 )
 _SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
-_IN_FOLDER = re.compile(r"cd[ \t]+([^\s&;|]+|'[^'\n]+')[ \t]*(?:&&|;)[ \t]*([^\n]+)")
+_IN_FOLDER = re.compile(
+    r"""cd[ \t]+([^\s&;|$`*?~\\'"]+|'[^'\n]+'|"[^"$`\\\n]+")[ \t]*(?:&&|;)[ \t]*([^\n]+)"""
+)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 SETTINGS = {
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
