@@ -13,6 +13,7 @@ from coder.run.task import Task
 from coder.show.command_groups import COMMAND
 from coder.show.flags import TASK_FLAGS, option, takes
 from coder.show.typed_words import folder_of_file, project_of
+from coder.workspace.read import require_replaceable
 
 
 @takes(TASK_FLAGS, "test answer_schema")
@@ -49,15 +50,18 @@ def solve(
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
     test, read = context.params["test"], context.params["read"]
-    where = ""
+    where, named_file = "", None
     if path is None and not (stdout or check or test_file) and (project := project_of(Path())) is not None:
         path, inner = project
         where = f"I am in the folder `{inner}`." if inner else ""
     elif path is not None and path.is_file() and path.absolute().parent != Path.home():
+        named_file = path
         path, inner = folder_of_file(path)
         where = f"It is about `{inner}`."
 
     def task() -> Task:
+        if named_file is not None and context.params["apply"] is not False:
+            require_replaceable(named_file)
         if test is not None and command:
             raise UsageError(f"Two commands are given: --test {test!r}, and {command[0]}. Leave one out.")
         task = read_task(

@@ -186,7 +186,7 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
 async def test_without_tox_the_command_of_its_environment_is_advised(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"tox.ini": "[testenv]\ncommands = pytest {posargs:tests}\n"})
 
-    with pytest.raises(UsageError, match="--test 'pytest tests'"):
+    with pytest.raises(UsageError, match="--test 'python -m pytest -q tests'"):
         await watched.run("tox")
 
 
