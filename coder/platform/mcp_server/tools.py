@@ -104,10 +104,13 @@ class Tools:
     async def fix(
         self,
         path: Annotated[str, Field(description="The folder to work on, where the command runs.")],
-        command: Annotated[str, Field(description="The command that fails and must pass: `pytest -q`.")],
         ctx: Ctx,
+        command: Annotated[
+            str | None,
+            Field(description="What must pass: `pytest -q`; without it, the folder's tests are found."),
+        ] = None,
     ) -> Run | InputRequiredResult:
-        """Have a model make a failing command pass; what made it pass is written into the folder."""
+        """Have a model make failing tests pass; what made them pass is written into the folder."""
 
         async def begin(client: McpClientWatch) -> Run:
             if not (folder := self._runs.below(path)).is_dir():

@@ -1,4 +1,4 @@
-"""Read reports: `go test -json`, cargo's output, jest's JSON and JUnit XML; None for any other text."""
+"""Read reports: `go test -json`, cargo's output, JSON of jest and mocha, JUnit XML; None for other text."""
 
 import json
 import re
@@ -19,6 +19,8 @@ from coder.verify.reports.failures import (
 
 _NAME_CHARACTERS = 500
 _MAX_DEPTH = 64
+_MOST_DOCUMENTS = 50
+"""Number of JSON documents at the end of an output among which the report is looked for."""
 _GO_NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
 
 
@@ -161,6 +163,57 @@ def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:
         if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
             lines.append(failed_line(path, str(file.get("message", "")), places))
     return RunnerReport(tuple(lines[:MAX_LINES]))
+
+
+def read_mocha(text: str, places: PrintedPlaces) -> RunnerReport | None:
+    """Read mocha's report of `--reporter json`, behind what else is printed, as full titles."""
+    document = _mocha_document(text)[1]
+    if document is None:
+        return None
+    lines = []
+    skipped = {str(test.get("fullTitle")) for test in filter(_is_object, document.get("pending") or [])}
+    for test in [test for test in document["tests"] if _is_object(test)][:MAX_LINES]:
+        name, error = str(test.get("fullTitle", ""))[:_NAME_CHARACTERS], test.get("err")
+        if isinstance(error, dict) and error:
+            lines.append(failed_line(name, _mocha_message(error), places))
+        elif name not in skipped:
+            lines.append(passed_line(name))
+    stats = document.get("stats")
+    failures = stats.get("failures") if isinstance(stats, dict) else None
+    failed = sum(not line.passed for line in lines)
+    return RunnerReport(tuple(lines), complete=failures == failed)
+
+
+def render_mocha(text: str) -> str:
+    """Return the output with the failures and the counts in place of the JSON."""
+    printed, document = _mocha_document(text)
+    if document is None:
+        return text
+    failures = [test for test in document["tests"] if _is_object(test) and test.get("err")]
+    told = [f"  {test.get('fullTitle', '')}\n    {_mocha_message(test['err'])}\n" for test in failures]
+    passing = len(document.get("passes") or [])
+    return f"{printed}{''.join(told)}  {passing} passing\n  {len(failures)} failing\n"
+
+
+def _mocha_message(error: object) -> str:
+    """Return a failure's stack, which begins with its message, and the compared values."""
+    if not isinstance(error, dict):
+        return ""
+    text = str(error.get("stack") or error.get("message") or "")
+    values = "\n".join(f"{key}: {error[key]}" for key in ("actual", "expected") if key in error)
+    return f"{text}\n{values}" if values.count("\n") == 1 else text
+
+
+def _mocha_document(text: str) -> tuple[str, dict[str, Any] | None]:
+    """Return what is printed before mocha's report, the last document, and the report; None without one."""
+    for match in [*re.finditer(r"^\{", text, re.MULTILINE)][: -_MOST_DOCUMENTS - 1 : -1]:
+        try:
+            document, _ = json.JSONDecoder().raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(document, dict) and isinstance(document.get("tests"), list) and "stats" in document:
+            return text[: match.start()], document
+    return text, None
 
 
 def _is_object(value: object) -> bool:

@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from coder.verify.reports.failures import PrintedPlaces, RunnerReport
-from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
+from coder.verify.reports.readers import (
+    read_cargo,
+    read_go,
+    read_jest,
+    read_junit,
+    read_mocha,
+    render_go,
+    render_mocha,
+)
 
 _WRAPPERS = {
     "npx", "bunx", "yarn", "pnpm", "exec", "dlx", "env", "nice", "time", "--no-install", "-y", "--yes", "--",
 }  # fmt: skip
+_MOCHA_FLAGS = ("--reporter", "json")
+"""Flags of mocha for its report on stdout; of two reporters the last one counts."""
 _PACKAGE_MANAGERS = {"npm", "yarn", "pnpm"}
 _SHELL_CHARACTERS = set("&|;<>$`(){}\n")
 
@@ -51,6 +61,8 @@ def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> R
         )
     if tool == "cargo" and words_after[:1] in (["test"], ["t"]) and "--format" not in words_after:
         return Runner("cargo test", tuple(words), lambda file, out, err, places: read_cargo(out, err, places))
+    if tool == "mocha" and not _has(words_after, "--watch"):
+        return _mocha_runner([*words, *_MOCHA_FLAGS])
     flags_of_report = _flags(tool, words_after, report)
     if flags_of_report is None:
         return None
@@ -71,11 +83,20 @@ def _package_runner(words: list[str], tool: str, report: str, files: Mapping[str
     except ValueError:
         return None
     inner_tool, start = _tool(inner)
+    if inner_tool == "mocha":
+        divider = ["--"] if tool == "npm" and "--" not in words else []
+        return _mocha_runner([*words, *divider, *_MOCHA_FLAGS])
     flags = _flags(inner_tool, inner[start + 1 :], report) if inner_tool != "node" else None
     if flags is None:
         return None
     divider = ["--"] if tool == "npm" and "--" not in words else []
     return _json_runner(inner_tool, [*words, *divider, *flags])
+
+
+def _mocha_runner(words: list[str]) -> Runner:
+    return Runner(
+        "mocha", tuple(words), lambda file, out, err, places: read_mocha(_text(file), places), render_mocha
+    )
 
 
 def _package_scripts(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -31,6 +31,7 @@ NODE = (
         ("cargo test --lib", "cargo test --lib"),
         ("npx jest src", f"npx jest {JEST} src"),
         ("node_modules/.bin/jest", f"node_modules/.bin/jest {JEST}"),
+        ("npx mocha -C test", "npx mocha -C test --reporter json"),
         ("npx vitest run a", f"npx vitest run {VITEST} a"),
         ("env A=1 node --test lib", f"env A=1 node --test {NODE} lib"),
     ],
@@ -57,12 +58,13 @@ def test_every_other_command_stays_as_it_is(command: str) -> None:
 
 def test_npm_test_is_the_one_runner_that_package_json_names() -> None:
     assert asked("npm test", test="jest") == f"npm test -- {JEST}"
+    assert asked("npm test", test="mocha -R spec") == "npm test -- --reporter json"
     assert asked("npm run unit", unit="vitest run") == f"npm run unit -- {VITEST}"
     assert asked("yarn test", test="jest --ci") == f"yarn test {JEST}"
 
 
 @pytest.mark.parametrize(
-    "script", ["jest && rm x", "jest | tee log", "mocha", "node app.js", "jest 'open", ""]
+    "script", ["jest && rm x", "jest | tee log", "ava", "node app.js", "jest 'open", ""]
 )
 def test_npm_test_that_is_more_than_one_runner_stays_as_it_is(script: str) -> None:
     assert asked("npm test", test=script) is None

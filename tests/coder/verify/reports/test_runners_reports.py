@@ -1,6 +1,7 @@
 """Reports as their tools write them, for a toy whose add subtracts.
 
-Those of jest 29, vitest 2, node 20 and cargo 1.95 were written by these; that of Go after `go doc test2json`.
+Those of jest 29, mocha 10, vitest 2, node 20 and cargo 1.95 were written by these; that of Go after `go doc
+test2json`.
 """
 
 import json
@@ -11,7 +12,15 @@ import pytest
 
 from coder.run.message import CheckLine
 from coder.verify.reports.failures import PrintedPlaces, RunnerReport
-from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
+from coder.verify.reports.readers import (
+    read_cargo,
+    read_go,
+    read_jest,
+    read_junit,
+    read_mocha,
+    render_go,
+    render_mocha,
+)
 
 OUTPUTS = Path(__file__).parent / "outputs"
 SCRIPTS = ("calc.js", "calc.test.js", "bad.test.js", "calc.mjs", "calc.test.mjs")
@@ -48,6 +57,35 @@ def test_vitest_is_read_from_its_json_and_from_its_junit_alike() -> None:
     assert from_json["calc.test.mjs > calc > adds"] == (False, "calc.test.mjs", 4, "5", "-1")
     assert from_junit["calc.test.mjs::calc > adds"] == (False, "calc.test.mjs", 4, "5", "-1")
     assert from_json["calc.test.mjs > calc > objects"][3:] == ("{ a: 2, b: 2 }", "{ a: +0, b: 2 }")
+
+
+def test_mocha_is_read_behind_what_else_is_printed_and_told_without_its_json() -> None:
+    output = text("mocha.txt")
+
+    lines = told(read_mocha(output, PrintedPlaces(["calc.spec.js"])))
+
+    assert lines == {
+        "calc adds": (False, "calc.spec.js", 7, "5", "-1"),
+        "calc adds zero": (True, None, None, None, None),
+    }
+    rendered = render_mocha(output)
+    assert "> mocha\n\nadding\n  calc adds\n    AssertionError" in rendered
+    assert rendered.endswith("  1 passing\n  1 failing\n")
+
+
+@pytest.mark.parametrize("output", ["", "{", '{"tests": 1}', '{"tests": [], "x": 1}', "SyntaxError: no\n"])
+def test_what_is_no_report_of_mocha_is_none(output: str) -> None:
+    assert read_mocha(output, PrintedPlaces(())) is None
+    assert render_mocha(output) == output
+
+
+def test_a_report_of_mocha_that_lacks_a_failure_is_known_as_incomplete() -> None:
+    output = text("mocha.txt").replace('"failures": 1', '"failures": 2')
+
+    report = read_mocha(output, PrintedPlaces(()))
+
+    assert report is not None
+    assert not report.complete
 
 
 def test_the_junit_of_node_names_the_line_inside_the_cause() -> None:
