@@ -65,7 +65,9 @@ _OTHER_FLAGS = (
 TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name not in _OTHER_FLAGS)
 """Flags of every command that works on a task to its end."""
 RESUME_FLAGS = " ".join(
-    name for name in TASK_FLAGS.split() if name not in ("read", "kernel", "install", "install_with", "team")
+    name
+    for name in TASK_FLAGS.split()
+    if name not in ("read", "no_test", "kernel", "install", "install_with", "team")
 )
 """Flags of every command that continues a run."""
 MANY_OPTIONS = 20

@@ -14,7 +14,7 @@ _UNUSED_FLAGS = (
 )
 
 
-@takes("test", *(name for name in RESUME_FLAGS.split() if name not in _UNUSED_FLAGS))
+@takes("test no_test", *(name for name in RESUME_FLAGS.split() if name not in _UNUSED_FLAGS))
 def acp(context: typer.Context) -> None:
     """Serve an editor by the Agent Client Protocol: each of its sessions is a chat about a folder.
 

@@ -10,7 +10,7 @@ from coder.show.flags import RESUME_FLAGS, option, takes
 _UNUSED_FLAGS = ("require", "apply", "branch", "keep", "accept_unverified", "tool")
 
 
-@takes("test read", *(name for name in RESUME_FLAGS.split() if name not in _UNUSED_FLAGS))
+@takes("test read no_test", *(name for name in RESUME_FLAGS.split() if name not in _UNUSED_FLAGS))
 def chat(
     context: typer.Context,
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,

@@ -49,7 +49,7 @@ def _flow() -> None:
 
 
 @app.command("run", cls=SectionedCommand)
-@takes(RESUME_FLAGS)
+@takes("no_test", RESUME_FLAGS)
 def run(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="MODULE:FUNCTION", help="An async function of a Flow.")],
