@@ -90,7 +90,7 @@ def _is_imported(task: Task) -> bool:
 def is_greenfield(task: Task, files: Collection[str]) -> bool:
     """Whether a test command is given for a folder without code or tests, so that the answer writes both."""
     folder = task.workspace
-    if task.test_command is None or task.test_files or task.mends or folder is None:
+    if task.test_command is None or task.found or task.test_files or task.mends or folder is None:
         return False
     is_folder = folder.is_dir() or not folder.suffix
     return is_folder and not any(is_test(path) or is_source(path) for path in files)

@@ -26,7 +26,7 @@ def read_words(words: Sequence[str], command: Sequence[str] = ()) -> TypedWords:
     """Return the meaning of the words before `--`, and of the command behind it.
 
     An existing folder is the folder; a test file, or a test's id, is what must pass; words that no program
-    has as its name are a hint; anything else is the command.
+    has as its name are a hint; anything else is the command. If one is given behind `--`, none is before it.
     """
     folder, hints, tests = None, list[str](), list[str]()
     for position, word in enumerate(words):
@@ -37,7 +37,7 @@ def read_words(words: Sequence[str], command: Sequence[str] = ()) -> TypedWords:
         elif is_source(word, folder):
             folder, inner = folder_of_file((folder or Path()) / word)
             hints.append(f"It is about `{inner}`.")
-        elif not hints and starts_command(words[position:]):
+        elif not (hints or command) and starts_command(words[position:]):
             command = words[position:]
             break
         else:
@@ -55,6 +55,11 @@ def folder_of_file(path: Path) -> tuple[Path, str]:
     return top, (place.parent.resolve() / place.name).relative_to(top).as_posix()
 
 
+def is_too_wide(folder: Path) -> bool:
+    """Whether a folder is the home folder or `/`, which is worked on only if it is named."""
+    return folder.resolve() in (Path("/"), Path.home().resolve(), Path(os.path.abspath(os.sep)))
+
+
 def project_of(place: Path) -> tuple[Path, str] | None:
     """Return the project that a folder is in or is, and the folder's path in it; None if it is none.
 
@@ -64,7 +69,7 @@ def project_of(place: Path) -> tuple[Path, str] | None:
     folder = place.resolve()
     repository = find_repository(folder)
     top = repository.top if repository is not None else folder
-    if top in (Path("/"), Path.home().resolve(), Path(os.path.abspath(os.sep))):
+    if is_too_wide(top):
         return None
     if repository is None and not any((folder / name).is_file() for name in MANIFESTS):
         return None

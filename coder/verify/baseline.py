@@ -23,7 +23,7 @@ from coder.run.found_tests import FoundTests
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.run.use_tests import without_first_found
+from coder.run.use_tests import TOO_SLOW, without_first_found
 from coder.run.verdict_words import join_names
 from coder.source.manifests import is_ignored_module, missing_modules
 from coder.source.shell import format_command
@@ -175,9 +175,7 @@ async def take_baseline(
     first = await run(traces=True)
     if limit_s is not None and first.result.status == "timeout":
         command = format_command(task.test_command or ())
-        raise TooSlow(
-            f"It takes more than {limit_s:g} s. Have it run all the same: --test {shlex.quote(command)}"
-        )
+        raise TooSlow(f"{TOO_SLOW}{limit_s:g} s. Have it run all the same: --test {shlex.quote(command)}")
     first, alone_s = await _finish_interrupted(verification, first)
     require_online(first, state)
     first = without_failures(first, first.offline)

@@ -7,7 +7,7 @@ test`, `make test`, `tox`) to the runner that reports the tests. Only known runn
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import dropwhile
 from pathlib import PurePosixPath
 
@@ -27,9 +27,11 @@ _REST = re.compile(r"""["']?\$(?:@|\*|\{@\}|\{\*\}|\(ARGS\)|\{ARGS\}|\(PYTEST_AR
 _PLACE_OF_TOOL = re.compile(r"\$[({]?\w+[)}]?/?(?:bin/)?(?=(?:python3?|pytest|py\.test|coverage|tox|nox)\b)")
 """Variable with the folder of a virtual environment, before the name of its program."""
 _UNRESOLVED = re.compile(
-    r"\$[\w({@*#?$!-]|[`{}<>]|\.\.\.(?!/?$)|…|^\[.*\]$|^(?:-u|--update(?:-?[sS]napshots?)?)$"
+    r"\$[\w({@*#?$!-]|[`{}<>]|\.\.\.(?!/?$)|…|^\[.*\]$"
+    r"|^(?:-u|--?update(?:-?[sS]napshots?)?|--snapshot-update|--force-regen|--regen-all|--accept|--bless)$"
+    r"|^--inline-snapshot|^(?:\w*UPDATE\w*|BLESS|TAP_SNAPSHOT)=|^(?:--collect-only|--co|--no-run|--help)$"
 )
-"""A variable, a placeholder, a redirection, or an option that rewrites what tests expect."""
+"""A variable, a placeholder, a redirection, or an option that rewrites what tests expect, or runs none."""
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n]")
 _PREFIXES = {"sudo", "time", "nice", "xvfb-run", "exec", "command", "cross-env", "dotenv", "--"}
 _REPORTS_OF_PYTEST = re.compile(
@@ -66,14 +68,19 @@ class CommandLines:
 
     follow: Follow
     """Returns the lines behind a tool's words."""
+    known: dict[tuple[str, int], tuple[str, Argv] | None] = field(default_factory=dict)
+    """Results by line and depth, as scripts that call one another name many lines again."""
 
     def test_command(self, line: str, *, depth: int = 0) -> tuple[str, Argv] | None:
         """Return the test command that a line comes down to, with its folder; None if it runs no tests.
 
         Of several commands in a line the first that runs tests counts, in the folder of the `cd` before it.
         """
-        if depth > _MAX_DEPTH:
-            return None
+        if (line, depth) not in self.known:
+            self.known[line, depth] = self._of_line(line, depth) if depth <= _MAX_DEPTH else None
+        return self.known[line, depth]
+
+    def _of_line(self, line: str, depth: int) -> tuple[str, Argv] | None:
         folder = "."
         for part in _SEPARATOR.split(_without_rest(line)):
             words = _words(part)
@@ -98,6 +105,8 @@ class CommandLines:
             words[0] == "npx" and words[1:2] and words[1] in _STARTERS_OF_NODE
         ):
             words = [word for word in words[1:] if word != "run"]
+            if not words:
+                return None
         if words and words[0] in _STARTERS_OF_NODE:
             tools = {*_PACKAGE_MANAGERS, "node", "npx", "mocha", "jest", "ava", "tap", "vitest", "uvu"}
             words = [*dropwhile(lambda word: word not in tools, words)] or words
@@ -118,19 +127,30 @@ class CommandLines:
             found = self.test_command(line, depth=depth + 1)
             if found is not None:
                 folder, inner = found
-                is_script = tool in _PACKAGE_MANAGERS and _is_unchanged(line, inner)
+                is_script = tool in _PACKAGE_MANAGERS and self._is_whole_script(argv, line, inner)
                 return folder, (*set_first, *(_script_words(argv) if is_script else inner))
         return None
 
+    def _is_whole_script(self, argv: Sequence[str], line: str, inner: Argv) -> bool:
+        """Whether a script is run by its name: it is this command alone, or another script runs before it."""
+        before = f"pre{_script_name(argv)}"
+        return _is_unchanged(line, inner) or any(self.follow(PurePosixPath(argv[0]).name, ("run", before)))
+
+
+def _script_name(argv: Sequence[str]) -> str:
+    """Return the script that a package manager runs; empty if none is named."""
+    words = (word for word in argv[1:] if not word.startswith("-") and word not in ("run", "run-script"))
+    name = next(words, "")
+    return "test" if name == "t" else name
+
 
 def _script_words(argv: Sequence[str]) -> Argv:
-    """Return npm's call of a script of package.json, without arguments for the script.
+    """Return npm's call of a script of package.json, without options and without arguments for the script.
 
     Other package managers run the same, and may not be installed.
     """
-    if argv[1] not in ("run", "run-script", "test", "t"):
-        return ("npm", "run", argv[1])
-    return ("npm", argv[1], *(argv[2:3] if argv[1] in ("run", "run-script") else ()))
+    name = _script_name(argv)
+    return ("npm", "test") if name == "test" else ("npm", "run", name)
 
 
 def _is_unchanged(line: str, argv: Argv) -> bool:

@@ -8,11 +8,13 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from coder.base.errors import UsageError, own_command
 from coder.config.project_tests.command_lines import PYTEST, Argv, CommandLines, quoted
 from coder.config.project_tests.scripts import (
+    does_more,
     just_recipes,
     lines_of_tool,
     make_targets,
@@ -22,7 +24,7 @@ from coder.config.project_tests.scripts import (
     tox_commands,
 )
 from coder.config.project_tests.written import ci_lines, noted_lines
-from coder.run.command_inputs import split_folder
+from coder.run.command_inputs import split_assignments, split_folder
 from coder.run.found_tests import FoundTests
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -60,8 +62,14 @@ _PART = re.compile(
     r"\w/\w|\.py$|bench|integration|e2e|end-to-end|functional|stress|smoke|release|example|docs"
 )
 """Word of a command that runs a part of the tests."""
+_SELECTS_PART = {
+    *("-m", "-k", "-o", "--skip", "-run", "--run", "-t", "--testNamePattern", "-g", "--grep"),
+}
+"""Options that select a part of the tests."""
 _GO_ALL = {"./..."}
 _SHELL_CHARACTERS = {*"&|;<>`"}
+_QUIET = {"-s", "--silent", "-q", "--quiet"}
+"""Options of a package manager that leave a script as it is."""
 _SCRIPTS = (
     *("test", "tests", "unit", "unit-test", "test:unit", "test-unit", "test:node", "test-node"),
     *("test-api", "test:api", "test:ci", "test-ci", "ci"),
@@ -76,16 +84,21 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
 
     A given command that runs a target or a script is replaced by the one command that this consists of.
 
-    Raises UsageError if the task is to mend tests, and none are found.
+    Raises UsageError if the task is to mend tests, and none are found or may be looked for.
     """
     decides_elsewhere = settings.no_test or settings.judged_elsewhere or settings.subagent is not None
+    if task.mends and not task.test_command and settings.no_test:
+        raise UsageError(
+            f"Nothing to fix: --no-test looks for no tests. Give the command that must pass: "
+            f"{own_command()} fix -- pytest -q"
+        )
     texts = {path: file.text for path, file in files.items() if file.text is not None}
     if task.test_command and not task.found:
         return task.model_copy(update={"test_command": _seen_through(task.test_command, texts)})
     is_given = task.test_files or task.checks or task.answer_schema
     if is_given or task.workspace is None or not task.workspace.is_dir() or decides_elsewhere:
         return task
-    found = find_test_commands(texts, named=_named_paths(task.prompt, files))
+    found = find_test_commands(texts, named=_named_paths(_own_words(task), files))
     if task.mends and not found:
         raise UsageError(
             f"Nothing to fix: no tests were found in {task.workspace}. Give the command that must pass: "
@@ -95,11 +108,19 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
 
 
 def _to_try(found: Sequence[FoundTests]) -> tuple[FoundTests, ...]:
-    """Return the commands that a run tries, of which not all are pytest's, as it may not be installed."""
+    """Return the commands that a run tries, of which not all are pytest's, as it may not be installed.
+
+    All set the same variables, which are those of the run's sandboxes.
+    """
+    found = [tests for tests in found if _variables(tests) == _variables(found[0])]
     of_pytest = [tests for tests in found if tests.argv[:3] == PYTEST[:3]]
     others = [tests for tests in found if tests not in of_pytest]
     kept = [*of_pytest[: MAX_TRIED - min(1, len(others))], *others]
     return tuple(tests for tests in found if tests in kept)[:MAX_TRIED]
+
+
+def _variables(tests: FoundTests) -> dict[str, str]:
+    return split_assignments(tests.argv)[0]
 
 
 def _seen_through(argv: Argv, texts: Mapping[str, str]) -> Argv:
@@ -108,10 +129,10 @@ def _seen_through(argv: Argv, texts: Mapping[str, str]) -> Argv:
     Its report names each test, where `make` has an exit code alone.
     """
     folder, inner = split_folder(argv)
-    tool = PurePosixPath(inner[0]).name
-    if tool not in ("make", "gmake", "just", "npm", "yarn", "pnpm"):
-        return argv
+    tool, name = PurePosixPath(inner[0]).name, _script_called(inner)
     own_texts = _below(texts, folder if folder != "." else "", ())
+    if name is None or does_more(own_texts, tool, name):
+        return argv
     lines = [line for line in lines_of_tool(own_texts, tool, inner[1:]) if line.strip()]
     found = (
         CommandLines(partial(lines_of_tool, own_texts)).test_command(lines[0]) if len(lines) == 1 else None
@@ -121,11 +142,26 @@ def _seen_through(argv: Argv, texts: Mapping[str, str]) -> Argv:
     return _in_folder(folder, found[1]) or argv
 
 
+def _script_called(argv: Sequence[str]) -> str | None:
+    """Return the script or target that a command consists of; None if the command says more than its name."""
+    tool, words = PurePosixPath(argv[0]).name, [word for word in argv[1:] if word not in _QUIET]
+    if tool in ("npm", "yarn", "pnpm"):
+        words = words[1:] if words[:1] in (["run"], ["run-script"]) else words
+        return ("test" if words == ["t"] else words[0]) if len(words) == 1 else None
+    is_name = len(words) == 1 and re.fullmatch(r"[\w][\w./-]*", words[0])
+    return words[0] if tool in ("make", "gmake", "just") and is_name else None
+
+
 def inner_command(argv: Argv, texts: Mapping[str, str]) -> Argv | None:
     """Return the command of a runner that tox, nox, hatch or another tool starts; None if it isn't known."""
     found = CommandLines(partial(lines_of_tool, texts)).test_command(quoted(argv))
     command = _in_folder(*found) if found is not None else None
     return command if command != argv else None
+
+
+def _own_words(task: Task) -> str:
+    """Return a task's words without those of the sentences that a task to mend tests begins with."""
+    return "\n\n".join(task.prompt.split("\n\n")[2:]) if task.mends else task.prompt
 
 
 def _named_paths(prompt: str, files: Collection[str]) -> set[str]:
@@ -206,19 +242,47 @@ def is_partial(argv: Argv) -> bool:
     """Whether a command runs a part of the tests, or runs them with variables of its own."""
     paths = [word for word in argv[1:] if not word.startswith("-") and word not in _GO_ALL]
     is_one_script = argv[0] in ("python", "node") and len(argv) == 2
+    options = argv[3:] if argv[0] == "python" else argv[1:]
     return not is_one_script and (
         "=" in argv[0]
-        or any(word in ("-m", "-k", "-o", "--skip") for word in argv[3:])
+        or _names_part(argv)
+        or any(word.partition("=")[0] in _SELECTS_PART for word in options)
         or any(_PART.search(word.rstrip("/")) for word in (*paths, *argv[3:]))
     )
 
 
+def _names_part(argv: Argv) -> bool:
+    """Whether the word after a runner is a module or a test that it runs alone."""
+    match argv:
+        case ("python", "-m", "unittest", first, *_):
+            return re.search(r"\.|^test_|_test$", first) is not None and not first.startswith("-")
+        case ("python", "manage.py", "test", first, *_):
+            return not first.startswith("-")
+        case ("cargo", "test", first, *_):
+            return not first.startswith("-") or first in ("--test", "--lib", "--doc", "--bin", "--example")
+    return False
+
+
+def _named_of_pytest(argv: Argv) -> list[str]:
+    """Return the paths that pytest is to run, without those that may be an option's value."""
+    if argv[: len(PYTEST)] != PYTEST:
+        return []
+    pairs = pairwise(("-q", *argv[len(PYTEST) :]))
+    words = [word for before, word in pairs if before == "-q" or not before.startswith("-")]
+    return [word for word in words if not word.startswith("-") and not re.search(r"::|[*?\[]", word)]
+
+
 def _exists(folder: str, argv: Argv, texts: Mapping[str, str]) -> bool:
-    """Whether the folder of a command and the Python files that it names are in the project."""
+    """Whether the folder of a command, and the files and folders that it names, are in the project."""
     prefix = "" if folder == "." else f"{folder}/"
     has_folder = not prefix or any(path.startswith(prefix) for path in texts)
     named = [word.removeprefix("./") for word in argv[1:] if word.endswith(".py") and "*" not in word]
-    return has_folder and all(f"{prefix}{path}" in texts for path in named)
+    places = [f"{prefix}{word.removeprefix('./')}" for word in _named_of_pytest(argv)]
+    return (
+        has_folder
+        and all(f"{prefix}{path}" in texts for path in named)
+        and all(place in texts or any(path.startswith(f"{place}/") for path in texts) for place in places)
+    )
 
 
 def _in_project(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Argv]]:
@@ -246,9 +310,10 @@ def _in_project(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Argv]]:
         for name in names:
             if (found := reader.test_command(f"{tool} {name}")) is not None:
                 lines = [line for line in lines_of_tool(texts, tool, [name]) if line.strip()]
+                is_alone = len(lines) == 1 and not does_more(texts, tool, name)
                 yield (
                     ("Makefile" if tool == "make" else "justfile"),
-                    *(found if len(lines) == 1 else (".", (tool, name))),
+                    *(found if is_alone else (".", (tool, name))),
                 )
 
 

@@ -4,6 +4,7 @@ import ast
 import configparser
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,13 +17,19 @@ _MAKE_RULE = re.compile(
     r"^([A-Za-z0-9_./ -]+?):(?![=:])([^\n]*)\n((?:[ \t]*\n|\t[^\n]*\n?|#[^\n]*\n)*)", re.MULTILINE
 )
 _JUST_RECIPE = re.compile(
-    r"^@?([A-Za-z0-9_-]+)([^\n:=]*):(?!=)[^\n]*\n((?:[ \t]+[^\n]*\n?|[ \t]*\n)*)", re.MULTILINE
+    r"^@?([A-Za-z0-9_-]++)([^\n:=]*):(?!=)[^\n]*\n((?:[ \t]+[^\n]*\n?|[ \t]*\n)*)", re.MULTILINE
 )
 _MAKE_VARIABLE = re.compile(r"^([A-Za-z_]\w*)[ \t]*[:?]?=[ \t]*([^\n#]*)", re.MULTILINE)
 _MAKE_USE = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}")
+_SETS_MORE_IN_MAKE = re.compile(
+    r"^[ ]*(?:-?include|sinclude|export|unexport|\.EXPORT_ALL_VARIABLES)\b", re.MULTILINE
+)
+_SETS_MORE_IN_JUST = re.compile(r"^(?:export|import|set)\b", re.MULTILINE)
 _TEST_NAMES = ("test", "tests", "unit", "unittest", "test-unit", "unit-test", "test_unit", "check", "pytest")
 """Names under which people run their tests, the most usual first."""
 _MAX_TEXT = 1 << 20
+_MAX_TARGETS = 50
+"""Targets that a target of a Makefile needs, of which the lines are read."""
 
 
 def lines_of_tool(texts: Mapping[str, str], tool: str, words: Sequence[str]) -> Iterator[str]:
@@ -88,17 +95,19 @@ def _rules(text: str) -> dict[str, tuple[str, str]]:
     return rules
 
 
-def _make_target(texts: Mapping[str, str], target: str, depth: int = 0) -> Iterator[str]:
+def _make_target(texts: Mapping[str, str], target: str, seen: set[str] | None = None) -> Iterator[str]:
     path = next((path for path in _MAKE_FILES if path in texts), None)
-    if path is None or depth > 3:
+    seen = seen if seen is not None else set()
+    if path is None or target in seen or len(seen) > _MAX_TARGETS:
         return
+    seen.add(target)
     variables = {match[1]: match[2].strip() for match in _MAKE_VARIABLE.finditer(texts[path])}
     needed, recipe = _rules(texts[path]).get(target, ("", ""))
     for line in recipe.replace("\\\n", " ").splitlines():
         text = line.strip().lstrip("@-")
         yield _MAKE_USE.sub(lambda use: variables.get(use[1] or use[2], use[0]), text)
     for name in needed.partition("##")[0].split():
-        yield from _make_target(texts, name, depth + 1)
+        yield from _make_target(texts, name, seen)
 
 
 def _just_recipe(texts: Mapping[str, str], recipe: str) -> Iterator[str]:
@@ -107,6 +116,34 @@ def _just_recipe(texts: Mapping[str, str], recipe: str) -> Iterator[str]:
             if match[1] == recipe:
                 lines = (line.strip().lstrip("@-") for line in match[3].splitlines())
                 yield from (re.sub(r"\{\{[^{}]*\}\}", "", line) for line in lines)
+
+
+def does_more(texts: Mapping[str, str], tool: str, name: str) -> bool:
+    """Whether a tool does more for a script than the script's lines: it sets variables, or runs others first.
+
+    The lines alone may then have another result.
+    """
+    match tool:
+        case "npm" | "yarn" | "pnpm":
+            return not package_scripts(texts).keys().isdisjoint((f"pre{name}", f"post{name}"))
+        case "make" | "gmake":
+            path = next((path for path in _MAKE_FILES if path in texts), None)
+            text = texts[path] if path is not None else ""
+            rules = _rules(text)
+            needed = re.split(r"#|\|", rules.get(name, ("", ""))[0])[0].split()
+            own_variable = rf"^{re.escape(name)}\s*:[^\n=]*[^\n=:?+!]\s*[:?+]?="
+            return (
+                _SETS_MORE_IN_MAKE.search(text) is not None
+                or re.search(own_variable, text, re.MULTILINE) is not None
+                or any(other not in rules for other in needed)
+            )
+        case _:
+            text = "\n".join(texts.get(path, "") for path in _JUST_FILES)
+            header = rf"^@?{re.escape(name)}\b[^\n:=]*:(?!=)[ \t]*[^\s#]"
+            return (
+                _SETS_MORE_IN_JUST.search(text) is not None
+                or re.search(header, text, re.MULTILINE) is not None
+            )
 
 
 def _ini(text: str) -> configparser.ConfigParser:
@@ -152,7 +189,7 @@ def _word(word: object) -> str:
     if isinstance(word, dict):
         default = word.get("default", ())
         return " ".join(map(str, default)) if isinstance(default, list) else ""
-    return str(word)
+    return shlex.quote(str(word)) if " " in str(word) else str(word)
 
 
 def nox_commands(texts: Mapping[str, str]) -> Iterator[str]:
@@ -167,7 +204,7 @@ def nox_commands(texts: Mapping[str, str]) -> Iterator[str]:
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("run", "run_always"):
                 words = [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
                 if words and "install" not in words:
-                    yield " ".join(words)
+                    yield shlex.join(words)
 
 
 def _hatch(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:

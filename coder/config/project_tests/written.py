@@ -13,6 +13,10 @@ NOTES = ("AGENTS.md", "CLAUDE.md", ".github/CONTRIBUTING.md", "CONTRIBUTING.md",
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _INDENTED = re.compile(r"^(?:[ ]{2,}|\t)\s*(\S[^\n]*)$", re.MULTILINE)
+_FORBIDS = re.compile(
+    r"\b(?:do(?:n['’]t| not)|never|avoid|instead of|rather than)[\s*_]+(?:[\w-]+[\s*_]+){0,4}$", re.IGNORECASE
+)
+"""End of the words before a command that people are told not to use."""
 _PROMPT = re.compile(r"^\s*(?:\([\w.-]+\)\s*)?(?:\$|>|%)\s+")
 _GITHUB = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _GITLAB = ".gitlab-ci.yml"
@@ -33,7 +37,8 @@ def noted_lines(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield from ((path, _PROMPT.sub("", line)) for line in block.splitlines())
         for line in text.splitlines():
             if "test" in line.lower():
-                yield from ((path, code) for code in _INLINE.findall(line))
+                codes = _INLINE.finditer(line)
+                yield from ((path, code[1]) for code in codes if not _FORBIDS.search(line[: code.start()]))
 
 
 def ci_lines(texts: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

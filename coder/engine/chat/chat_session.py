@@ -51,6 +51,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
+from coder.run.use_tests import without_slow
 from coder.store import EventLog
 from coder.workspace.conversation_patch import patch_of_conversation
 from coder.workspace.deliver import require_committable
@@ -150,6 +151,7 @@ class ChatSession:
         unsaved = await self._unsaved(snapshot.files, paths)
         files = overlaid(snapshot.files, unsaved)
         task = with_found_tests(task, self.settings, files)
+        task = without_slow(task, self.state.task.dropped if self.state is not None else ())
         target = find_target(task, files)
         async with self.environment(task, self.settings, files, target=target) as bench:
             message_settings = self.settings.model_copy(update={"plan": True}) if plans else self.settings

@@ -240,9 +240,8 @@ async def open_editor_session(
             if state.task.workspace is None or root_of(state.task) != folder:
                 raise UsageError(f"{run} is not about {folder}.")
             options = checked(flags, flag)
-            task = state.task.model_copy(
-                update={"test_command": task.test_command or state.task.test_command}
-            )
+            given = {"test_command": task.test_command, "found": ()} if task.test_command else {}
+            task = state.task.model_copy(update=given)
             settings = changed_conversation(state, options, args, user_limits=loaded.config.names)
             models = models_of_resume(options, state)
             is_price_required = must_know_price(options, state)

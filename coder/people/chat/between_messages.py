@@ -14,7 +14,8 @@ from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, Di
 from coder.run.find_target import find_target
 from coder.run.records.inputs import Inputs
 from coder.run.records.spend import Spend
-from coder.run.state import State
+from coder.run.state import State, replace
+from coder.run.use_tests import without_first_found
 from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
 from coder.verify.preflight import check_command
@@ -34,8 +35,16 @@ async def run_tests(session: ChatSession) -> BaselineTaken:
         raise UsageError("No tests were found here. Name the command: /test CMD")
     environment = session.environment(state.task, session.settings, snapshot.files, target=state.target)
     async with environment as bench:
-        await check_command(bench, state.task, snapshot.files)
-        return await take_baseline(bench, state)
+        while True:
+            try:
+                await check_command(bench, state.task, snapshot.files)
+                return await take_baseline(bench, state)
+            except UsageError as error:
+                if len(state.task.found) < 2:
+                    raise
+                task = without_first_found(state.task, str(error))
+                target = find_target(task, snapshot.files)
+                state = replace(state, task=task, inputs=replace(state.inputs, target=target))
 
 
 async def run_command(

@@ -42,7 +42,9 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run a command, by default that of the process, and return its exit code."""
     open_streams()
     words = sys.argv[1:] if arguments is None else arguments
-    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    is_terminal = all(
+        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)
+    )
     try:
         words = whole_command(words, is_terminal=is_terminal)
         exit_code = get_command(app).main(args=words, prog_name=own_command(), standalone_mode=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from coder.base.errors import Refused, UsageError
 from coder.base.text.sanitize import one_line, printable
+from coder.config.project_tests.find import with_found_tests
 from coder.people.cli.network_refusals import network_refusals
 from coder.people.install.building import InstallPlan, install, plan_install
 from coder.run.settings import Settings
@@ -33,11 +34,12 @@ async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], 
         raise UsageError("--install is about a folder: name it as PATH.")
     if settings.sandbox not in _BACKENDS:
         raise UsageError(f"--install needs bubblewrap: programs in {settings.sandbox} can't reach an index.")
+    files = read_workspace(task, lands=False).files
     plan = plan_install(
         task.workspace.resolve(),
-        read_workspace(task, lands=False).files,
+        files,
         settings=settings,
-        test_command=task.test_command or (),
+        test_command=with_found_tests(task, settings, files).test_command or (),
         command=command,
     )
     if not plan.installed.is_there:

@@ -1,6 +1,7 @@
 """Words of other agents' command lines, and what a person who types them wants here."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 OPTIONS = {
     "--budget": "--max-cost USD",
@@ -74,9 +75,12 @@ def advice_for_command(name: str) -> str:
 def whole_command(words: Sequence[str], *, is_terminal: bool) -> list[str]:
     """Return the words with the command that they leave out.
 
-    Nothing on a terminal is a chat; a first word with blanks is a task.
+    Nothing on a terminal is a chat about this folder, unless it is the home folder or `/`; a first word with
+    blanks is a task.
     """
     if not words and is_terminal:
-        return ["chat"]
+        from coder.show.typed_words import is_too_wide  # imported late: most calls have words
+
+        return [] if is_too_wide(Path()) else ["chat"]
     is_task = bool(words) and not words[0].startswith("-") and len(words[0].split()) > 1
     return ["solve", *words] if is_task else [*words]

@@ -12,7 +12,7 @@ from coder.people.cli.solve_run import run_task
 from coder.run.task import Task
 from coder.show.command_groups import COMMAND
 from coder.show.flags import TASK_FLAGS, option, takes
-from coder.show.typed_words import folder_of_file, project_of
+from coder.show.typed_words import folder_of_file, is_too_wide, project_of
 from coder.workspace.read import require_replaceable
 
 
@@ -54,7 +54,7 @@ def solve(
     if path is None and not (stdout or check or test_file) and (project := project_of(Path())) is not None:
         path, inner = project
         where = f"I am in the folder `{inner}`." if inner else ""
-    elif path is not None and path.is_file() and path.absolute().parent != Path.home():
+    elif path is not None and path.is_file() and not is_too_wide(path.absolute().parent):
         named_file = path
         path, inner = folder_of_file(path)
         where = f"It is about `{inner}`."
@@ -68,7 +68,7 @@ def solve(
             words,
             file=file,
             workspace=path,
-            test=test if test is not None else command or None,
+            test=test if test is not None else _command(command, path),
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
@@ -81,3 +81,9 @@ def solve(
         return task.with_prompt(f"{task.prompt}\n\n{where}") if where else task
 
     raise typer.Exit(run_task(context, task, workspace=path, file=file))
+
+
+def _command(words: tuple[str, ...], folder: Path | None) -> str | tuple[str, ...] | None:
+    """Return the command behind `--`; a whole line may be given as one word."""
+    is_line = len(words) == 1 and not ((folder or Path()) / words[0]).exists()
+    return words[0] if is_line else words or None

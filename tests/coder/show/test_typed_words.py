@@ -19,6 +19,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tests" / "test_a.py").write_text(TEST)
     (tmp_path / "cart.py").write_text("")
     (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "test.sh").write_text("")
+    (tmp_path / "test.sh").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -32,7 +34,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["test_total", "fails"], TypedWords(hint="test_total fails")),
         (["make total right"], TypedWords(hint="make total right")),
         (["it doesn't add"], TypedWords(hint="it doesn't add")),
+        (["make total() handle 0"], TypedWords(hint="make total() handle 0")),
+        (["test test_total fails"], TypedWords(hint="test test_total fails")),
+        (["pytest fails on 3.12"], TypedWords(hint="pytest fails on 3.12")),
+        (["go", "test", "fails"], TypedWords(hint="go test fails")),
         (["make", "test"], TypedWords(command=("make", "test"))),
+        (["pytest -k in tests"], TypedWords(command=("pytest -k in tests",))),
+        (["./test.sh"], TypedWords(command=("./test.sh",))),
         (["pytest -q tests"], TypedWords(command=("pytest -q tests",))),
         (["shop", "pytest", "-q"], TypedWords(Path("shop"), command=("pytest", "-q"))),
         (["shop", "it is off by one"], TypedWords(Path("shop"), hint="it is off by one")),
@@ -53,6 +61,7 @@ def test_a_source_file_means_its_folder_and_is_what_the_hint_names(place: Path) 
 
 def test_the_words_after_the_separator_are_the_command() -> None:
     assert read_words(["shop"], ("npm", "test")) == TypedWords(Path("shop"), command=("npm", "test"))
+    assert read_words(["make"], ("npm", "test")) == TypedWords(hint="make", command=("npm", "test"))
 
 
 @pytest.mark.parametrize(

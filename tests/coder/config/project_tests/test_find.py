@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from coder.base.errors import UsageError
 from coder.config.project_tests.command_lines import CommandLines, is_plain
 from coder.config.project_tests.find import find_test_commands, inner_command, with_found_tests
+from coder.config.task_file import mending_task
+from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
@@ -66,6 +68,13 @@ SHAPES = {
     ),
     "a script of npm": ({"package.json": package(test="jest --ci")}, ("npx jest", "package.json")),
     "a plain script of npm": ({"package.json": package(test="jest")}, ("npm test", "package.json")),
+    "a script behind its options": (
+        {"AGENTS.md": "```\nnpm -s test\n```\n", "package.json": package(test="jest")},
+        ("npm test", "AGENTS.md"),
+    ),
+    "a script with another before it": (
+        {"package.json": package(test="jest --ci", pretest="tsc")}, ("npm test", "package.json"),
+    ),
     "a watching script": ({"package.json": package(test="vitest")}, ("npx vitest run", "package.json")),
     "a script behind scripts": (
         {"package.json": package(test="npm run lint && npm run unit", lint="eslint .", unit="mocha -w")},
@@ -97,6 +106,26 @@ SHAPES = {
     "make": (
         {"Makefile": "PY = python3\n\ntest: ## run them\n\t@$(PY) -m unittest -v\n"},
         ("python -m unittest", "Makefile"),
+    ),
+    "make with variables": (
+        {"Makefile": "export A = 1\n\ntest:\n\tpytest\n"}, ("make test", "Makefile"),
+    ),
+    "make with variables of a target": (
+        {"Makefile": "test: A = 1\ntest:\n\tpytest\n"}, ("make test", "Makefile"),
+    ),
+    "make with what isn't there": (
+        {"Makefile": "test: a.json\n\tpytest\n"}, ("make test", "Makefile"),
+    ),
+    "just with another recipe before": (
+        {"justfile": "test: build\n    pytest\n\nbuild:\n    ./build\n"}, ("just test", "justfile"),
+    ),
+    "a sentence of a note": (
+        {"CONTRIBUTING.rst": "Tests\n\n  pytest is used here\n", "test_a.py": PYTEST},
+        ("python -m pytest -q", "test_a.py"),
+    ),
+    "a command that a note forbids": (
+        {"AGENTS.md": "**Never** test with `python -m unittest`.\n", "test_a.py": PYTEST},
+        ("python -m pytest -q", "test_a.py"),
     ),
     "make with steps": ({"Makefile": "test:\n\t./build\n\tpytest\n"}, ("make test", "Makefile")),
     "just": ({"justfile": "test *args:\n    uv run pytest {{args}}\n"}, ("python -m pytest -q", "justfile")),
@@ -138,6 +167,25 @@ def test_the_whole_suite_comes_before_a_part_of_it() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "python -m unittest tests.test_a.A.test_a",
+        "python manage.py test shop",
+        "go test -run TestA ./...",
+        "cargo test name",
+        "npx jest -t name",
+        "mocha --grep name",
+    ],
+)
+def test_a_command_of_some_tests_comes_after_that_of_all(part: str) -> None:
+    note = f"```\n{part}\nmake all\n```\n"
+
+    assert found({"AGENTS.md": note, "Makefile": "all:\n\tnpx tape\n", "manage.py": ""})[0] == (
+        "npx tape", "AGENTS.md",
+    )  # fmt: skip
+
+
 def test_in_a_repository_of_several_projects_the_nearest_to_the_named_files_comes_first() -> None:
     texts = {
         "packages/a/pyproject.toml": "[tool.pytest.ini_options]\n", "packages/a/test_a.py": PYTEST,
@@ -168,6 +216,12 @@ def test_a_command_in_a_folder_that_is_not_there_is_none() -> None:
         ("go test -race -v -coverprofile=c.out ./...", "go test ./..."),
         ("pip install pytest", None),
         ("pytest $FLAGS", None),
+        ("uvx", None),
+        ("pipx run", None),
+        ("pytest --snapshot-update", None),
+        ("pytest --collect-only", None),
+        ("go test ./... -update", None),
+        ("UPDATE_EXPECT=1 cargo test", None),
         ("echo pytest", None),
     ],
 )
@@ -175,6 +229,26 @@ def test_a_line_comes_down_to_the_command_of_a_runner(line: str, expected: str |
     command = CommandLines(lambda tool, words: iter(())).test_command(line)
 
     assert (" ".join(command[1]) if command is not None else None) == expected
+
+
+def test_targets_that_call_one_another_many_times_end() -> None:
+    names = [f"t{number}" for number in range(60)]
+    calls = "".join(f"\tmake {name}\n" for name in names)
+    rules = "".join(f"{name}: {' '.join(names)}\n{calls}" for name in ("test", *names))
+
+    assert found({"Makefile": rules}) == []
+
+
+def test_of_a_task_to_mend_tests_the_hint_alone_names_a_project(tmp_path: Path) -> None:
+    files = {
+        "code/package.json": StoredFile.of(package(test="jest").encode()),
+        "test_a.py": StoredFile.of(PYTEST.encode()),
+    }
+    task = mending_task(None, tmp_path)
+    hinted = mending_task(None, tmp_path, hint="It is about `code`.")
+
+    assert with_found_tests(task, Settings(), files).found[0].place == "test_a.py"
+    assert with_found_tests(hinted, Settings(), files).found[0].place == "code/package.json"
 
 
 def test_a_script_that_calls_itself_ends() -> None:
@@ -236,6 +310,33 @@ def test_what_decides_otherwise_lets_no_tests_be_found(
     assert with_found_tests(task, Settings(**settings), FILES) == task
 
 
+def test_the_commands_that_are_tried_set_the_same_variables(tmp_path: Path) -> None:
+    note = "```\nA=1 pytest\npytest -p no:a\npytest\n```\n"
+
+    task = with_found_tests(
+        Task(prompt="Mend it.", workspace=tmp_path), Settings(), FILES | stored(AGENTS__md=note)
+    )
+
+    assert [" ".join(tests.argv) for tests in task.found] == [
+        "python -m pytest -q -p no:a", "python -m pytest -q",
+    ]  # fmt: skip
+
+
+def test_a_task_to_mend_tests_without_any_is_refused(tmp_path: Path) -> None:
+    task = Task(prompt="Mend them.", workspace=tmp_path, mends=True)
+
+    with pytest.raises(UsageError, match="--no-test looks for no tests"):
+        with_found_tests(task, Settings(no_test=True), FILES)
+
+
+def test_a_folder_with_settings_of_tests_alone_is_no_reason_to_write_tests(tmp_path: Path) -> None:
+    files = stored(pyproject__toml="[tool.pytest.ini_options]\n")
+    task = with_found_tests(Task(prompt="Write it.", workspace=tmp_path), Settings(), files)
+
+    assert task.found
+    assert not find_target(task, files).writes_tests
+
+
 def test_a_task_to_mend_tests_is_refused_where_there_are_none(tmp_path: Path) -> None:
     task = Task(prompt="Mend them.", workspace=tmp_path, mends=True)
 
@@ -250,6 +351,12 @@ def test_a_task_to_mend_tests_is_refused_where_there_are_none(tmp_path: Path) ->
         ("make test", {"Makefile": "test:\n\tpytest > out\n"}, "make test"),
         ("make test", {"Makefile": "test:\n\t./a\n\tpytest\n"}, "make test"),
         ("npm test", {"package.json": package(test="node --test")}, "node --test"),
+        ("npm test", {"package.json": package(test="node --test", pretest="tsc")}, "npm test"),
+        ("npm test -- -t a", {"package.json": package(test="jest")}, "npm test -- -t a"),
+        ("npm test -w a", {"package.json": package(test="jest")}, "npm test -w a"),
+        ("make test A=1", {"Makefile": "test:\n\tpytest\n"}, "make test A=1"),
+        ("make -C a test", {"Makefile": "test:\n\tpytest\n"}, "make -C a test"),
+        ("make test", {"Makefile": "export A = 1\ntest:\n\tpytest\n"}, "make test"),
     ],
 )
 def test_a_given_target_of_one_command_is_run_as_that_command(

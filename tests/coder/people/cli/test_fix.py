@@ -126,6 +126,32 @@ def test_without_a_command_it_says_what_to_give(console: Console) -> None:
     assert "coder fix -- pytest -q" in done.err
 
 
+def test_the_home_folder_is_not_taken_by_itself(console: Console) -> None:
+    (console.home / "calc.py").write_text(WRONG)
+    (console.home / "test_calc.py").write_text(SUITE)
+
+    ends = [console.run("fix", *words) for words in ((), ("calc.py",), ("add is wrong",))]
+
+    assert [done.code for done in ends] == [2, 2, 2]
+    assert all("it is worked on only if it is named" in done.err for done in ends)
+
+
+@pytest.mark.slow
+def test_a_named_folder_within_a_project_is_worked_on_with_the_whole_project(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=WRONG, test_calc__py=SUITE)
+    (repository.top / "tests").mkdir()
+    (repository.top / "test_calc.py").rename(repository.top / "tests" / "test_calc.py")
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run("fix", "tests/", *flags, cwd=repository.top)
+        prompt = str(endpoint.requests[0].body["messages"])
+
+    assert (done.code, (repository.top / "calc.py").read_text()) == (0, RIGHT), done.err
+    assert "It is about the folder `tests`." in prompt
+
+
 @pytest.mark.parametrize(
     ("path", "problem"), [("gone", "There is no folder gone."), ("a.py", "a.py is a file.")]
 )

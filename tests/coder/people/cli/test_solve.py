@@ -659,12 +659,13 @@ def test_a_found_suite_that_is_green_before_and_after_leaves_a_change_unverified
 
 
 @pytest.mark.slow
-def test_a_command_after_two_dashes_decides(console: Console, folder: Path) -> None:
+@pytest.mark.parametrize("command", [("python3", "-m", "pytest", "-q"), ("python3 -m pytest -q",)])
+def test_a_command_after_two_dashes_decides(console: Console, folder: Path, command: tuple[str, ...]) -> None:
     (folder / "calc.py").write_text(SUBTRACT)
     (folder / "test_calc.py").write_text(TESTED)
     with faulty_endpoint(says(replaced("calc.py", ADD, SUBTRACT))) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy")
-        done = console.run("solve", TASK, *flags, str(folder), "--", "python3", "-m", "pytest", "-q")
+        done = console.run("solve", TASK, *flags, str(folder), "--", *command)
 
     assert (done.code, (folder / "calc.py").read_text()) == (0, ADD), done.err
 
