@@ -50,12 +50,17 @@ def plan_growth(
     if samples == 1:
         raise UsageError("--until-decided looks at a run that grows: give --samples 2 or more, or none.")
     earlier, suite = read_report(baseline), load()
-    names = {case.id for case in suite.cases}
-    judged = judged_tallies([earlier]).items()
-    counts = {case: tally.samples for case, tally in judged if case in names and tally.samples}
+    digests = {case.id: case.digest for case in suite.cases}
+    judged = {case: tally.samples for case, tally in judged_tallies([earlier]).items() if tally.samples}
+    counts = {
+        case: count
+        for case, count in judged.items()
+        if case in digests and earlier.case_digests.get(case) == digests[case]
+    }
     known = [*counts.values()]
     if not known:
-        raise UsageError(f"{baseline} has judged no case of {suite.name}.")
+        what = "other prompts or tests of the cases" if digests.keys() & judged else "no case"
+        raise UsageError(f"{baseline} has judged {what} of {suite.name}. Take a baseline of it as it is now.")
 
     def looks_of(samples: int) -> LookPlan:
         digest = hashlib.sha256(baseline.read_bytes()).hexdigest()

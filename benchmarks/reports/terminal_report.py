@@ -202,22 +202,37 @@ class ListedBench(Value):
 
 async def list_runs(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
     """Return at most `limit` runs, newest first."""
-    rows = [_row(summary) for summary in await log.runs() if summary.first.type == BenchStarted.type]
-    return rows[:limit]
+    summaries = [summary for summary in await log.runs() if summary.first.type == BenchStarted.type]
+    return [await _row(summary, log) for summary in summaries[:limit]]
 
 
-def _row(summary: RunSummary) -> ListedBench:
-    started, ended = BenchStarted.model_validate(summary.first.body), summary.last.type == BenchEnded.type
+async def _row(summary: RunSummary, log: SqliteLog) -> ListedBench:
+    started, ended = BenchStarted.model_validate(summary.first.body), None
+    if summary.last.type == BenchEnded.type:
+        ended = BenchEnded.model_validate(summary.last.body)
+    samples = None if ended is None else ended.samples
     return ListedBench(
         run=summary.run,
-        state=BenchEnded.model_validate(summary.last.body).reason if ended else "unfinished",
+        state="unfinished" if ended is None else ended.reason,
         started=summary.first.time,
-        samples=summary.last.seq - 1 - ended
-        if summary.last.type in (BenchJudged.type, BenchEnded.type)
-        else 0,
+        samples=await _count_judged(summary.run, log) if samples is None else samples,
         suite=started.suite,
         model=started.model,
     )
+
+
+async def _count_judged(run: str, log: SqliteLog) -> int:
+    """Return the number of samples with a verdict in a run that hasn't ended, or in an older log."""
+    judged, seq = set[tuple[str, int]](), 0
+    while events := await log.read(run, after=seq, limit=_PAGE):
+        seq = events[-1].seq
+        judged |= {
+            BenchJudged.model_validate(event.body).key for event in events if event.type == BenchJudged.type
+        }
+    return len(judged)
+
+
+_PAGE = 500
 
 
 _RUN_COLUMNS = (

@@ -43,15 +43,19 @@ class GrowingRun:
             report: returns the report of as many samples of each case.
             jobs: sample by sample, each of all cases.
         """
+        looked_at = max((look.samples for look in self.plan.taken), default=0)
         for samples, part in groupby(jobs, lambda job: next(n for n in self.plan.samples if job.sample < n)):
-            self.samples = samples
+            self.samples = max(samples, looked_at)
             yield part
-            if await self._is_decided(record, await report(samples)):
+            # Where an earlier start has looked further, what it left without a verdict is judged alone.
+            if samples >= looked_at and await self._is_decided(record, await report(samples)):
                 return
 
     async def _is_decided(self, record: RunLog, report: Report) -> bool:
+        if self.plan.taken and self.plan.taken[-1].decision != "undecided":
+            return True
         information, level = look_now(self.plan, [report])
-        if information and all(look.information != information for look in self.plan.taken):
+        if information and all(look.information < information for look in self.plan.taken):
             decision = self.decide(report).decision
             look = Look(samples=self.samples, information=information, level=level, decision=decision)
             self.plan = self.plan.model_copy(update={"taken": (*self.plan.taken, look)})

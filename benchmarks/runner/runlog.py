@@ -95,6 +95,8 @@ class BenchEnded(_Body):
     type = "bench.ended"
 
     reason: str
+    samples: int | None = None
+    """Number of samples with a verdict; None in older logs, which hold no events beside them."""
 
 
 class BenchLooks(_Body):
@@ -310,7 +312,7 @@ class RunLog:
 
     async def end(self, reason: str) -> None:
         """Write the event that the run ended, with the reason."""
-        self._pending.append(BenchEnded(reason=reason).draft())
+        self._pending.append(BenchEnded(reason=reason, samples=self.judged).draft())
         await self.flush()
 
     async def flush(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.report import write_report
 from benchmarks.reports.read_report import read_report
+from benchmarks.suites.load import load_suite
 from tests.benchmarks.reports.reports_made import report_of
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import Reply, Request, faulty_endpoint, says
@@ -66,6 +67,21 @@ def test_a_run_ends_at_the_look_that_decides_it_and_the_gate_says_the_same(conso
 
 
 @pytest.mark.slow
+def test_a_decided_run_that_is_continued_says_the_same_and_asks_no_more(console: Console) -> None:
+    with faulty_endpoint(lambda request: asked(request, ())) as server:
+        done = console.run("bench", "run", "suite.jsonl", "-n", "8", "--base-url", server.url, *LIKE)
+        count, listed = len(server.requests), json.loads(console.run("bench", "list", "--runs", "--json").out)
+        resume = ("--resume", listed[0]["run"], "--base-url", server.url)
+        again = console.run("bench", "run", *resume, "-o", "report.json")
+        after = len(server.requests)
+
+    said = "look 2 of 4, with 4 of 8 samples a case: pass@1 100.0 %"
+    assert (done.code, again.code, said in done.err, said in again.err) == (0, 0, True, True), again.err
+    assert (count, after, listed[0]["samples"]) == (32, 32, 32)
+    assert len(read_report(console.home / "report.json").verdicts) == 32
+
+
+@pytest.mark.slow
 def test_the_looks_that_were_taken_are_kept_over_a_resume(console: Console) -> None:
     words = ("--price", "0,100", "-w", "1", "-n", "4", "--max-drop", "0.02")
     with faulty_endpoint(
@@ -99,6 +115,7 @@ def test_the_looks_that_were_taken_are_kept_over_a_resume(console: Console) -> N
         ("--until-decided --baseline baseline.json --max-drop 0.3 -n 1", "give --samples 2 or more"),
         ("--until-decided --baseline baseline.json --max-drop 0.3 --temperature 0", "samples that vary"),
         ("--until-decided --baseline other.json --max-drop 0.3", "has judged no case of"),
+        ("--until-decided --baseline changed.json --max-drop 0.3", "has judged other prompts or tests"),
         ("--until-decided --baseline thin.json --max-drop 0.05", "Take it again with: --samples"),
         ("--until-decided --baseline nothing.json --max-drop 0.3", "nothing.json"),
         ("--until-decided --baseline baseline.json --max-drop 0.3 -o baseline.json", "would be overwritten"),
@@ -107,8 +124,11 @@ def test_the_looks_that_were_taken_are_kept_over_a_resume(console: Console) -> N
 def test_what_can_decide_nothing_is_refused_before_it_is_paid(tmp_path: Path, words: str, said: str) -> None:
     (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
     write_report(report_of({"other": "p"}), tmp_path / "other.json")
-    write_report(report_of({f"c{i}": "pf"[i % 2] for i in range(8)}), tmp_path / "thin.json")
-    write_report(report_of({f"c{i}": "pppp" for i in range(8)}), tmp_path / "baseline.json")
+    suite, every = load_suite(str(tmp_path / "suite.jsonl")), {f"c{i}": "pppp" for i in range(8)}
+    thin = report_of({f"c{i}": "pf"[i % 2] for i in range(8)}, suite=suite)
+    write_report(thin, tmp_path / "thin.json")
+    write_report(report_of(every, suite=suite), tmp_path / "baseline.json")
+    write_report(report_of(every), tmp_path / "changed.json")
 
     done = Console(tmp_path).run("bench", "run", "suite.jsonl", *words.split())
 
