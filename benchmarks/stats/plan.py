@@ -127,5 +127,9 @@ def likely_variances(tallies: Sequence[Tally]) -> tuple[Sequence[float], Source]
         return [min(MOST, max(0.0, estimate.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)], "samples"
     if not tallies:
         return [MOST], "nothing"
-    score = fsum(tally.share for tally in tallies) / len(tallies)
-    return [score * (1 - score)], "score"
+    # One case more of a share of half here, too: cases that happen to pass are no certainty.
+    number = len(tallies) + 1
+    score = (fsum(tally.share for tally in tallies) + 0.5) / number
+    rates = NormalDist(score, sqrt(score * (1 - score) / number))
+    likely = [min(1.0, max(0.0, rates.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)]
+    return [rate * (1 - rate) for rate in likely], "score"

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("--drop 0.1", 0, "samples of each  9 on each side  (--samples 9)"),
         ("--drop 0.2 --from thin.json", 0, "as each case has one sample"),
-        ("--drop 0.05 --baseline thin.json", 0, "Take the baseline again with 33: --samples 33"),
+        ("--drop 0.05 --baseline thin.json", 0, "Take the baseline again with 32: --samples 32"),
         ("--drop 0", 2, "can't be excluded by any number of samples"),
         ("--drop 5", 2, "--drop"),
         ("", 2, "--drop"),

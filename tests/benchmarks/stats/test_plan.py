@@ -59,6 +59,23 @@ def test_samples_that_happen_to_agree_are_no_certainty() -> None:
     )
 
 
+def test_one_sample_of_few_cases_that_all_passed_is_no_certainty() -> None:
+    draw, passed, rounds = Random(5), 0, 300
+    for _ in range(rounds):
+        pilot = [Tally(samples=1, passed=draw.random() < 0.9) for _ in range(20)]
+        samples = samples_for(20, likely_variances(pilot)[0], 0.1, 0.8, 0.05) or 0
+        sides = [
+            [
+                Tally(samples=samples, passed=sum(draw.random() < 0.9 for _ in range(samples)))
+                for _ in range(20)
+            ]
+            for _ in range(2)
+        ]
+        passed += difference_of([*zip(*sides, strict=True)]).interval(0.9)[0] > -0.1
+
+    assert passed / rounds >= 0.76
+
+
 def test_only_the_chosen_cases_of_a_report_count() -> None:
     letters = {f"case{number}": "pf" if number < 20 else "pp" for number in range(40)}
     whole = report_of(letters, cost=0.01)
