@@ -12,7 +12,7 @@ import typer
 from benchmarks.cli.run_suite import answer_suite, run
 from benchmarks.report import Report
 from benchmarks.stats.comparison import common_cases, compare
-from benchmarks.stats.strong_passes import with_min_strength
+from benchmarks.stats.strong_passes import strictest_of, with_min_strength
 from benchmarks.verdict import Strength
 from coder.base.errors import CoderError, UsageError, own_command
 from coder.base.text.sanitize import count_of, printable
@@ -39,7 +39,8 @@ def take_fresh(
     Raises:
         UsageError: so few samples can show nothing, or a side can't be run again; says what to type then.
     """
-    counted = [[with_min_strength(report, min_strength) for report in side] for side in (before, after)]
+    least_strength = min_strength or strictest_of([*before, *after])  # as the gate counts
+    counted = [[with_min_strength(report, least_strength) for report in side] for side in (before, after)]
     if not common_cases(*counted).pairs or not (suspects := compare(*counted).named("lost")):
         return None
     least = next(n for n in range(1, 1_000) if comb(2 * n, n) * alpha >= len(suspects))

@@ -1,7 +1,8 @@
 """`coder bench watch`: one round of a pinned suite per call, and whether the model has become worse."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +16,9 @@ from benchmarks.reports.watch_page import watch_junit, watch_page
 from benchmarks.runner.round_history import RoundHistory, file_of, open_history
 from benchmarks.stats.cusum import MIN_REFERENCE
 from benchmarks.stats.watch import WatchResult, round_of, scores_of, watched
+from benchmarks.suite import Suite, UnreadableCase
 from benchmarks.suites.load import load_suite
+from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.written import write_text
 from coder.base.errors import MachineError, UsageError
 from coder.base.fs.same_place import require_separate
@@ -50,7 +53,9 @@ def watch(
         raise UsageError("A round has no pages of samples: leave out --pages.")
     if parameters["suite"] is None:
         raise UsageError("Give the SUITE of which to make a round.")
-    suite = load_suite(parameters["suite"]).name
+    if parameters["shard"] != "1/1":
+        raise UsageError("A round is of all its cases: leave out --shard, and choose some with --filter.")
+    suite = _require_judgeable(parameters).name
     with open_history(history) as rounds:
         rounds.require_suite(suite)
         result = _make_round(context, rounds, confirms=False)
@@ -67,6 +72,19 @@ def watch(
         write_text(junit_file, watch_junit(suite, result))
     if result.state == "alarm":
         raise typer.Exit(WORSE)
+
+
+def _require_judgeable(parameters: Mapping[str, Any]) -> Suite:
+    """Return the suite with its chosen cases. Raises UsageError if one of them never gets a verdict."""
+    selection = Selection(filter=parameters["filter"], slice=parse_slice(parameters["slice"]))
+    suite = selection.within(load_suite(parameters["suite"]))
+    unreadable = next((case for case in suite.cases if isinstance(case, UnreadableCase)), None)
+    if unreadable is not None:
+        raise UsageError(
+            f"{unreadable.id} can't be judged, so no round would be complete: {unreadable.reason}\n"
+            "Mend it, or leave it out with --filter or --slice."
+        )
+    return suite
 
 
 def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool) -> WatchResult:

@@ -91,6 +91,17 @@ def test_what_cannot_be_run_again_says_what_to_type_instead(
     assert "give both sides: --confirm FILE --confirm-baseline FILE" in done.err
 
 
+def test_a_case_is_lost_by_the_minimum_strength_of_the_reports_too(tmp_path: Path) -> None:
+    sides = {"old": report_of({"b": "p"}), "new": report_of({"b": "p"}, strengths={"b": "weak"})}
+    for name, report in sides.items():
+        strict = report.model_copy(update={"min_strength": "apart"})
+        write_report(strict, tmp_path / f"{name}.json")
+
+    done = Console(tmp_path).run(*GATE, "--confirm", "6")
+
+    assert (done.code, "12 fresh samples of 1 lost case are taken." in done.err) == (2, True), done.err
+
+
 def test_without_a_lost_case_no_sample_is_taken(tmp_path: Path) -> None:
     for name in ("old", "new"):
         write_report(report_of({f"c{i}": "ppp" for i in range(20)}, model=name), tmp_path / f"{name}.json")

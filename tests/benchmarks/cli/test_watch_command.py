@@ -113,6 +113,7 @@ def test_a_round_that_is_cut_says_how_to_make_it_anew(console: Console) -> None:
         (("--history", "h", "--pages", "p"), "leave out --pages"),
         (("--history", "/dev/null"), "is no file"),
         (("--history", "other.jsonl"), "holds rounds of another"),
+        (("--history", "h", "--shard", "1/2"), "leave out --shard"),
     ],
 )
 def test_what_makes_no_round_is_refused(console: Console, words: tuple[str, ...], said: str) -> None:
@@ -122,3 +123,16 @@ def test_what_makes_no_round_is_refused(console: Console, words: tuple[str, ...]
     done = console.run("bench", "watch", "suite.jsonl", *words)
 
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_a_case_that_never_gets_a_verdict_is_refused_before_a_round_is_paid(console: Console) -> None:
+    with (console.home / "suite.jsonl").open("a") as suite:
+        suite.write('{"id": "broken", "prompt": 3}\n')
+
+    watch = ("bench", "watch", "suite.jsonl", "--history", "h", "--agent", "nop")
+    refused = console.run(*watch)
+    without = console.run(*watch, "--filter", "c*")
+
+    assert (refused.code, "broken can't be judged" in refused.err) == (2, True), refused.err
+    assert "case broken: prompt has to be a text" in refused.err
+    assert without.code == 0
