@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from inspect import signature
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import NOT_PASSED, UNDECIDED
 from benchmarks.cli.fresh_samples import take_fresh
-from benchmarks.report import write_report
+from benchmarks.report import Report, write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
@@ -27,6 +28,8 @@ from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
 
 TOO_WEAK = 8
+_FEWEST_ALIKE = 8
+"""Fewer verdicts may have taken the same milliseconds by chance."""
 
 
 def conditions(
@@ -64,6 +67,21 @@ def _require_distinct(paths: Sequence[Path]) -> None:
         if content in by_content:
             raise UsageError(f"{path} and {by_content[content]} are one report, and its samples count once.")
         by_content[content] = path
+
+
+def _require_own_samples(paths: Sequence[Path], reports: Sequence[Report]) -> None:
+    """Raise UsageError if two reports hold the same samples, as those of a run and of its continuation do."""
+    for (first, one), (second, other) in combinations(zip(paths, reports, strict=True), 2):
+        sides = [
+            {(verdict.id, verdict.sample): verdict for verdict in each.verdicts} for each in (one, other)
+        ]
+        common = [key for key in sides[0] if key in sides[1] and sides[0][key].wall_s]
+        # The times that a verdict took tell it from that of any other sample.
+        if len(common) >= _FEWEST_ALIKE and all(sides[0][key] == sides[1][key] for key in common):
+            raise UsageError(
+                f"{first} and {second} share samples, which count once: one continues the other's run. "
+                "Give the later one alone."
+            )
 
 
 @takes(conditions)
@@ -125,6 +143,9 @@ def gate(
         require_condition(has_baseline=bool(baseline_paths), **thresholds)
         return
     run_reports = [read_report(path) for path in report_paths]
+    _require_own_samples(report_paths, run_reports)
+    if not is_new:
+        _require_own_samples(baseline_paths, earlier_reports)
     has_other = any(thresholds[name] is not None for name in ("min_pass", "max_cost", "min_strength"))
     if is_new and not has_other:
         write_report(run_reports[0], baseline_paths[0])

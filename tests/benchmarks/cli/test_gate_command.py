@@ -402,3 +402,15 @@ def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_
     assert "Gate passed" in summary.read_text()
     assert "The job fails whatever the gate says" in summary.read_text()
     assert "the limit of cost was reached" in summary.read_text()
+
+
+def test_a_run_and_its_continuation_are_no_repeats(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, cases, cpu_s in (("cut", 9, 0.1), ("more", 12, 0.1), ("repeat", 12, 0.2)):
+        report = report_of({f"c{i}": "p" for i in range(cases)})
+        verdicts = [one.model_copy(update={"wall_s": 0.125, "cpu_s": cpu_s}) for one in report.verdicts]
+        write_report(report.model_copy(update={"verdicts": tuple(verdicts)}), folder / f"{name}.json")
+
+    assert run(["gate", "cut.json", "more.json", "--min-pass", "0.1"]) == 2
+    assert "cut.json and more.json share samples" in capsys.readouterr().err
+    assert run(["gate", "more.json", "repeat.json", "--min-pass", "0.1"]) == 0
+    assert run(["gate", "repeat.json", "--baseline", "cut.json", "--baseline", "more.json"]) == 2
