@@ -63,8 +63,6 @@ def test_npm_test_is_the_one_runner_that_package_json_names() -> None:
     assert asked("yarn test", test="jest --ci") == f"yarn test {JEST}"
 
 
-@pytest.mark.parametrize(
-    "script", ["jest && rm x", "jest | tee log", "ava", "node app.js", "jest 'open", ""]
-)
+@pytest.mark.parametrize("script", ["jest && rm x", "jest | tee log", "ava", "node app.js", "jest 'open", ""])
 def test_npm_test_that_is_more_than_one_runner_stays_as_it_is(script: str) -> None:
     assert asked("npm test", test=script) is None
