@@ -100,7 +100,7 @@ class Agent(BaseInstalledAgent):
             flags += ["--base-url", shlex.quote(base_url)]
         flags += ["-m", shlex.quote(model)]
         solve = (
-            f"{_CODER} solve --in-place --strategy act --accept-unverified --yes {' '.join(flags)} "
+            f"{_CODER} solve --in-place --no-test --strategy act --accept-unverified --yes {' '.join(flags)} "
             f"-- {shlex.quote(instruction)} ."
         )
         await self.exec_as_agent(

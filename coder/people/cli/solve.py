@@ -45,8 +45,9 @@ def solve(
     when it is done, and so do the project's own tests, which are found.
     """
     command: tuple[str, ...] = context.meta.get(COMMAND, ())
-    if words is None and file is None and len(command) == 1:
-        words, command = command[0], ()  # `--` that ends the options
+    if words is None and file is None and len(command) in (1, 2):  # `--` that ends the options
+        words, path = command[0], Path(command[1]) if len(command) == 2 else path
+        command = ()
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
     test, read = context.params["test"], context.params["read"]

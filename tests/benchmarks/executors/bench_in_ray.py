@@ -83,7 +83,8 @@ def measured(cluster: Any) -> dict[str, Any]:
         result["keys"] = keys_of(server)
     with faulty_endpoint(RIGHT) as server:
         url = ("--base-url", server.url)
-        limited = ended(start("suite.jsonl", *url, *spread, "--max-cost", "0.4097"))
+        answers = ("--max-answer-tokens", "1")
+        limited = ended(start("suite.jsonl", *url, *spread, *answers, "--max-cost", "0.00015"))
         result["limited"] = limited | {"calls": len(server.requests), "at once": server.most_busy}
         more = ended(start("--resume", limited["run"], *url, *spread, "--max-cost", "10"))
         result["more"] = more | {"calls": len(server.requests)}

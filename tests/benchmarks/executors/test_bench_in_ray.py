@@ -33,7 +33,7 @@ if "CODER_RAY_PYTHON" in os.environ:
 
     @pytest.mark.slow
     def test_a_limit_of_cost_holds_to_the_last_call_of_all_nodes_and_more_goes_on(printed: Any) -> None:
-        # A call may give 4,096 tokens, so that it reserves $0.4096 at $100 a million; it uses one, $0.0001.
+        # A call may give one token, $0.0001 at $100 a million, so that the limit has room for one call.
         limited, more = printed["limited"], printed["more"]
 
         assert (limited["code"], limited["at once"]) == (3, 1), limited

@@ -671,6 +671,17 @@ def test_a_command_after_two_dashes_decides(console: Console, folder: Path, comm
 
 
 @pytest.mark.slow
+def test_two_dashes_before_the_task_end_the_options(console: Console, folder: Path) -> None:
+    (folder / "calc.py").write_text(SUBTRACT)
+    (folder / "test_calc.py").write_text(TESTED)
+    with faulty_endpoint(says(replaced("calc.py", ADD, SUBTRACT))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", *flags, "--", "- add wrongly subtracts", str(folder))
+
+    assert (done.code, (folder / "calc.py").read_text()) == (0, ADD), done.err
+
+
+@pytest.mark.slow
 def test_a_file_as_path_is_its_folder_with_this_file_named_first(console: Console, folder: Path) -> None:
     (folder / "calc.py").write_text(SUBTRACT)
     (folder / "test_calc.py").write_text(TESTED)
