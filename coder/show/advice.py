@@ -47,7 +47,7 @@ def next_steps(run: Run) -> str:
         case "unsolved" | "stuck":
             steps.append(_advice(run))
             if run.files and not run.landed and any(check.passed for check in run.tests):
-                steps.append(f"{own_command()} resume {run.run_id} --keep writes what passes so far")
+                steps.append(f"to write what passes so far: {own_command()} resume {run.run_id} --keep")
         case "unverified" if run.cause == "own_tests" and not run.landed:
             steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
         case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:

@@ -367,7 +367,7 @@ def _of_node(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[s
 
 
 def test_file_command(tests: Sequence[str], folder: Path) -> Argv:
-    """Return the command that runs test files, or single tests of them, of a folder."""
+    """Return the command that runs these test files of a folder, or single tests in them."""
     paths = [test.partition("::")[0] for test in tests]
     match PurePosixPath(paths[0]).suffix:
         case ".py":
