@@ -68,7 +68,7 @@ def collect(
         max_depth: folders above a file.
     """
     count, bytes_left = 0, max_bytes
-    with workspace.below.as_owner():
+    with workspace.below.as_owner(), refuse_errors("."):
         entries = sorted(walk(workspace.below, max_depth=max_depth))
     for path, regular in entries:
         size, sha256 = known_files.get(path, (0, ""))

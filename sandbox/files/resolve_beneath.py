@@ -30,6 +30,7 @@ _KINDS: dict[int, FileFault] = {
     errno.ENOSPC: "no_room",
     errno.EDQUOT: "no_room",
 }
+_OF_THE_PROCESS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 IN_ROOT = 0x10 | _NO_MAGICLINKS
 """Flags of `resolve_in` that make links lead to paths below the root, as in a root directory."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -132,13 +133,16 @@ def walk(below: Beneath, *, max_depth: int = PATH_MAX) -> Iterator[tuple[str, bo
     """Yield the path of each entry but folders, and whether it is a regular file with a UTF-8 name.
 
     A folder that is unreadable, or below `max_depth` folders, is yielded instead of its files.
+    Raises OSError where this process, not the folder, is the reason.
     """
     pending = [""]
     while pending:
         base = pending.pop()
         try:
             folder = below.open(base or ".", FOLDER)
-        except OSError:  # removed meanwhile, or closed to its own uid
+        except OSError as error:  # removed meanwhile, or closed to its own uid
+            if error.errno in _OF_THE_PROCESS:
+                raise
             yield base, False
             continue
         try:

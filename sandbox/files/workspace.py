@@ -124,7 +124,9 @@ class Workspace:
         hashes = {}
         with self.below.as_owner():
             bytes_left = self.capacity()
-            for path in sorted(path for path, regular in walk(self.below) if regular):
+            with refuse_errors("."):
+                paths = sorted(path for path, regular in walk(self.below) if regular)
+            for path in paths:
                 try:
                     with open(self.below.open_file(path), "rb", buffering=0) as file:
                         size = os.fstat(file.fileno()).st_size
