@@ -165,11 +165,11 @@ def _session(plan: RunPlan, parameters: Mapping[str, Any], resume: str | None) -
     max_cost = parameters["max_cost"]
     if parameters["record"] is not None and parameters["ray"] is not None:
         raise UsageError("--record writes the calls of this process, and with --ray others call the model.")
-    one_shot = parameters["one_shot"] or plan.settings.strategy == "one-shot"
     settings = plan.settings
-    # Without a temperature, restarts within a sample are drawn at random.
-    from_one_start = one_shot or settings.budget.samples == 1
-    varies = settings.model_temperature or not from_one_start
+    # Without a temperature, a sample's first answer is drawn at 0: a run made again repeats it, unless each
+    # sample draws several. Restarts after a failed answer don't make the others draws of their own.
+    draws_several = settings.strategy == "best-of-n" and settings.budget.samples > 1
+    varies = settings.model_temperature or draws_several
     return BenchSession(
         plan.chosen,
         plan.settings,

@@ -221,7 +221,7 @@ def _check_min_pass(
 
 def _why_no_pass_at_k(reports: Sequence[Report], k: int) -> str:
     if any(report.greedy for report in reports):
-        return "samples drawn at temperature 0 are copies of one. Draw them without --temperature 0."
+        return f"samples drawn at temperature 0 are copies of one. Draw several without it: --samples {k}"
     if not all(report.independent for report in reports):
         return "its samples depend on one another. Draw them without --lessons."
     if not any(report.cases for report in reports):

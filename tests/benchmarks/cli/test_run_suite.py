@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from benchmarks.cli.grade_command import Scoring
+from benchmarks.reports.read_report import read_report
 from benchmarks.runner.bench_session import BenchSession
 from benchmarks.runner.runner import MAX_FAILURES
 from benchmarks.runner.spread import Spread
+from benchmarks.stats.comparison import judged_tallies
 from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
@@ -265,6 +267,22 @@ def test_samples_are_drawn_at_the_models_temperature_unless_one_is_given_and_gre
     assert {request.body.get("temperature") for request in endpoint.requests} == {sent}
     assert (report["greedy"], report["independent"]) == (is_alike, not is_alike)
     assert (report["pass_at"]["2"] is None) == is_alike
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "is_alike"), [("repair", True), ("best-of-n", False)])
+def test_repeats_of_a_run_with_one_sample_a_case_are_copies_unless_it_draws_several(
+    console: Console, way: str, is_alike: bool
+) -> None:
+    answers = [says("```python\ndef f1(n): return n + 1\n```") for _ in range(8)]
+    with faulty_endpoint(*answers) as endpoint:
+        words = ("bench", "run", "suite.jsonl", "--filter", "c/1", "--base-url", endpoint.url, "-m", "toy")
+        for name in ("one", "two"):
+            assert console.run(*words, "--strategy", way, "-o", f"{name}.json").code == 0
+
+    reports = [read_report(console.home / f"{name}.json") for name in ("one", "two")]
+    assert endpoint.requests[0].body["temperature"] == 0
+    assert judged_tallies(reports)["c/1"].samples == (1 if is_alike else 2)
 
 
 WEAK = {
