@@ -19,6 +19,8 @@ _FILES_BY_TOOL = {
     "tox": ("tox.ini", "tox.toml"),
     "nox": ("noxfile.py",),
     **dict.fromkeys(("jest", "vitest", "npx", "npm", "yarn", "pnpm"), ("package.json",)),
+    **dict.fromkeys(("mvn", "mvnw"), ("pom.xml",)),
+    **dict.fromkeys(("gradle", "gradlew"), ("build.gradle", "build.gradle.kts")),
 }
 TOOL_FILES = frozenset(name for names in _FILES_BY_TOOL.values() for name in names)
 """Files that define what a test command does."""
@@ -29,7 +31,12 @@ _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _OTHER_LANGUAGE = re.compile(
     r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$"
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
+    r"|(^|/)src/test/|(Tests?|Spec|IT)\.(java|kts?|scala|groovy|cs|php|swift)$|_(test|spec)\.(rb|exs|dart)$"
+    r"|(^|/)\.rspec$|(^|/)spec_helper\.rb$|(^|/)test_helper\.(rb|exs)$"
 )
+"""Tests of other languages than Python, and files that decide which of them run."""
+_NODE_TESTS = re.compile(r"^(?:[^/]+/)*(?:tests?|__tests__|spec)/.*\.[cm]?[jt]sx?$")
+"""Programs in the folders that mocha and other runners of Node's take their tests from."""
 _SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
 _IN_FOLDER = re.compile(
     r"""cd[ \t]+([^\s&;|$`*?~\\'"]+|'[^'\n]+'|"[^"$`\\\n]+")[ \t]*(?:&&|;)[ \t]*([^\n]+)"""
@@ -64,6 +71,8 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     line, folder = line_of(argv), split_folder(argv)[0]
     tools = split_assignments(argv)[1][:1] if line is None else _WORD.findall(line)
     inputs = {path for path in files if _OTHER_LANGUAGE.search(path)}
+    if "package.json" in files or posixpath.join(folder, "package.json") in files:
+        inputs |= {path for path in files if _NODE_TESTS.match(path)}
     of_tools = {path for tool in tools for path in _FILES_BY_TOOL.get(PurePosixPath(tool).name, ())}
     inputs |= of_tools | {posixpath.join(folder, path) for path in of_tools if folder != "."}
     scripts = set(_SCRIPT.findall(prompt))

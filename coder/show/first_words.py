@@ -22,9 +22,9 @@ _WORDS_OF_SENTENCES = {
     "a", "an", "the", "it", "its", "this", "is", "are", "was", "isn't", "doesn't", "don't", "not", "should",
     "must", "and", "but", "when", "if", "why", "how", "what", "that", "which", "because", "since", "after",
     "before", "for", "in", "on", "of", "to", "with", "without", "from", "at", "as", "fail", "fails",
-    "failing",
-    "failed", "broken", "breaks", "wrong", "crash", "crashes", "raise", "raises", "return", "returns", "hang",
-    "hangs", "work", "works", "give", "gives", "pass", "passes", "handle", "handles",
+    "failing", "failed", "broken", "breaks", "wrong", "crash", "crashes", "raise", "raises",
+    "return", "returns", "hang", "hangs", "work", "works", "give", "gives", "pass", "passes", "handle",
+    "handles",
 }  # fmt: skip
 """Words that no command takes as an argument, as a rule."""
 

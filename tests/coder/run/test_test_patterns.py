@@ -44,3 +44,28 @@ def test_what_lies_beside_tests_in_their_folder_is_theirs_and_a_folder_of_code_i
     paths = found_by("pytest", **{"test/test_core.py": "", "test/common.py": "", "test/data/want.txt": ""})
 
     assert paths == {"test/test_core.py", "test/common.py", "test/data/want.txt"}
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("npm test", "test/sum.js"),
+        ("npx mocha", "web/spec/helpers/a.mjs"),
+        ("mvn test", "src/test/java/SumTest.java"),
+        ("mvn test", "pom.xml"),
+        ("./gradlew test", "app/SumTest.kt"),
+        ("rspec", "spec/sum_spec.rb"),
+        ("mix test", "test/sum_test.exs"),
+    ],
+)
+def test_tests_of_other_languages_are_no_part_of_the_code(command: str, path: str) -> None:
+    files = {"package.json": "{}", "src/sum.js": "", "src/main/java/Sum.java": "", path: ""}
+
+    paths = found_by(command, **files)
+
+    assert path in paths
+    assert not paths & {"src/sum.js", "src/main/java/Sum.java"}
+
+
+def test_a_folder_of_programs_of_nodes_is_code_where_there_is_no_package() -> None:
+    assert found_by("pytest", **{"test/sum.js": ""}) == set()
