@@ -8,6 +8,9 @@ from coder.run.task import Task
 TOO_SLOW = "It takes more than "
 """Beginning of the reason to drop a command that another attempt would wait for as long."""
 
+PASSES = "It passes already."
+"""Reason to drop a command that passes, where one of another project may be the one that fails."""
+
 
 def with_found(task: Task, found: tuple[FoundTests, ...]) -> Task:
     """Return the task with the first of these commands as its test command."""

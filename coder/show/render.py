@@ -12,6 +12,7 @@ from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.run.stored_file import listed
+from coder.run.use_tests import PASSES
 from coder.run.verdict_words import join_names
 from coder.show.advice import left_out, next_steps
 from coder.source.shell import format_command
@@ -41,6 +42,8 @@ def progress(body: event_types.Body) -> str | None:
             return _message_line(body)
         case event_types.RunStarted() if body.root is not None:
             return _start_line(body)
+        case event_types.TestsDropped(reason=reason) if reason == PASSES:
+            return "  · these tests pass already; those of another folder are run"
         case event_types.TestsDropped():
             return f"  ! the tests that were found can't be run: {one_line(body.reason, width=300)}"
         case event_types.BaselineTaken():

@@ -16,14 +16,14 @@ from coder.base.errors import UsageError, own_command
 from coder.environment.python_line import python_line
 from coder.environment.python_path import find_python_path
 from coder.environment.workbench import Workbench
-from coder.run.command_inputs import uses_pytest
+from coder.run.command_inputs import split_folder, uses_pytest
 from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest, TestsDropped
 from coder.run.find_target import find_target
 from coder.run.found_tests import FoundTests
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.run.use_tests import TOO_SLOW, without_first_found
+from coder.run.use_tests import PASSES, TOO_SLOW, without_first_found
 from coder.run.verdict_words import join_names
 from coder.source.manifests import is_ignored_module, missing_modules
 from coder.source.shell import format_command
@@ -93,7 +93,10 @@ async def pending_baseline(
                 await drop_found(journal, error)
                 begin()
             else:
-                await journal.append(await taught(baseline))
+                if baseline.passed and await _pass_over(journal):
+                    begin()
+                else:
+                    await journal.append(await taught(baseline))
 
     begin()
     try:
@@ -126,11 +129,31 @@ async def drop_found(journal: Journal, error: UsageError) -> None:
         await journal.append(TestsDropped(reason=str(error), target=find_target(task, journal.state.files)))
         is_dropped = bool(task.found) and _is_also_unusable(task.found[0], error)
     if task.mends and task.test_command is None:
+        lack = (
+            "fails and can be run" if any(tests.reason == PASSES for tests in task.dropped) else "can be run"
+        )
         tried = [f"{format_command(tests.argv)} ({tests.place}): {tests.reason}" for tests in task.dropped]
         raise UsageError(
-            f"None of the test commands that were found can be run. {' '.join(tried)} Give the one that must "
+            f"None of the test commands that were found {lack}. {' '.join(tried)} Give the one that must "
             f"pass: {own_command()} fix -- CMD"
         ) from error
+
+
+async def _pass_over(journal: Journal) -> bool:
+    """Use the tests that were found in another project of the repository, if the task is to mend tests.
+
+    Returns:
+        Whether there are such tests; else the found command that passes is the one that decides.
+    """
+    task = journal.state.task
+    folder = split_folder(task.test_command or ())[0]
+    others = [tests for tests in task.found if split_folder(tests.argv)[0] != folder]
+    if not (task.mends and others):
+        return False
+    while journal.state.task.found[0] != others[0]:
+        task = without_first_found(journal.state.task, PASSES)
+        await journal.append(TestsDropped(reason=PASSES, target=find_target(task, journal.state.files)))
+    return True
 
 
 def _is_also_unusable(tests: FoundTests, error: UsageError) -> bool:

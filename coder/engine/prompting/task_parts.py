@@ -225,7 +225,9 @@ def _failing_text(state: State, context: int | None, passing_note: str, pending_
         return f"\nThe tests are run by {command}.{remark}\n"
     failing = failing_now(state, context)
     introduction = (
-        "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
+        "It fails"
+        if state.task.mends and not state.task.found
+        else f"The tests are run by {command}. Before your answer they fail"
     )
     return f"\n{introduction} like this:\n{fenced(failing)}\n{lessons_note(state)}" if failing else ""
 

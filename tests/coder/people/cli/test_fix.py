@@ -152,6 +152,22 @@ def test_a_named_folder_within_a_project_is_worked_on_with_the_whole_project(
     assert "It is about the folder `tests`." in prompt
 
 
+@pytest.mark.slow
+def test_of_several_projects_the_one_whose_tests_fail_is_mended(console: Console, tmp_path: Path) -> None:
+    for name, text in (("a", RIGHT), ("b", WRONG)):
+        (place := tmp_path / "work" / name).mkdir(parents=True)
+        (place / "setup.cfg").write_text("")
+        (place / "calc.py").write_text(text)
+        (place / "test_calc.py").write_text(SUITE)
+    with faulty_endpoint(says(replaced("b/calc.py", RIGHT, WRONG))) as endpoint:
+        done = console.run("fix", "--base-url", endpoint.url, "-m", "toy", cwd=tmp_path / "work")
+        prompt = str(endpoint.requests[0].body["messages"])
+
+    assert (done.code, (tmp_path / "work" / "b" / "calc.py").read_text()) == (0, RIGHT), done.err
+    assert "these tests pass already; those of another folder are run" in done.err
+    assert re.search(r"The tests are run by .{0,40}cd b && python -m unittest", prompt)
+
+
 @pytest.mark.parametrize(
     ("path", "problem"), [("gone", "There is no folder gone."), ("a.py", "a.py is a file.")]
 )
