@@ -7,7 +7,7 @@ tools that start one. A command counts only if it comes down to a known runner.
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -166,10 +166,13 @@ def _own_words(task: Task) -> str:
 
 def _named_paths(prompt: str, files: Collection[str]) -> set[str]:
     """Return the files that a prompt names, and those below the folders that it names."""
-    words = {word.strip("./") for word in re.findall(r"[\w./-]+", prompt)}
-    return {
-        path for path in files if path in words or any(str(p) in words for p in PurePosixPath(path).parents)
-    }
+    words = {word.strip("./") for word in re.findall(r"[\w./-]+", prompt)} - {""}
+
+    @cache
+    def is_named(folder: str) -> bool:
+        return folder in words or ("/" in folder and is_named(folder.rpartition("/")[0]))
+
+    return {path for path in files if path in words or is_named(path.rpartition("/")[0])}
 
 
 def find_test_commands(texts: Mapping[str, str], *, named: Collection[str] = ()) -> tuple[FoundTests, ...]:
