@@ -43,6 +43,8 @@ def read_words(words: Sequence[str], command: Sequence[str] = ()) -> TypedWords:
         else:
             hints.append(word)
     if tests and not command:
+        if folder is None and (project := project_of(Path())) is not None and project[1]:
+            folder, tests = project[0], [f"{project[1]}/{test}" for test in tests]
         command = test_file_command(tests, folder or Path())
     return TypedWords(folder, " ".join(hints), tuple(command))
 

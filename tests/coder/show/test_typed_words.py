@@ -59,6 +59,16 @@ def test_a_source_file_means_its_folder_and_is_what_the_hint_names(place: Path) 
     assert read_words(["cart.py"]) == TypedWords(place, "It is about `cart.py`.")
 
 
+def test_a_test_is_run_at_the_top_of_its_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py="")
+    (inner := repository.top / "tests").mkdir()
+    (inner / "test_a.py").write_text(TEST)
+    monkeypatch.chdir(inner)
+
+    command = ("python", "-m", "pytest", "-q", "tests/test_a.py::test_a")
+    assert read_words(["test_a.py::test_a"]) == TypedWords(repository.top, command=command)
+
+
 def test_the_words_after_the_separator_are_the_command() -> None:
     assert read_words(["shop"], ("npm", "test")) == TypedWords(Path("shop"), command=("npm", "test"))
     assert read_words(["make"], ("npm", "test")) == TypedWords(hint="make", command=("npm", "test"))
