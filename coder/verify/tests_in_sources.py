@@ -8,13 +8,23 @@ import doctest
 import re
 from collections.abc import Iterator, Mapping
 
+from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
+from coder.run.verdict_words import join_names
 from coder.source.python_names import parse_source
 
 _RUST_TEST = re.compile(
     r"#\[(?:\w+::)*test\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*(?:pub\s+)?(?:async\s+)?fn\s+(\w+)[^{;]*\{"
 )
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def without_edited(state: State, code: CodeMessage, outcome: Outcome) -> Outcome:
+    """Return the outcome; nothing shows it if the change edits failing tests inside of source files."""
+    if not outcome.passed or outcome.unshown or not (names := edited_tests(state, code.changes.files)):
+        return outcome
+    unshown = f"it changes tests that failed: {join_names(names)}"
+    return outcome.model_copy(update={"verified": "none", "strength": "none", "unshown": unshown})
 
 
 def edited_tests(state: State, files: Mapping[str, str | None]) -> tuple[str, ...]:

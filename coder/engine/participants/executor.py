@@ -11,7 +11,8 @@ from coder.engine.turn.turn import Turn
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
-from coder.run.verdict_words import join_names
+from coder.verify.given_tests import weigh_tests
+from coder.verify.tests_in_sources import without_edited
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
@@ -50,25 +51,10 @@ class Executor:
                 async with _logged(turn, "evidence", workspace_files(state, {})) as end_fields:
                     outcome, end_fields["tried"] = await gather_evidence(verification, code, outcome)
             outcome = with_unreported(state, code, outcome)
-            outcome = _without_edited(state, code, outcome)
+            outcome = without_edited(state, code, outcome)
         if code.changes.test_edits or any(map(state.target.is_unclear, code.changes.files)):
-            from coder.verify.given_tests import weigh_tests  # imported late: few answers touch tests
-
             outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn))
         return outcome
-
-
-def _without_edited(state: State, code: CodeMessage, outcome: Outcome) -> Outcome:
-    """Return the outcome; nothing shows it if the change edits failing tests inside of source files."""
-    baseline = state.progress.baseline
-    if not outcome.passed or outcome.unshown or baseline is None or all(baseline.before.values()):
-        return outcome
-    from coder.verify.tests_in_sources import edited_tests  # imported late: most runs are green before
-
-    if not (names := edited_tests(state, code.changes.files)):
-        return outcome
-    unshown = f"it changes tests that failed: {join_names(names)}"
-    return outcome.model_copy(update={"verified": "none", "strength": "none", "unshown": unshown})
 
 
 @asynccontextmanager
