@@ -1,31 +1,46 @@
-"""Print the tests that a change concerns, a path a line: `./run test changed [REVISION]`.
+"""Print the tests that a change concerns, a path a line: `./run test changed [--all] [REVISION]`.
 
 The change is what differs from REVISION, by default from HEAD, or from the commit before it where nothing
-does. A module concerns the tests with its name, those that import it, and those with the name of a module
-that does; of its folder, all if they are few, else those up to three imports away; and each single test that
-holds a text of a changed function, if few do, or where it is up to two imports away. Another file concerns
-the tests that name it.
+does. Functions that only look different haven't changed. A module concerns, from near to far: the tests with
+its name; single tests that hold a text of a changed line; tests that import it, and those with the name of a
+module that does; single tests that hold another text of a changed function; tests of its folder, all if they
+are few, else those up to three imports away. Another file concerns the tests that name it.
+
+The nearest ones are taken, up to 90 seconds of a processor by estimate; with `--all`, every one.
 """
 
+import argparse
 import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import grimp
 
-ROOT = Path(__file__).parents[1]
+from tools.costs_of_tests import ROOT, Costs, is_test_function, nearest, parts_of, source_of
+
 PACKAGES = ("coder", "sandbox", "benchmarks", "tests")
 """Our packages, the tests last."""
+_BUDGET_S = 90
 _PAGES = "tests/docs/test_docs.py"
 """What every page has to pass."""
 _FEW_FILES, _FEW_TESTS = 8, 30
 """Files of a folder, and tests that hold a text, which are all taken."""
 _TEXT = 5
 """Shortest text of the code that is looked for in tests, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Strings in changed functions."""
+
+    changed: frozenset[str] = field(default_factory=frozenset)
+    """Of the lines that changed, before and after."""
+    beside: frozenset[str] = field(default_factory=frozenset)
 
 
 def changed_files(revision: str) -> list[str]:
@@ -37,9 +52,9 @@ def tests_of(
     paths: Iterable[str],
     graph: grimp.ImportGraph,
     tests: Iterable[str],
-    texts: Mapping[str, Iterable[str]],
-) -> list[str]:
-    """Return the test files that a change of these paths concerns, and single tests of other files.
+    texts: Mapping[str, Texts],
+) -> dict[str, int]:
+    """Return the test files that a change of these paths concerns, and single tests, with their distances.
 
     Args:
         tests: all test files.
@@ -49,32 +64,42 @@ def tests_of(
     for test in tests:
         path = PurePosixPath(test)
         by_name.setdefault((str(path.parent), path.stem), []).append(test)
-    files, single = set[str](), set[str]()
+    distances: dict[str, int] = {}
     for path in map(PurePosixPath, paths):
-        files |= set(_tests_of_file(path, graph, by_name))
-        single |= set(_tests_with(path, texts.get(str(path), ()), graph, by_name))
-    return sorted(files | {test for test in single if test.partition("::")[0] not in files})
+        of_path = texts.get(str(path), Texts())
+        for distance, found in (
+            *_tests_of_file(path, graph, by_name),
+            (1, _tests_with(path, of_path.changed, graph, by_name)),
+            (4, _tests_with(path, of_path.beside, graph, by_name)),
+        ):
+            for test in found:
+                distances[test] = min(distance, distances.get(test, distance))
+    return distances
 
 
 def _tests_of_file(
     path: PurePosixPath, graph: grimp.ImportGraph, by_name: dict[tuple[str, str], list[str]]
-) -> Iterator[str]:
+) -> Iterator[tuple[int, Iterable[str]]]:
     if path.suffix != ".py":
         # A name without an ending is also a word.
         named = re.compile(
             rf"\b{re.escape(path.name)}\b" if path.suffix else rf'(\./|/ ")({re.escape(path.name)})\b'
         )
-        tests = (test for files in by_name.values() for test in files)
-        yield from (test for test in tests if named.search((ROOT / test).read_text()))
-        yield from [_PAGES] if path.suffix == ".md" else ()
+        tests = [test for files in by_name.values() for test in files]
+        yield 0, [test for test in tests if named.search(source_of(test))]
+        yield 0, [_PAGES] if path.suffix == ".md" else []
         return
-    yield from _of_name(path, by_name)
+    yield 0, _of_name(path, by_name)
+    importing, of_importers = _of_importers(path, graph, by_name, steps=1)
+    yield 2, importing
+    yield 3, of_importers
     folder = str(PurePosixPath("tests", path.parent))
     if path.parts[0] in PACKAGES[:-1]:
         beside = [test for (place, _), files in by_name.items() if place == folder for test in files]
-        near = set(_of_importers(path, graph, by_name, steps=3)) if len(beside) > _FEW_FILES else beside
-        yield from (test for test in beside if test in near)
-    yield from _of_importers(path, graph, by_name)
+        near = beside
+        if len(beside) > _FEW_FILES:
+            near = [test for found in _of_importers(path, graph, by_name, steps=3) for test in found]
+        yield 5, {*beside} & {*near}
 
 
 def _of_importers(
@@ -82,18 +107,20 @@ def _of_importers(
     graph: grimp.ImportGraph,
     by_name: dict[tuple[str, str], list[str]],
     *,
-    steps: int = 1,
-) -> Iterator[str]:
-    """Yield the tests that import a module, and those with the name of a module that does."""
+    steps: int,
+) -> tuple[list[str], list[str]]:
+    """Return the tests that import a module, and those with the name of a module that does."""
     modules = {_module_of(path)} & graph.modules
     for _ in range(steps):
         modules |= {one for module in modules for one in graph.find_modules_that_directly_import(module)}
-    for importer in modules - {_module_of(path)}:
+    importing, of_importers = list[str](), list[str]()
+    for importer in sorted(modules - {_module_of(path)}):
         importer_path = PurePosixPath(*importer.split(".")).with_suffix(".py")
         if importer_path.parts[0] == "tests" and importer_path.name.startswith("test_"):
-            yield str(importer_path)
+            importing.append(str(importer_path))
         else:
-            yield from _of_name(importer_path, by_name)
+            of_importers += _of_name(importer_path, by_name)
+    return importing, of_importers
 
 
 def _tests_with(
@@ -109,42 +136,20 @@ def _tests_with(
             test for files in by_name.values() for file in files for test in _tests_that_hold(file, text)
         ]
         if len(every) > _FEW_TESTS:
-            near = set(_of_importers(path, graph, by_name, steps=2)) if near is None else near
+            if near is None:
+                near = {test for found in _of_importers(path, graph, by_name, steps=2) for test in found}
             every = [test for test in every if test.partition("::")[0] in near]
         yield from every if len(every) <= 2 * _FEW_TESTS else ()
 
 
 def _tests_that_hold(file: str, text: str) -> Iterator[str]:
-    source = _source(file)
-    if text not in source:
+    if text not in (source := source_of(file)):
         return
     lines = source.splitlines()
-    for part in _test_functions(_parsed(file)):
-        first = min(one.lineno for one in (part, *part.decorator_list))
-        if text in "\n".join(lines[first - 1 : part.end_lineno]):
+    for part in parts_of(file):
+        first, last = part.lines
+        if text in "\n".join(lines[first - 1 : last]):
             yield f"{file}::{part.name}"
-
-
-def _test_functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for part in tree.body:
-        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part.name.startswith("test_"):
-            yield part
-
-
-@cache
-def _source(file: str) -> str:
-    path = ROOT / file
-    return path.read_text() if path.exists() else ""
-
-
-@cache
-def _parsed(file: str) -> ast.Module:
-    return ast.parse(_source(file))
-
-
-def changed_texts(path: str, revision: str) -> set[str]:
-    """Return the texts in the functions of a module that changed since a revision, before and after."""
-    return {text for source, lines in _changed_lines(path, revision) for text in texts_of(source, lines)}
 
 
 def concerns_itself(versions: Iterable[tuple[str, set[int]]]) -> bool:
@@ -154,7 +159,11 @@ def concerns_itself(versions: Iterable[tuple[str, set[int]]]) -> bool:
         versions: the text of the file before and after, each with the numbers of the lines that changed.
     """
     return all(
-        any(part.lineno <= line <= (part.end_lineno or 0) for part in _test_functions(ast.parse(source)))
+        any(
+            part.lineno <= line <= (part.end_lineno or 0)
+            for part in ast.parse(source).body
+            if is_test_function(part)
+        )
         for source, lines in versions
         for line in lines
     )
@@ -169,26 +178,45 @@ def _changed_lines(path: str, revision: str) -> list[tuple[str, set[int]]]:
             old |= set(range(before, before + removed))
             new |= set(range(after, after + added))
     earlier = "\n".join(_git("show", f"{revision}:{path}")) if _git("ls-tree", revision, "--", path) else ""
-    later = ROOT / path
-    return [(earlier, old), (later.read_text() if later.exists() else "", new)]
+    later = source_of(path)
+    if later and not new and not old:  # git doesn't know it yet
+        new = set(range(1, later.count("\n") + 2))
+    return [(earlier, old), (later, new)]
 
 
-def texts_of(source: str, lines: set[int]) -> set[str]:
-    """Return the strings in the functions, or other statements, to which some lines belong."""
-    texts = set[str]()
-    for part in _parts(ast.parse(source)):
-        if lines & set(range(part.lineno, (part.end_lineno or part.lineno) + 1)):
-            strings = (node.value for node in ast.walk(part) if isinstance(node, ast.Constant))
-            pieces = (
-                piece.strip() for text in strings if isinstance(text, str) for piece in text.splitlines()
-            )
-            doc = (
-                ast.get_docstring(part, clean=False)
-                if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
-                else ""
-            )
-            texts |= {piece for piece in pieces if len(piece) >= _TEXT and piece not in (doc or "")}
-    return texts
+def looks_different_only(before: str, after: str) -> bool:
+    """Say whether two versions of a module differ in comments, blanks and line breaks alone."""
+    return ast.dump(ast.parse(before)) == ast.dump(ast.parse(after))
+
+
+def texts_of(before: tuple[str, set[int]], after: tuple[str, set[int]]) -> Texts:
+    """Return the strings in the functions, or other statements, of a module that differ between two versions.
+
+    Args:
+        before: text of the module, and the numbers of its lines that changed.
+        after: as for `before`.
+    """
+    dumps = [Counter(map(ast.dump, _parts(ast.parse(source)))) for source, _ in (before, after)]
+    changed, beside = set[str](), set[str]()
+    for (source, lines), other in zip((before, after), reversed(dumps), strict=True):
+        for part in _parts(ast.parse(source)):
+            if other[ast.dump(part)]:
+                continue
+            for text, its_lines in _strings(part):
+                (changed if lines & its_lines else beside).add(text)
+    return Texts(frozenset(changed), frozenset(beside - changed))
+
+
+def _strings(part: ast.stmt) -> Iterator[tuple[str, set[int]]]:
+    """Yield the lines of the strings of a statement, but of its docstring, and where these stand."""
+    is_function = isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+    doc = (ast.get_docstring(part, clean=False) if is_function else None) or ""  # type: ignore[arg-type]
+    for node in ast.walk(part):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            lines = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            for piece in map(str.strip, node.value.splitlines()):
+                if len(piece) >= _TEXT and piece not in doc:
+                    yield piece, lines
 
 
 def _parts(tree: ast.Module | ast.ClassDef) -> Iterator[ast.stmt]:
@@ -196,15 +224,17 @@ def _parts(tree: ast.Module | ast.ClassDef) -> Iterator[ast.stmt]:
         yield from _parts(part) if isinstance(part, ast.ClassDef) else (part,)
 
 
-def _of_name(path: PurePosixPath, by_name: dict[tuple[str, str], list[str]]) -> Iterator[str]:
-    """Yield the tests that have the name of a file, or begin with it, at its path below `tests`."""
+def _of_name(path: PurePosixPath, by_name: dict[tuple[str, str], list[str]]) -> list[str]:
+    """Return the tests that have the name of a file, or begin with it, at its path below `tests`."""
     if path.parts[0] == "tests":
-        yield from by_name.get((str(path.parent), path.stem), ())
-        return
+        return by_name.get((str(path.parent), path.stem), [])
     folder = str(PurePosixPath("tests", path.parent))
-    for (test_folder, name), files in by_name.items():
-        if test_folder == folder and f"{name}_".startswith(f"test_{path.stem}_"):
-            yield from files
+    return [
+        test
+        for (test_folder, name), files in by_name.items()
+        if test_folder == folder and f"{name}_".startswith(f"test_{path.stem}_")
+        for test in files
+    ]
 
 
 def _module_of(path: PurePosixPath) -> str:
@@ -217,18 +247,54 @@ def _git(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def _distances(revision: str, tests: list[str]) -> dict[str, int]:
+    """Return the tests that the change since a revision concerns, with their distances."""
+    concerned, texts, alone = list[str](), dict[str, Texts](), list[str]()
+    for path in changed_files(revision):
+        if not path.endswith(".py"):
+            concerned.append(path)
+            continue
+        before, after = _changed_lines(path, revision)
+        ast.parse(after[0], path)  # it names the file in its error
+        if looks_different_only(before[0], after[0]):
+            continue
+        if path in tests and concerns_itself((before, after)):
+            alone.append(path)
+            continue
+        concerned.append(path)
+        if not path.startswith("tests/"):
+            texts[path] = texts_of(before, after)
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    return {**tests_of(concerned, graph, tests, texts), **dict.fromkeys(alone, 0)}
+
+
 def main() -> int:
     """Print the tests."""
+    parser = argparse.ArgumentParser(prog="./run test changed", description="Print the tests of a change.")
+    parser.add_argument("revision", nargs="?", help="what it is compared with")
+    parser.add_argument("--all", action="store_true", help="take also those that a budget of time leaves out")
+    arguments = parser.parse_args()
     tests = [str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")]
-    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
-    revision = sys.argv[1] if len(sys.argv) > 1 else "HEAD" if _git("status", "--porcelain") else "HEAD~1"
-    changed = changed_files(revision)
-    modules = (path for path in changed if path.endswith(".py") and not path.startswith("tests/"))
-    texts = {path: changed_texts(path, revision) for path in modules}
-    alone = {path for path in changed if path in tests and concerns_itself(_changed_lines(path, revision))}
-    found = tests_of([path for path in changed if path not in alone], graph, tests, texts)
-    existing = [test for test in sorted({*found, *alone}) if (ROOT / test.partition("::")[0]).exists()]
-    print("\n".join(existing))
+    revision = arguments.revision or ("HEAD" if _git("status", "--porcelain") else "HEAD~1")
+    budget_s = float("inf") if arguments.all else _BUDGET_S
+    try:
+        distances = _distances(revision, tests)
+    except subprocess.CalledProcessError as error:
+        parser.error(error.stderr.strip())
+    except SyntaxError as error:
+        parser.error(f"{error.filename}, line {error.lineno}, isn't Python: {error.msg}")
+    taken, left_out_s = nearest(distances, Costs(tests), budget_s)
+    for test in taken:
+        print(test)
+    if taken:
+        left_out = (
+            f"; left out are farther ones of about {left_out_s:.0f} s: ./run test changed --all {revision}"
+        )
+        print(
+            f"The nearest tests of the change take about {sum(taken.values()):.0f} s of a processor"
+            f"{left_out if left_out_s else ''}",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import grimp
 import pytest
 
+from tests.room_budgets import Budgets
 from tools import changed_tests
-from tools.changed_tests import PACKAGES, ROOT
+from tools.changed_tests import PACKAGES, Texts
+from tools.costs_of_tests import ROOT, Costs, nearest
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_a_changed_text_concerns_the_single_tests_that_hold_it(graph: grimp.Impo
     tests = [str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")]
 
     found = changed_tests.tests_of(
-        ["coder/show/render.py"], graph, tests, {"coder/show/render.py": ["answered"]}
+        ["coder/show/render.py"], graph, tests, {"coder/show/render.py": Texts(frozenset({"answered"}))}
     )
 
     shown = "tests/coder/people/cli/test_solve.py::test_what_a_model_says_instead_of_code_is_shown"
@@ -61,8 +63,37 @@ def test_the_texts_of_a_change_are_those_of_the_functions_that_it_touches() -> N
         "class Two:\n    def method(self):\n        return f'{self} second\\nthird line' or 'abc'\n"
     )
 
-    assert changed_tests.texts_of(source, {4}) == {"first text"}
-    assert changed_tests.texts_of(source, {1, 7}) == {"a constant", "second", "third line"}
+    other = source.replace("first text", "text").replace("a constant", "const")
+
+    found = changed_tests.texts_of((source, {1, 4}), (other, {1, 4}))
+
+    assert found == Texts(frozenset({"a constant", "first text", "const"}), frozenset())
+
+
+def test_texts_beside_changed_lines_are_kept_apart() -> None:
+    source = "def first(number):\n    if number:\n        return 'near'\n    return 'other'\n"
+
+    found = changed_tests.texts_of((source, {3}), (source.replace("near'", "near'[1:]"), {3}))
+
+    assert found == Texts(frozenset(), frozenset({"other"}))
+
+
+def test_a_module_whose_line_breaks_alone_changed_concerns_nothing() -> None:
+    assert changed_tests.looks_different_only("def f(): return (1, 2)", "def f():  # two\n    return 1, 2\n")
+    assert not changed_tests.looks_different_only("def f(): return 1", "def f(): return 2")
+
+
+def test_the_nearest_tests_are_taken_that_a_budget_allows() -> None:
+    near, far = "tests/docs/test_changed_tests.py", "tests/docs/test_docs.py"
+    costs = Costs([near, far], Budgets(0.07, {"docs": 100.0}))
+
+    every, nothing = nearest({near: 0, far: 5}, costs, 1000)
+    some, left_out_s = nearest({near: 0, far: 5}, costs, every[near])
+
+    assert sum(every.values()) == pytest.approx(100)
+    assert nothing == 0
+    assert [*some] == [near]
+    assert left_out_s == pytest.approx(every[far])
 
 
 def test_a_change_within_tests_concerns_no_file_that_imports_theirs() -> None:
