@@ -1,7 +1,6 @@
 """TOML of others is parsed as `tomllib` does, but for what would take it long."""
 
 import tomllib
-from time import process_time
 
 import pytest
 from hypothesis import given
@@ -51,15 +50,6 @@ def test_any_other_text_is_read_as_tomllib_does(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a.", "a", '"', "'", "a ", "a\t.", '"a".', "[a.", '"a"', ". ", "-"])
 def test_text_made_to_take_long_takes_time_that_grows_with_its_length(text: str) -> None:
-    """Eight times the text takes eight times as long, not sixty-four: a ratio in one run."""
-    short = min(_time_of("x = '''" + text * LONGEST) for _ in range(3))
-    long = min(_time_of("x = '''" + text * 8 * LONGEST) for _ in range(3))
-
-    assert long < 24 * max(short, 0.002)
-
-
-def _time_of(text: str) -> float:
-    began = process_time()
+    """It takes a moment; where time grew with its square, it would be ended after minutes (`timeout`)."""
     with pytest.raises(tomllib.TOMLDecodeError):
-        parse_toml(text)
-    return process_time() - began
+        parse_toml("x = '''" + text * 128 * LONGEST)
