@@ -31,7 +31,7 @@ from benchmarks.report import LookPlan
 from benchmarks.reports.read_report import read_report
 from benchmarks.stats.comparison import judged_tallies
 from benchmarks.stats.difference import Pair, Tally, difference_of
-from benchmarks.stats.gate import decider, excludable_drop
+from benchmarks.stats.gate import MOST_DROP, decider, excludable_drop
 from benchmarks.stats.looks import levels_of, plan_looks
 from benchmarks.stats.plan import MAX_SAMPLES, likely_variances, samples_for
 
@@ -101,8 +101,8 @@ def by_scores(pairs: Sequence[Pair], tolerance: float) -> str:
 def by_gate(pairs: Sequence[Pair], max_drop: float | None, alpha: float = ALPHA) -> str:
     """Decide by the product's rule, as `coder gate` does."""
     difference = difference_of(pairs)
-    drop = excludable_drop(difference, alpha) if max_drop is None else max_drop
-    if not (difference.interval(1 - 2 * alpha)[0] > -drop and drop < 1):
+    drop = min(excludable_drop(difference, alpha), MOST_DROP) if max_drop is None else max_drop
+    if difference.interval(1 - 2 * alpha)[0] <= -drop:
         # The exact test takes most of the time, and is needed near its limit alone.
         ratio = approximate_p_value(pairs) / alpha
         if not 1 / 20 < ratio < 4:

@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, judged_tallies, tallies
-from benchmarks.stats.gate import Decision, Gate
+from benchmarks.stats.gate import MOST_DROP, Decision, Gate
 from benchmarks.stats.scores import percent
 from benchmarks.stats.strong_passes import passes_below
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
@@ -104,9 +104,9 @@ def gate_notes(gate: Gate) -> list[str]:
     drop = gate.excludes_drop
     notes = []
     if drop is not None:
-        can_exclude = drop < 1
         excluded = f"excludes a drop of more than {100 * drop:.1f} points"
-        notes.append(excluded if can_exclude else "too few samples to exclude a drop")
+        too_few = f"too few samples to exclude a drop of {100 * MOST_DROP:.0f} points"
+        notes.append(excluded if drop <= MOST_DROP else too_few)
     return notes if gate.min_strength is None else [*notes, rule(gate.min_strength)]
 
 

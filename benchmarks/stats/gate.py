@@ -71,7 +71,8 @@ def gate(
         min_pass: minimum pass@k, as a share: passed if a lower one is excluded, failed if it is excluded.
         baseline: an earlier run, or its repeats: passed if a drop of `max_drop` of pass@1 is excluded, else
             failed if it is excluded that there is none, else undecided.
-        max_drop: by default the smallest drop that these samples can exclude; with `strict` 0.
+        max_drop: by default the smallest drop that these samples can exclude, at most `MOST_DROP`; with
+            `strict` 0.
         alpha: probability of each error, one-sided. A run that was looked at as it grew spends what its
             plan leaves of it.
         strict: compare the scores themselves, for answers that don't vary.
@@ -273,7 +274,7 @@ def _check_baseline(
     difference = difference_of(pairs)
     decide: _Decide = _decide_by_score if strict else decider(alpha)
     smallest = 0.0 if strict or max_drop is not None else excludable_drop(difference, alpha)
-    drop = smallest if max_drop is None else max_drop
+    drop = min(smallest, MOST_DROP) if max_drop is None else max_drop
     decision, reason = decide(pairs, drop)
     if_lost = [*common.if_lost.values()]
     if decision == "passed" and if_lost != pairs and decide(if_lost, drop)[0] != "passed":
@@ -294,6 +295,8 @@ def excludable_drop(difference: Difference, alpha: float) -> float:
     return min(1.0, ceil(difference.excludable_drop(alpha) * 1000) / 1000)
 
 
+MOST_DROP = 0.15
+"""Largest drop that a pass excludes where no other was asked for: a pass that excludes less says nothing."""
 _Decide = Callable[[Sequence[Pair], float], tuple[Decision, str]]
 
 
@@ -310,13 +313,12 @@ def decider(alpha: float) -> _Decide:
         if not alpha:
             return "undecided", "the looks at this run have spent --alpha, or this one is too early"
         low, _ = difference_of(pairs).interval(1 - 2 * alpha)
-        if low > -drop and drop < 1:
+        if low > -drop:
             return "passed", f"a drop of {size} or more is excluded"
         p_value = drop_p_value(pairs)
         if p_value <= alpha:
             return "failed", f"there is a drop (p = {p_value:.2g})"
-        excluded = f"a drop of {size}" if drop < 1 else "any drop"
-        return "undecided", f"neither {excluded} nor an equal score is excluded"
+        return "undecided", f"neither a drop of {size} nor an equal score is excluded"
 
     return decide
 

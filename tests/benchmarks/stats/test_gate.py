@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.report import Report
+from benchmarks.reports.figures import gate_notes
 from benchmarks.stats.gate import Decision, gate
 from benchmarks.stats.scoring import make_report
 from coder.base.errors import UsageError
@@ -115,12 +116,23 @@ def test_without_a_drop_to_exclude_the_smallest_that_can_be_excluded_is_said() -
     assert gate([FORTY], baseline=[FORTY], max_drop=0.1).excludes_drop is None
 
 
+@pytest.mark.parametrize("later", ["pppppfff", "pppppppp"])
+def test_a_pass_excludes_fifteen_points_also_where_no_drop_was_asked_for(later: str) -> None:
+    before = report_of({f"p{i}": "p" for i in range(8)})
+    after = report_of({f"p{i}": outcome for i, outcome in enumerate(later)})
+
+    answer = gate([after], baseline=[before])
+
+    assert answer.decision == "undecided"
+    assert gate_notes(answer)[0] == "too few samples to exclude a drop of 15 points"
+
+
 def test_a_single_case_decides_nothing() -> None:
     one = report_of({"a": "p"})
 
     answer = gate([one], baseline=[one])
     assert answer.decision == "undecided"
-    assert "neither any drop nor an equal score" in answer.conditions[0].text
+    assert "neither a drop of 15.0 points nor an equal score" in answer.conditions[0].text
 
 
 @pytest.mark.parametrize(("drop", "decision"), [(None, "failed"), (0.02, "failed"), (0.025, "passed")])
