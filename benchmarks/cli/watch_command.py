@@ -1,6 +1,7 @@
 """`coder bench watch`: one round of a pinned suite per call, and whether the model has become worse."""
 
 from collections.abc import Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from benchmarks.cli.bench_endings import LIMIT
 from benchmarks.cli.run_suite import answer_suite, run
 from benchmarks.executors.facts import installed_version
+from benchmarks.judge.judge import python_of
 from benchmarks.report import write_report
 from benchmarks.reports.figures import share
 from benchmarks.reports.inert import line
@@ -25,6 +27,7 @@ from coder.base.fs.same_place import require_separate
 from coder.base.text.sanitize import count_of
 from coder.run.option_table import File
 from coder.show.flags import option, takes
+from sandbox.interpreter.interpreter import describe
 
 WORSE = 1
 _MAX_NAMED = 10
@@ -55,14 +58,15 @@ def watch(
         raise UsageError("Give the SUITE of which to make a round.")
     if parameters["shard"] != "1/1":
         raise UsageError("A round is of all its cases: leave out --shard, and choose some with --filter.")
-    suite = _require_judgeable(parameters).name
+    chosen = _require_judgeable(parameters)
+    suite, versions = chosen.name, {"coder": installed_version()} | _package_versions(chosen, parameters)
     with open_history(history) as rounds:
         rounds.require_suite(suite)
-        result = _make_round(context, rounds, confirms=False)
+        result = _make_round(context, rounds, versions, confirms=False)
         if result.state == "alarm":
             if not parameters["quiet"]:
                 typer.echo("The score is worse. A fresh round is made to confirm it.", err=True)
-            result = _make_round(context, rounds, confirms=True)
+            result = _make_round(context, rounds, versions, confirms=True)
         scores = scores_of(rounds.rounds)
     # What the round says is printed even if a file can't be written.
     typer.echo(result.model_dump_json() if parameters["json"] else "\n".join(_lines(result)))
@@ -87,13 +91,15 @@ def _require_judgeable(parameters: Mapping[str, Any]) -> Suite:
     return suite
 
 
-def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool) -> WatchResult:
+def _make_round(
+    context: typer.Context, rounds: RoundHistory, versions: dict[str, str], *, confirms: bool
+) -> WatchResult:
     report, _, reason = answer_suite(context, is_round=True)
     try:
         if reason == "cost":
             typer.echo("--max-cost is reached, so the round is incomplete and isn't kept.", err=True)
             raise typer.Exit(LIMIT)
-        new = round_of(report, versions={"coder": installed_version()}, confirms=confirms)
+        new = round_of(report, versions=versions, confirms=confirms)
         if new is None:
             raise MachineError(
                 "Samples have no verdict, so the round is incomplete and isn't kept. Make it anew."
@@ -105,6 +111,20 @@ def _make_round(context: typer.Context, rounds: RoundHistory, *, confirms: bool)
     return watched(rounds.rounds)
 
 
+def _package_versions(suite: Suite, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions of Python and its packages in the judge's sandbox; empty if an image has them.
+
+    Another image begins a new reference by itself.
+    """
+    if parameters["image"] is not None or parameters["sandbox"] not in (None, "auto", "bubblewrap"):
+        return {}
+    interpreter = describe(python_of(suite, parameters["python"]))
+    root = interpreter.venv or interpreter.prefix
+    folders = [str(folder) for folder in root.glob("lib*/python3*/*-packages")]
+    versions = {package.name: package.version for package in distributions(path=folders)}
+    return versions | {"python": ".".join(map(str, interpreter.version))}
+
+
 def _lines(result: WatchResult) -> list[str]:
     """Return what a person reads of a round."""
     before = f" (before: {share(result.reference)})" if result.reference is not None else ""
@@ -114,7 +134,9 @@ def _lines(result: WatchResult) -> list[str]:
         why = "  a new reference: suite, judge or parameters changed, or an alarm was confirmed"
         return [f"{head}  learning: {more} until it is watched", *([why] if result.is_restarted else [])]
     signs = {"quiet": "✓ quiet", "alarm": "✗ worse, confirmed by a fresh round"}
-    lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {result.limit:g}"]
+    is_above = result.state == "quiet" and result.sum > result.limit
+    stays = ", as rounds before were worse; this one wasn't" if is_above else ""
+    lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {result.limit:g}{stays}"]
     if result.cases:
         more = f" and {len(result.cases) - _MAX_NAMED:,} more" if len(result.cases) > _MAX_NAMED else ""
         lines.append(line(f"  pass less often: {', '.join(result.cases[:_MAX_NAMED])}{more}", width=400))

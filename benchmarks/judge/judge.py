@@ -171,6 +171,13 @@ async def require_working_sandbox(sandbox: Sandbox, draft: DraftVerdict) -> Draf
     return draft
 
 
+def python_of(suite: Suite, named: Path | None) -> Path | None:
+    """Return the interpreter of candidates and tests: that with their packages, if a case is a repository."""
+    if named is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
+        return find_interpreter(None, Path.cwd(), os.environ).path
+    return named
+
+
 @contextlib.asynccontextmanager
 async def open_judge(
     suite: Suite,
@@ -195,9 +202,7 @@ async def open_judge(
         BackendMissing: there is no sandbox on this machine; the message says how to get one.
     """
     runs_pytest = any(isinstance(case, RepositoryCase) and case.runner == "pytest" for case in suite.cases)
-    if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
-        # The interpreter with pytest and the cases' packages.
-        python = find_interpreter(None, Path.cwd(), os.environ).path
+    python = python_of(suite, python)
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
     policy = Policy(
         python=python,

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import venv
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,25 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     assert "A fresh round is made to confirm it." in worse.err
     with open_history(str(history)) as rounds:
         assert [one.confirms for one in rounds.rounds[-4:]] == [False, False, True, False]
-        assert rounds.rounds[0].versions["served"]
+        assert {"served", "coder", "python"} <= rounds.rounds[0].versions.keys()
     assert "round 1:" in after.out
     assert "27 rounds" in (console.home / "watch.html").read_text()
     assert 'failures="1"' in (console.home / "watch.xml").read_text()
     assert read_report(console.home / "round.json").cases == 3
+
+
+@pytest.mark.slow
+def test_a_round_names_the_packages_of_the_judges_python(console: Console) -> None:
+    venv.create(console.home / "environment")
+    (packages,) = (console.home / "environment").glob("lib/python3*/site-packages")
+    (packages / "counting-2.1.dist-info").mkdir()
+    (packages / "counting-2.1.dist-info/METADATA").write_text("Name: counting\nVersion: 2.1\n")
+    words = ("--agent", "nop", "--history", "h.jsonl", "--python", "environment/bin/python")
+
+    assert console.run("bench", "watch", "suite.jsonl", *words).code == 0
+
+    with open_history(str(console.home / "h.jsonl")) as rounds:
+        assert rounds.rounds[0].versions["counting"] == "2.1"
 
 
 @pytest.mark.slow
