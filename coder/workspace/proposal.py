@@ -1,12 +1,14 @@
 """Compute a run's changes to the user's folder, as a plan and as patches."""
 
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 
 from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code
 from coder.run.message import AnswerChanges
+from coder.run.metadata_edits import changes_metadata_alone
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
@@ -99,13 +101,22 @@ def session_changes(state: State, target: Target) -> AnswerChanges:
             continue
         text = None if stored is None else as_text(stored.content)
         target_path = end_of(path, state.files)
-        if is_allowed(path, state.settings.allow) or not decides(target_path, state.task, target):
+        if is_allowed(path, state.settings.allow) or not _decides(target_path, text, state, target):
             files[target_path if text is not None else path] = text
         elif is_offered(target_path, state):
             edits[target_path] = text
         else:
             others.append(path)
     return AnswerChanges(files=files, test_edits=edits, left_out=tuple(others))
+
+
+def _decides(path: str, text: str | None, state: State, target: Target) -> bool:
+    """Whether a session's version of a file may change what passes, other than as code under test."""
+    if not decides(path, state.task, target):
+        return False
+    before = state.files[path].text if path in state.files else None
+    is_read_only = any(fnmatchcase(path, glob) for glob in state.task.read)
+    return is_read_only or not changes_metadata_alone(path, before, text)
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
