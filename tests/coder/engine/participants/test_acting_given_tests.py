@@ -195,3 +195,20 @@ async def test_a_check_on_the_second_done_tells_it_no_second_time(library: Path)
     run, _ = await worked(library, bash(RENAME), DONE, check, DONE)
 
     assert (run.status, run.calls) == ("unverified", 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "left_out"),
+    [("s/1.0/2.0/", {}), ("s/1.0/2.0/; s/-q/-x/", {"pyproject.toml": "needs_allow"})],
+    ids=["metadata", "settings of the tests too"],
+)
+async def test_metadata_beside_the_settings_of_the_tests_are_a_part_of_the_change(
+    library: Path, line: str, left_out: dict[str, str]
+) -> None:
+    text = '[project]\nname = "shelf"\nversion = "1.0"\n[tool.pytest.ini_options]\naddopts = "-q"\n'
+    write(library, {"pyproject.toml": text})
+
+    run, _ = await worked(library, bash(f"sed -i '{line}' pyproject.toml"), DONE, DONE, DONE)
+
+    assert (run.status, run.left_out) == ("unverified", left_out)
+    assert ("pyproject.toml" in run.files) == (not left_out)
