@@ -63,6 +63,8 @@ class AnswerText:
     async def make_edits(self, text: str) -> Answered:
         """Make the fitting edits of a text."""
         state, target = self.turn.state, current_target(self.turn.state)
+        # A model that answers with a whole file, told that none has changed, means it.
+        acts = not state.dialogue.is_text and not self.ends.has_followed_up
         edits = read_answer(
             text,
             {path: stored.text for path, stored in state.worked_at_answer.items()},
@@ -70,7 +72,7 @@ class AnswerText:
             expected=target.names,
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
-            blocks=file_blocks(state, acts=not state.dialogue.is_text),
+            blocks=file_blocks(state, acts=acts),
             originals={path: stored.text for path, stored in state.files.items()},
             doubted=self.ends.doubted,
         )

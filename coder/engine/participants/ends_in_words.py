@@ -36,6 +36,11 @@ class EndsInWords:
             return nudge
         return ReplyMessage(author=self._role.name, text=words)
 
+    @property
+    def has_followed_up(self) -> bool:
+        """Whether the model was told in this turn that no file has changed."""
+        return self._words(prompt("nudge"))[1]
+
     def _words(self, nudge: str) -> tuple[str, bool]:
         """Return the words of the latest answer and of those before a follow-up, and whether one was sent."""
         messages = self._messages_of_turn()

@@ -63,3 +63,31 @@ async def test_words_of_one_of_several_attempts_that_are_compared_end_none_of_th
     _, asked = await answered_in_words(tmp_path, "act", task=task, budget=Budget(samples=3))
 
     assert asked == 6
+
+
+WHOLE = "Here it is.\n\napp.py\n```python\ndef f():\n    return 1\n```\n"
+EXCERPT = "Look at this part.\n\napp.py\n```python\nLIMIT = 1\n```\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answers", "status", "text"),
+    [
+        ((WHOLE, WHOLE), "solved", "def f():\n    return 1\n"),
+        ((WORDS, WHOLE), "solved", "def f():\n    return 1\n"),
+        ((WHOLE, WORDS), "answered", "def f():\n    return 0\n"),
+        ((EXCERPT, EXCERPT, WORDS), "answered", "def f():\n    return 0\n"),
+    ],
+    ids=["told and repeated", "told", "explained", "an excerpt"],
+)
+async def test_a_whole_file_below_its_path_is_written_once_the_model_was_told_that_none_has_changed(
+    tmp_path: Path, answers: tuple[str, ...], status: str, text: str
+) -> None:
+    (tmp_path / "app.py").write_text("def f():\n    return 0\n")
+    command = ("python", "-c", "import app; assert app.f()")
+    order = Task(prompt="Make f return 1.", workspace=tmp_path, test_command=command)
+
+    run = await solve(order, model=Scripted(answers), settings=Settings(strategy="act"), log=MemoryLog())
+
+    assert run.status == status
+    assert (tmp_path / "app.py").read_text() == text
