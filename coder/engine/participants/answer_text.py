@@ -1,12 +1,13 @@
 """AnswerText: the text of an answer without calls, in a turn by tools: edits, a question, or words alone."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from coder.base.prompts import prompt
 from coder.edits.answer import read_answer
-from coder.edits.edit import Answered
+from coder.edits.edit import Answered, FileBlocks
 from coder.edits.replies import asks, is_words
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.ends_in_words import EndsInWords, explanation_in
@@ -62,23 +63,40 @@ class AnswerText:
 
     async def make_edits(self, text: str) -> Answered:
         """Make the fitting edits of a text."""
-        state, target = self.turn.state, current_target(self.turn.state)
-        # A model that answers with a whole file, told that none has changed, means it.
-        acts = not state.dialogue.is_text and not self.ends.has_followed_up
-        edits = read_answer(
-            text,
-            {path: stored.text for path, stored in state.worked_at_answer.items()},
-            default=target.path,
-            expected=target.names,
-            ignored=partial(is_protected, state=state, target=target),
-            in_part=True,
-            blocks=file_blocks(state, acts=acts),
-            originals={path: stored.text for path, stored in state.files.items()},
-            doubted=self.ends.doubted,
-        )
+        state = self.turn.state
+        files = {path: stored.text for path, stored in state.worked_at_answer.items()}
+        edits = self._read(text, files, file_blocks(state, acts=not state.dialogue.is_text))
+        if edits.empty and self.ends.has_followed_up:
+            # A model that answers with a whole file, told that none has changed, doesn't explain it.
+            whole = self._read(text, files, "below_path")
+            edits = whole if whole.problem is None and _are_whole(whole.files, files) else edits
         self.ends.doubted = edits.doubted
         if edits.files or (edits.fits and edits.apart):
             new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
             if notes := await self.workplace.write_edits(new_texts):  # the next answer is about them
                 return replace(edits, problem="\n\n".join(filter(None, [edits.problem, notes])))
         return edits
+
+    def _read(self, text: str, files: Mapping[str, str | None], blocks: FileBlocks) -> Answered:
+        state, target = self.turn.state, current_target(self.turn.state)
+        return read_answer(
+            text,
+            files,
+            default=target.path,
+            expected=target.names,
+            ignored=partial(is_protected, state=state, target=target),
+            in_part=True,
+            blocks=blocks,
+            originals={path: stored.text for path, stored in state.files.items()},
+            doubted=self.ends.doubted,
+        )
+
+
+def _are_whole(answered: Mapping[str, str | None], files: Mapping[str, str | None]) -> bool:
+    """Whether these texts are new versions of files: an excerpt lacks most lines of its file."""
+    lines = {path: (text or "").splitlines() for path, text in answered.items()}
+    before = {path: (files.get(path) or "").splitlines() for path in answered}
+    return bool(answered) and all(
+        path in files and 2 * len({*lines[path]} & {*before[path]}) >= len({*before[path]})
+        for path in answered
+    )
