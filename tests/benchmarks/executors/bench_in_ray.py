@@ -22,8 +22,11 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 TOP = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))  # short: Ray's sockets lie below it
 os.environ["RAY_TMPDIR"] = str(TOP / "ray")
 KEY = "sk-of-the-driver-1234567890"
-RIGHT = says("```python\ndef f0(n):\n    return n\n\n\nf1 = f2 = f3 = f0\n```\n")
+CODE = "```python\ndef f0(n):\n    return n\n\n\nf1 = f2 = f3 = f0\n```\n"
+RIGHT = says(CODE)
 """An answer to every case; a token of $100 a million, $0.0001."""
+LONG = says(CODE, *["\n"] * 15)
+"""The same in 16 tokens, $0.0016."""
 WORDS = ("--one-shot", "--price", "0,100", "--json", "-m", "toy")
 CODER = Path(sys.executable).with_name("coder")
 ENVIRON = os.environ | {"HOME": str(TOP), "CODER_HOME": str(TOP / "data"), "CODER_API_KEY": KEY}
@@ -81,10 +84,10 @@ def measured(cluster: Any) -> dict[str, Any]:
     with faulty_endpoint(RIGHT) as server:
         result["whole"] = ended(start("suite.jsonl", "--base-url", server.url, *spread))
         result["keys"] = keys_of(server)
-    with faulty_endpoint(RIGHT) as server:
+    with faulty_endpoint(LONG) as server:
         url = ("--base-url", server.url)
-        answers = ("--max-answer-tokens", "1")
-        limited = ended(start("suite.jsonl", *url, *spread, *answers, "--max-cost", "0.00015"))
+        answers = ("--max-answer-tokens", "16")
+        limited = ended(start("suite.jsonl", *url, *spread, *answers, "--max-cost", "0.0025"))
         result["limited"] = limited | {"calls": len(server.requests), "at once": server.most_busy}
         more = ended(start("--resume", limited["run"], *url, *spread, "--max-cost", "10"))
         result["more"] = more | {"calls": len(server.requests)}

@@ -33,13 +33,13 @@ if "CODER_RAY_PYTHON" in os.environ:
 
     @pytest.mark.slow
     def test_a_limit_of_cost_holds_to_the_last_call_of_all_nodes_and_more_goes_on(printed: Any) -> None:
-        # A call may give one token, $0.0001 at $100 a million, so that the limit has room for one call.
+        # A call may give 16 tokens, $0.0016 at $100 a million, and gives them: the limit has room for one.
         limited, more = printed["limited"], printed["more"]
 
         assert (limited["code"], limited["at once"]) == (3, 1), limited
         assert limited["calls"] == len(limited["verdicts"]) < 4
         assert (more["code"], more["calls"], more["verdicts"]) == (0, 4, ALL_PASS), more
-        assert more["cost"] == pytest.approx(0.0004)
+        assert more["cost"] == pytest.approx(0.0064)
 
     @pytest.mark.slow
     def test_the_call_of_a_lost_node_counts_as_it_was_reserved(printed: Any) -> None:
