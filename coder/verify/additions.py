@@ -1,13 +1,17 @@
-"""Find the names, parameters and modules that a change adds to a project's Python code. Pure."""
+"""Find the names, parameters and modules that a change adds to a project's code. Pure."""
 
 import ast
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import BaseModel, PlainSerializer
 
+from coder.run.message import CheckLine
 from coder.source.python_names import parse_source
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, when_used="json")]
 """Names, in JSON by alphabet: a set has another order in each process."""
@@ -24,17 +28,23 @@ class Additions(BaseModel, frozen=True):
     """New parameters, by the name of the function or class."""
     positional: dict[str, int] = {}
     """Number of positional parameters before the change, by the name of the function or class."""
+    words: Names = frozenset()
+    """Words of files in other languages than Python."""
 
 
 def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Additions:
     """Return what `after` adds to `before`, sources by path; files that don't parse add nothing."""
     names: set[str] = set()
     modules: set[str] = set()
+    words: set[str] = set()
     parameters: dict[str, frozenset[str]] = {}
     positional: dict[str, int] = {}
     for path, text in after.items():
+        if not path.endswith(".py"):
+            words |= {*_WORD.findall(text)} - {*_WORD.findall(before.get(path, ""))}
+            continue
         new_tree, old_tree = parse_source(text), parse_source(before.get(path, ""))
-        if new_tree is None or old_tree is None or not path.endswith(".py"):
+        if new_tree is None or old_tree is None:
             continue
         names |= set(_defined_names(new_tree)) - set(_defined_names(old_tree))
         if path not in before:
@@ -48,8 +58,42 @@ def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Addit
                 parameters[function] = parameters.get(function, frozenset()) | new_parameters
                 positional[function] = max(positional.get(function, 0), signatures[function][1])
     return Additions(
-        names=frozenset(names), modules=frozenset(modules), parameters=parameters, positional=positional
+        names=frozenset(names),
+        modules=frozenset(modules),
+        parameters=parameters,
+        positional=positional,
+        words=frozenset(words),
     )
+
+
+def find_lacking(
+    lines: Sequence[CheckLine],
+    names: Collection[str],
+    *,
+    tests: Mapping[str, str | None],
+    words: Collection[str],
+) -> frozenset[str]:
+    """Return the tests that fail without a change because they use a name that it adds.
+
+    Such a failure's first place in the project is a line of the tests with such a name: a compiler's error,
+    or a call of what doesn't exist. Tests that it keeps from being reported lack the name, too.
+
+    Args:
+        lines: the results on the code before the change.
+        names: tests that pass with the change.
+        tests: the change's own test files, by path.
+        words: what the change adds to files of the code, from `Additions`.
+    """
+    lacking = {line.name for line in lines if not line.passed and _uses(line, tests, words)}
+    reported = {line.name for line in lines}
+    return frozenset(lacking.union(name for name in names if lacking and name not in reported))
+
+
+def _uses(line: CheckLine, tests: Mapping[str, str | None], words: Collection[str]) -> bool:
+    """Whether a failure's place is a line of the tests that holds one of these words."""
+    source = (tests.get(line.path or "") or "").splitlines()
+    place = line.line or 0
+    return 0 < place <= len(source) and not {*_WORD.findall(source[place - 1])}.isdisjoint(words)
 
 
 def _defined_names(tree: ast.Module) -> Iterator[str]:

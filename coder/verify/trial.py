@@ -5,7 +5,7 @@ Before the change, one failure that the code causes is proof, and ends the run.
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -14,7 +14,7 @@ from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
-from coder.verify.additions import find_additions
+from coder.verify.additions import find_additions, find_lacking
 from coder.verify.finding import Finding, feedback, gist, telling_line
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
@@ -153,7 +153,10 @@ class AnswerTrial:
     async def _run_before(self, names: tuple[str, ...], outcome: Outcome) -> Finding:
         """Run tests on the code before the change."""
         await self.verification.lay_over(self._tests)
-        return await self._run(names, proof=self._proof(outcome))
+        proof = self._proof(outcome)
+        run = await self._run(names, proof=proof)
+        lacking = find_lacking(run.lines, names, tests=self._tests, words=proof.added.words)
+        return replace(run, reached=run.reached | lacking)
 
     async def _run_after(self, names: tuple[str, ...]) -> Finding:
         """Run tests on the changed code."""

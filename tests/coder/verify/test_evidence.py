@@ -258,6 +258,27 @@ async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: in
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "verified"),
+    [("total(3)", "reproduced"), ("price({ n: 3, get sum() { return total; } }.n)", "added")],
+)
+async def test_a_name_that_the_change_adds_reproduces_in_another_language_too(
+    tmp_path: Path, line: str, verified: str
+) -> None:
+    require_toolchain("node", path="/usr/bin")
+    fails = "exports.price = (n) => { if (n > 2) throw new RangeError(n); return 0; };\n"
+    (tmp_path / "shop.js").write_text(fails)
+    (tmp_path / "a.test.js").write_text(NODE.format(0).replace('"0"', '"given"'))
+    mended = "exports.price = (n) => 0;\nexports.total = (n) => n;\n"
+    new = 'const { price, total } = require("./shop.js");\n' + f'require("node:test")("new", () => {line});\n'
+    answer_text = f"**shop.js**\n```js\n{mended}```\n\n**b.test.js**\n```js\n{new}```\n\n"
+
+    run = await work(tmp_path, answer_text, command="node --test")
+
+    assert run.verified == verified, run.reason
+
+
+@pytest.mark.slow
 async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=GREEN))
 
