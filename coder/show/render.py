@@ -9,6 +9,7 @@ from pathlib import Path
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.run import event_types
 from coder.run.extensions import hook_failure
+from coder.run.found_tests import FoundTests
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.run.stored_file import listed
@@ -42,12 +43,12 @@ def progress(body: event_types.Body) -> str | None:
             return _message_line(body)
         case event_types.RunStarted() if body.root is not None:
             return _start_line(body)
-        case event_types.TestsDropped(reason=reason) if reason == PASSES:
-            return "  · these tests pass already; those of another folder are run"
-        case event_types.TestsDropped():
-            return f"  ! the tests that were found can't be run: {one_line(body.reason, width=300)}"
+        case event_types.TestsDropped(found=found, reason=reason) if reason == PASSES:
+            return f"  · {_found_tests(found)}; they pass, so those of another folder are run"
+        case event_types.TestsDropped(found=found, reason=reason):
+            return f"  ! {_found_tests(found)}; they can't be run: {one_line(reason, width=300)}"
         case event_types.BaselineTaken():
-            return None if body.is_preliminary else _baseline_line(body)
+            return _baseline_line(body)
         case event_types.CallRetried():
             wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             return f"  · {one_line(body.reason)}; {wait}"
@@ -104,18 +105,19 @@ def progress(body: event_types.Body) -> str | None:
 
 
 def _start_line(body: event_types.RunStarted) -> str | None:
-    """Return the line that says what a run works on, and by which tests that were found; None in a chat."""
-    parts = []
-    if not body.settings.chat:
-        folder = one_line(re.sub(rf"^{re.escape(str(Path.home()))}(?=/|$)", "~", body.root or ""), width=200)
-        count = count_of(len(body.files or listed(body.listing)), "file")
-        parts.append(f"works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}")
-    if body.task.found:
-        found = body.task.found[0]
-        parts.append(
-            f"tests: {one_line(format_command(found.argv), width=200)}, from {one_line(found.place)}"
-        )
-    return f"  · {'; '.join(parts)}" if parts else None
+    """Return the line that says what a run works on; None in a chat."""
+    if body.settings.chat:
+        return None
+    folder = one_line(re.sub(rf"^{re.escape(str(Path.home()))}(?=/|$)", "~", body.root or ""), width=200)
+    count = count_of(len(body.files or listed(body.listing)), "file")
+    return f"  · works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}"
+
+
+def _found_tests(found: FoundTests | None) -> str:
+    """Name a test command that was found, and where."""
+    if found is None:
+        return "tests were found in the folder"
+    return f"tests: {one_line(format_command(found.argv), width=200)}, from {one_line(found.place)}"
 
 
 def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
@@ -244,12 +246,16 @@ def tool_call(called: event_types.ToolCalled) -> str:
 
 
 def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
-    """Return the tests that failed or were flaky before the work; None if all or none of them failed."""
-    red = [test.name for test in baseline.tests if not test.passed]
-    count = len(baseline.tests)
-    parts = [f"{len(red)} of {count} tests fail"] if 0 < len(red) < count else []
+    """Return the results before the work, with the command that was found.
+
+    None if all or none of the tests of a given command failed, or if the line was shown before.
+    """
+    if baseline.is_repeat:
+        return f"  · before  flaky: {', '.join(baseline.flaky[:3])}" if baseline.flaky else None
+    red, count = sum(not test.passed for test in baseline.tests), len(baseline.tests)
+    parts = [_result_counts(baseline, red)] if baseline.found is not None or 0 < red < count else []
     if baseline.is_cut:
-        failing = f"{len(red)} of the {count} tests that ran fail" if red else f"{count} tests ran"
+        failing = f"{red} of the {count} tests that ran fail" if red else f"{count} tests ran"
         parts = [f"stopped after {baseline.seconds:.0f} s by --test-timeout; {failing}"]
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
     missing = ", ".join(baseline.missing[:3])
@@ -261,7 +267,17 @@ def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
         parts += [f"left out for want of the network: {join_names(baseline.offline)} (--network HOST)"]
     sources = ", ".join(baseline.sources[:3])
     parts += [f"put on PYTHONPATH, as it isn't installed: {sources}"] if sources else []
-    return f"  · before  {one_line('; '.join(parts), width=500)}" if parts else None
+    head = "before  " if baseline.found is None else f"{_found_tests(baseline.found)}; "
+    return f"  · {head}{one_line('; '.join(parts), width=500)}" if parts else None
+
+
+def _result_counts(baseline: event_types.BaselineTaken, red: int) -> str:
+    """Count the tests that pass and fail; a command that names no tests passes or fails as a whole."""
+    green = len(baseline.tests) - red
+    if not baseline.told or not baseline.tests:
+        return "passes" if baseline.passed else "fails"
+    passing = [f"{green:,} pass{'es' if green == 1 else ''}"] if green else []
+    return ", ".join([*passing, *([f"{red:,} fail{'s' if red == 1 else ''}"] if red else [])])
 
 
 def _outcome_line(outcome: Outcome) -> str:

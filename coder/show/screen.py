@@ -20,6 +20,7 @@ from coder.run.watch import Watch
 from coder.show import render
 from coder.show.failure import single
 from coder.show.terminal import Terminal, read_line
+from coder.source.shell import format_command
 from coder.store.run_list import ATTEMPT_SEPARATOR, is_attempt
 from coder.workspace.consent import in_parts
 
@@ -101,7 +102,10 @@ class Screen:
                     self.note(render.who_answers(body))
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
                 self.watch_settings(body.settings)
-                self._terminal.doing = "running the tests as they are" if body.task.test_command else ""
+                command = format_command(body.task.test_command or ())
+                self._terminal.doing = (
+                    f"running {one_line(command, width=80)} before the work" if command else ""
+                )
                 self._tell_left_out(body.notes)
             case event_types.FlowStepStarted():
                 self._terminal.doing = f"step {body.position}: {one_line(body.name, width=50)}"
@@ -256,7 +260,8 @@ class Screen:
             line = self._refused if body.error is None or is_refused else line
         if line is None or not is_attempt(run):
             return line
-        has_line = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
+        same_in_all = event_types.RunStarted | event_types.RunResumed | event_types.BaselineTaken
+        has_line = not isinstance(body, same_in_all)
         return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if has_line else None
 
     def _is_known_pass(self, run: str, message: Message) -> bool:

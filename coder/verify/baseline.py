@@ -73,10 +73,11 @@ async def pending_baseline(
             first = loop.create_future()
             tests = asyncio.create_task(_take(bench, journal.state, first, acts=acts))
 
-    async def taught(baseline: BaselineTaken) -> BaselineTaken:
-        if recall is None or baseline.passed:
-            return baseline
-        return baseline.model_copy(update={"lessons": await recall(journal.state, baseline)})
+    async def log(baseline: BaselineTaken) -> None:
+        changes: dict[str, object] = {"is_repeat": journal.state.progress.baseline is not None}
+        if recall is not None and not baseline.passed:
+            changes["lessons"] = await recall(journal.state, baseline)
+        await journal.append(baseline.model_copy(update=changes))
 
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
@@ -84,7 +85,7 @@ async def pending_baseline(
             await asyncio.wait([tests], timeout=within_s)
             if not tests.done():
                 if first.done() and journal.state.progress.baseline is None:
-                    await journal.append(await taught(first.result()))
+                    await log(first.result())
                 return
             task, tests = tests, None
             try:
@@ -96,7 +97,7 @@ async def pending_baseline(
                 if baseline.passed and await _pass_over(journal):
                     begin()
                 else:
-                    await journal.append(await taught(baseline))
+                    await log(baseline)
 
     begin()
     try:
@@ -123,11 +124,12 @@ async def drop_found(journal: Journal, error: UsageError) -> None:
     """
     if not journal.state.task.found:
         raise error
-    task, is_dropped = journal.state.task, True
+    is_dropped = True
     while is_dropped:
-        task = without_first_found(task, str(error))
-        await journal.append(TestsDropped(reason=str(error), target=find_target(task, journal.state.files)))
-        is_dropped = bool(task.found) and _is_also_unusable(task.found[0], error)
+        await _drop_first(journal, str(error))
+        found = journal.state.task.found
+        is_dropped = bool(found) and _is_also_unusable(found[0], error)
+    task = journal.state.task
     if task.mends and task.test_command is None:
         lack = (
             "fails and can be run" if any(tests.reason == PASSES for tests in task.dropped) else "can be run"
@@ -151,9 +153,14 @@ async def _pass_over(journal: Journal) -> bool:
     if not (task.mends and others):
         return False
     while journal.state.task.found[0] != others[0]:
-        task = without_first_found(journal.state.task, PASSES)
-        await journal.append(TestsDropped(reason=PASSES, target=find_target(task, journal.state.files)))
+        await _drop_first(journal, PASSES)
     return True
+
+
+async def _drop_first(journal: Journal, reason: str) -> None:
+    task = journal.state.task
+    target = find_target(without_first_found(task, reason), journal.state.files)
+    await journal.append(TestsDropped(found=task.found[0], reason=reason, target=target))
 
 
 def _is_also_unusable(tests: FoundTests, error: UsageError) -> bool:
@@ -217,6 +224,7 @@ async def take_baseline(
         "missing": tuple(name for name in missing if name not in ignored),
         "ignored": ignored,
         "sources": path.added,
+        "found": task.found[0] if task.found else None,
     }
     runs = [first]
     runs_twice = state.task.mends or bool(first.passing)

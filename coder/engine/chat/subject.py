@@ -117,7 +117,8 @@ def events_before(state: State, snapshot: Snapshot, task: Task, target: Target) 
     events: list[Body] = [file_changes] if file_changes is not None else []
     is_same_command = state.task.test_command == task.test_command
     if file_changes is None and state.progress.baseline is not None and is_same_command:
-        events.append(state.progress.baseline)  # the same command on the same files
+        known = state.progress.baseline  # the same command on the same files
+        events.append(known.model_copy(update={"is_repeat": True}))
     if (joined_files := joined_tree(state, snapshot.files)) is not None:
         events.append(joined_files)
     return events

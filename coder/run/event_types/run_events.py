@@ -8,6 +8,7 @@ from pydantic import Field
 
 from coder.run.events import Body
 from coder.run.extensions import Ruling
+from coder.run.found_tests import FoundTests
 from coder.run.message import Verified
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
@@ -125,6 +126,8 @@ class TestsDropped(Body, type="tests.dropped"):
 
     __test__ = False  # so that pytest doesn't collect it
 
+    found: FoundTests | None = Field(default=None, exclude_if=not_)
+    """The dropped command; None in old logs."""
     reason: str
     target: Target | None = None
     """The target under the next test command."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from coder.models.answer_parts import Alternative, Image, Opaque
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.run.events import Body
+from coder.run.found_tests import FoundTests
 from coder.run.message import CheckLine, Message
 from coder.run.stored_file import StoredFile
 from sandbox.result import Value
@@ -165,6 +166,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
 
     passed: bool
     """Whether all runs of the command passed."""
+    found: FoundTests | None = Field(default=None, exclude_if=not_)
+    """The command, if it was found in the folder; None: it was given."""
     tests: tuple[BaselineTest, ...] = ()
     """Tests with the same result in all runs."""
     flaky: tuple[str, ...] = ()
@@ -202,6 +205,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Folders that only coder has put on PYTHONPATH, as their projects aren't installed."""
     is_preliminary: bool = Field(default=False, exclude_if=not_)
     """Whether another run follows, with its own event; verdicts don't use this one."""
+    is_repeat: bool = Field(default=False, exclude_if=not_)
+    """Whether an earlier event has the same results, except for flaky tests."""
 
     @property
     def before(self) -> dict[str, bool]:

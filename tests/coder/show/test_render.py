@@ -13,9 +13,11 @@ from coder.run.event_types import (
     LandingRefused,
     Spoken,
     Status,
+    TestsDropped,
     ToolAnswered,
     ToolCalled,
 )
+from coder.run.found_tests import FoundTests
 from coder.run.message import AnswerChanges, CheckLine, CodeMessage, Outcome, OutcomeMessage
 from coder.run.run import Other, Run, Tokens
 from coder.run.settings import Budget
@@ -310,3 +312,46 @@ def test_a_suite_that_was_stopped_before_the_work_is_said_to_be_with_the_limit_t
     line = progress(BaselineTaken(passed=False, tests=tests, seconds=300.2, is_cut=True))
 
     assert line == "  · before  stopped after 300 s by --test-timeout; 1 of the 2 tests that ran fail"
+
+
+FOUND = FoundTests(argv=("python", "-m", "pytest", "-q"), place="pyproject.toml")
+
+
+@pytest.mark.parametrize(
+    ("passed", "counts"),
+    [
+        ((True,) * 41 + (False,), "41 pass, 1 fails"),
+        ((True, False, False), "1 passes, 2 fail"),
+        ((True, True), "2 pass"),
+        ((False,), "1 fails"),
+    ],
+)
+def test_a_found_command_is_shown_with_its_file_and_counts(passed: tuple[bool, ...], counts: str) -> None:
+    tests = tuple(BaselineTest(name=f"t{number}", passed=value) for number, value in enumerate(passed))
+
+    line = progress(BaselineTaken(passed=all(passed), found=FOUND, tests=tests))
+
+    assert line == f"  · tests: python -m pytest -q, from pyproject.toml; {counts}"
+
+
+def test_a_found_command_that_names_no_tests_passes_or_fails() -> None:
+    tests = (BaselineTest(name="make", passed=False),)
+
+    line = progress(BaselineTaken(passed=False, found=FOUND, told=False, tests=tests))
+
+    assert line == "  · tests: python -m pytest -q, from pyproject.toml; fails"
+
+
+def test_a_second_run_of_the_tests_shows_only_flaky_ones() -> None:
+    baseline = BaselineTaken(passed=True, found=FOUND, is_repeat=True)
+
+    assert progress(baseline) is None
+    assert progress(baseline.model_copy(update={"flaky": ("t1",)})) == "  · before  flaky: t1"
+
+
+def test_a_found_command_that_gives_way_to_the_next_is_named() -> None:
+    line = progress(TestsDropped(found=FOUND, reason="There is no pytest."))
+
+    assert line == (
+        "  ! tests: python -m pytest -q, from pyproject.toml; they can't be run: There is no pytest."
+    )

@@ -88,4 +88,4 @@ async def test_red_tests_get_their_sources_and_the_screen_says_so(tmp_path: Path
     assert run.status == "solved"
     bodies = [parse(event) for event in await log.read(run.run_id)]
     lines = [progress(body) for body in bodies if isinstance(body, BaselineTaken)]
-    assert lines[-1] == "  · before  put on PYTHONPATH, as it isn't installed: src"
+    assert "  · before  put on PYTHONPATH, as it isn't installed: src" in lines

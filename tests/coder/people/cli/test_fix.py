@@ -164,7 +164,7 @@ def test_of_several_projects_the_one_whose_tests_fail_is_mended(console: Console
         prompt = str(endpoint.requests[0].body["messages"])
 
     assert (done.code, (tmp_path / "work" / "b" / "calc.py").read_text()) == (0, RIGHT), done.err
-    assert "these tests pass already; those of another folder are run" in done.err
+    assert "; they pass, so those of another folder are run" in done.err
     assert re.search(r"The tests are run by .{0,40}cd b && python -m unittest", prompt)
 
 

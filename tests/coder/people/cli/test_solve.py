@@ -628,7 +628,8 @@ def test_without_path_the_project_that_one_is_in_is_worked_on_and_its_tests_deci
 
     assert done.code == 0, done.err
     assert (repository.top / "calc.py").read_text() == ADD
-    assert done.said[0].endswith("2 files; tests: python -m pytest -q, from test_calc.py")
+    assert done.said[0].endswith("2 files")
+    assert "  · tests: python -m pytest -q, from test_calc.py; 1 passes, 1 fails" in done.said
     assert "I am in the folder `docs`." in prompt
 
 
