@@ -51,8 +51,8 @@ finish() {
     [ "$ended" -ne 0 ] || exit "$code"
     case $ended in
     2) why="the suite, the answers or a flag can't be used" ;;
-    3) why="the limit of cost was reached, and cases are left without an answer" ;;
-    4) why="the model can't be had" ;;
+    3) why="the limit of cost or time was reached, and samples are left without an answer" ;;
+    4) why="the model's endpoint gave no answer" ;;
     5) why="this machine kept samples from being judged" ;;
     130) why="it was interrupted" ;;
     *) why="it ended unexpectedly" ;;

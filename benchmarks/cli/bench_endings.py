@@ -86,14 +86,28 @@ def show(report: Report, session: BenchSession, *, reason: str, out: Path | None
         command = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
         typer.echo(f"--max-cost is reached{_left(session)}. Go on with: {command}", err=True)
         raise typer.Exit(LIMIT if session.growing is None else UNDECIDED)
+    if reason in ("endpoint", "time"):
+        typer.echo(missing_samples(session), err=True)
     decision = show_decision(report, session.growing) if session.growing is not None else "passed"
     if decision == "failed":
         raise typer.Exit(NOT_PASSED)
     if report.outcomes.get("infrastructure"):
         typer.echo(_unjudged(report, session), err=True)
         raise typer.Exit(INFRASTRUCTURE)
+    if reason in ("endpoint", "time"):
+        raise typer.Exit(ModelError.exit_code if reason == "endpoint" else LIMIT)
     if decision == "undecided":
         raise typer.Exit(UNDECIDED)
+
+
+def missing_samples(session: BenchSession) -> str:
+    """Return how many samples were cut before the model had answered, why, and what to do."""
+    last = session.cut[-1]
+    return (
+        f"No answer came for {count_of(len(session.cut), 'sample')}, missing in the report. The last one, "
+        f"{printable(last.case.id)}: {printable(last.attempt.error or '')}\n"
+        f"Make what is missing anew with: {own_command()} bench run --resume {session.run}"
+    )
 
 
 def _left(session: BenchSession) -> str:

@@ -66,9 +66,9 @@ def run(
     """Have a model answer the cases of a suite, and judge its answers.
 
     Each sample takes the same loop as `coder solve`, on the prompt and its visible examples alone. Exit
-    codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 no model answers, 5 samples that this
-    machine could not judge, 130 interrupted; with --until-decided 1 not passed, 11 undecided. Verdicts are
-    saved: --resume continues.
+    codes: 0 all judged, 2 usage, 3 --max-cost or a run's time limit was reached, 4 the endpoint gave no
+    answer, 5 samples that this machine could not judge, 130 interrupted; with --until-decided 1 not passed,
+    11 undecided. Verdicts are saved: --resume continues.
     """
     pages = context.params["pages"]
     if pages is not None:

@@ -22,7 +22,7 @@ from benchmarks.suite import Suite, UnreadableCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.written import write_text
-from coder.base.errors import MachineError, UsageError
+from coder.base.errors import MachineError, ModelError, UsageError
 from coder.base.fs.same_place import require_separate
 from coder.base.text.sanitize import count_of
 from coder.run.option_table import File
@@ -94,11 +94,15 @@ def _require_judgeable(parameters: Mapping[str, Any]) -> Suite:
 def _make_round(
     context: typer.Context, rounds: RoundHistory, versions: dict[str, str], *, confirms: bool
 ) -> WatchResult:
-    report, _, reason = answer_suite(context, is_round=True)
+    report, session, reason = answer_suite(context, is_round=True)
     try:
         if reason == "cost":
             typer.echo("--max-cost is reached, so the round is incomplete and isn't kept.", err=True)
             raise typer.Exit(LIMIT)
+        if reason == "endpoint":
+            raise ModelError(
+                f"The round is incomplete and isn't kept: {session.cut[-1].attempt.error}\nMake it anew."
+            )
         new = round_of(report, versions=versions, confirms=confirms)
         if new is None:
             raise MachineError(

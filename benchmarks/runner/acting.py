@@ -84,8 +84,10 @@ async def act_and_judge(
                 run_id=run_id,
             )
         attempt = (await attempt_of(case.id, sample, run, solver.log)).after(attempt)
+        if attempt.cut == "time":  # the task's own limit: what the model has left is judged
+            attempt = attempt.model_copy(update={"cut": None, "error": None})
         if run.exit_code == _MACHINE and await place.has_ended():
-            attempt = attempt.model_copy(update={"error": None, "exit_code": 0})
+            attempt = attempt.model_copy(update={"cut": None, "error": None, "exit_code": 0})
             return True
         return run.error is None and not attempt.cut
 

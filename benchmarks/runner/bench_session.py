@@ -22,7 +22,7 @@ from benchmarks.runner.judge_for import judge_for, open_bench_worker
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
-from benchmarks.runner.sample_job import Answering, SampleJob
+from benchmarks.runner.sample_job import Answering, SampleJob, SampleOutcome
 from benchmarks.runner.sample_usage import count_cut_samples
 from benchmarks.runner.spread import Spread
 from benchmarks.runner.spreading import open_executor
@@ -73,6 +73,8 @@ class BenchSession:
     """Whether the log contains the run, so that the run can be resumed."""
     faults: list[BenchJudged] = field(default_factory=list)
     """Samples of this start for which an error left no verdict."""
+    cut: list[SampleOutcome] = field(default_factory=list)
+    """Samples of this start that were cut before the model had answered."""
 
     def __post_init__(self) -> None:
         """Create a run id unless a run is continued."""
@@ -137,6 +139,7 @@ class BenchSession:
                 record,
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=partial(self._count, progress, record),
+                on_cut=self.cut.append,
                 parts=None if self.growing is None else partial(self.growing.parts, record, report),
             )
             await record.end(reason)

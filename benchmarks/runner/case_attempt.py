@@ -47,15 +47,19 @@ def visible_part(case: Case) -> VisibleCase:
             return visible_case.model_copy(update={"files": case.files})
 
 
+Cut = Literal["cost", "endpoint", "time"]
+"""The budget of all attempts, the model's endpoint, or the run's time limit while a model was to answer."""
+
+
 class CaseAttempt(Value):
     """Answer of a solver, and its cost."""
 
     text: str = ""
     """Answer: a whole module, a script, or a unified diff."""
     error: str | None = None
-    """Reason why the solver failed; the attempt is judged as an empty answer."""
-    cut: bool = False
-    """Whether the budget of all attempts ended this one: it isn't judged, and its sample is missing."""
+    """Reason why the solver failed: the attempt is judged as an empty answer, unless it was cut."""
+    cut: Cut | None = None
+    """What ended the attempt before the model had answered: it isn't judged, and its sample is missing."""
     exit_code: int = 0
     """Exit code of the failure: 4 for the model, 5 for the machine. Consecutive failures end the run."""
     run_id: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from benchmarks.executors.executor import JobExecutor
+from benchmarks.runner.case_attempt import Cut
 from benchmarks.runner.runlog import BenchCut, BenchJudged, RunLog
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome
 from benchmarks.verdict import Verdict
@@ -17,6 +18,8 @@ from coder.base.errors import MachineError, ModelError
 MAX_FAILURES = 5
 """End the run after this many failed attempts in a row, or errors of this many cases; it can be resumed."""
 
+_REASONS = ("cost", "endpoint", "time", "done")
+"""Why a run ends; the first of those that apply."""
 TALLY_S = 5.0
 """Seconds between logs of the nodes' tallies, if there are several nodes."""
 
@@ -28,6 +31,7 @@ async def run_jobs(
     *,
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
+    on_cut: Callable[[SampleOutcome], None] = lambda outcome: None,
     parts: Callable[[Iterable[SampleJob]], AsyncGenerator[Iterable[SampleJob], None]] | None = None,
 ) -> str:
     """Do the remaining jobs; skip samples with a verdict in the log, but judge `infrastructure` again.
@@ -36,13 +40,14 @@ async def run_jobs(
         parts: yields the jobs in parts, each once the one before is judged; by default all at once.
 
     Returns:
-        Why the run ended: `done`, or `cost` if the remainder of `max_cost_usd` doesn't cover a call.
+        Why the run ended: `done`, `cost` if the remainder of `max_cost_usd` doesn't cover a call, or what
+        else has cut a sample: `endpoint`, or `time`.
 
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
         CoderError, SandboxError: too many cases in a row, or all of them, met this error.
     """
-    run = _Run(log, max_cost_usd, on_judged)
+    run = _Run(log, max_cost_usd, on_judged, on_cut)
     try:
         async with aclosing((parts or _whole)(jobs)) as all_parts:
             async for part in all_parts:
@@ -68,13 +73,17 @@ class _Run:
     """Jobs and outcomes of one start."""
 
     def __init__(
-        self, log: RunLog, max_cost_usd: float | None, on_judged: Callable[[BenchJudged], None]
+        self,
+        log: RunLog,
+        max_cost_usd: float | None,
+        on_judged: Callable[[BenchJudged], None],
+        on_cut: Callable[[SampleOutcome], None],
     ) -> None:
-        self._log, self._max_cost_usd, self._on_judged = log, max_cost_usd, on_judged
+        self._log, self._max_cost_usd, self._on_judged, self._on_cut = log, max_cost_usd, on_judged, on_cut
         self.reason, self.has_answer = "done", bool(log.judged)
         self.failures: list[SampleOutcome] = []
-        """Failures in a row. Once another attempt succeeds, attempts are judged as empty answers, and errors
-        are logged as `infrastructure`."""
+        """Failures in a row. Once another attempt succeeds, attempts are judged as empty answers, or missing
+        if their endpoint failed, and errors are logged as `infrastructure`."""
         self._due: deque[SampleJob] = deque()
 
     def pending(self, jobs: Iterable[SampleJob]) -> Iterator[SampleJob]:
@@ -102,11 +111,14 @@ class _Run:
         return bool(self._due)
 
     async def accept_failures(self) -> None:
-        """Queue failed attempts to be judged as empty answers; log samples that have an error."""
+        """Queue failed attempts to be judged as empty answers; log those that were cut or have an error."""
         failures, self.failures = self.failures, []
         for outcome in failures:
             if outcome.verdict is not None:
                 await self._record(outcome, outcome.verdict)
+                continue
+            if outcome.attempt.cut:
+                await self._cut(outcome, outcome.attempt.cut)
                 continue
             attempt = outcome.attempt.model_copy(update={"exit_code": 0})
             self._due.append(SampleJob(case=outcome.case, sample=outcome.sample, answer=attempt))
@@ -124,11 +136,8 @@ class _Run:
             await self._log.tally(executor.tallies)
 
     async def _take(self, outcome: SampleOutcome) -> None:
-        attempt = outcome.attempt
-        if attempt.cut:
-            self.reason = "cost"
-            cut = BenchCut(id=outcome.case.id, sample=outcome.sample, usage=attempt.usage)
-            await self._log.cut(cut, has_steps=True)
+        if outcome.attempt.cut in ("cost", "time"):
+            await self._cut(outcome, outcome.attempt.cut)
         elif outcome.verdict is None or outcome.fault is not None:
             self.failures.append(outcome)
             if self._failures_in_a_row >= MAX_FAILURES:
@@ -138,6 +147,13 @@ class _Run:
                 self.has_answer = True
                 await self.accept_failures()
             await self._record(outcome, outcome.verdict)
+
+    async def _cut(self, outcome: SampleOutcome, by: Cut) -> None:
+        """Log a sample that is missing, and that a resumed run makes anew."""
+        self.reason = min(self.reason, by, key=_REASONS.index)
+        cut = BenchCut(id=outcome.case.id, sample=outcome.sample, usage=outcome.attempt.usage)
+        await self._log.cut(cut, has_steps=True)
+        self._on_cut(outcome)
 
     @property
     def _failures_in_a_row(self) -> int:

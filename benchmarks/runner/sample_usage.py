@@ -1,16 +1,17 @@
 """Compute from the log what a model's answer to a sample took, also of one that was cut."""
 
+from collections.abc import Sequence
+
 from benchmarks.report import SampleUsage
 from benchmarks.runner.runlog import BenchCut, RunLog
 from coder.run.costs import costs_of
 from coder.run.event_types import CallAnswered
-from coder.run.events import EventStore
+from coder.run.events import Event, EventStore
 from coder.show.run_transcript import read_events
 
 
-async def usage_of(case: str, sample: int, run_id: str, log: EventStore) -> SampleUsage | None:
+def usage_of(case: str, sample: int, events: Sequence[Event]) -> SampleUsage | None:
     """Return the usage of a run and its attempts; None without an answer. Refused calls don't count."""
-    events = await read_events(log, run_id)
     costs = costs_of(events)
     answered = [call for call in costs.calls if call.ended == "answered"]
     if not answered and not costs.usage.input_tokens:
@@ -34,5 +35,5 @@ async def count_cut_samples(record: RunLog, log: EventStore) -> None:
     """Log the usage of samples that an interrupt or a kill cut, and that are begun anew."""
     for (case, sample), runs in [*record.begun.items()]:
         for run_id in runs:
-            usage = await usage_of(case, sample, run_id, log)
+            usage = usage_of(case, sample, await read_events(log, run_id))
             await record.cut(BenchCut(id=case, sample=sample, usage=usage))

@@ -5,19 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.runner.case_attempt import CaseAttempt, VisibleCase
+from benchmarks.runner.case_attempt import CaseAttempt, Cut, VisibleCase
 from benchmarks.runner.sample_usage import usage_of
 from benchmarks.suite import ScriptRun
+from coder.base.errors import ENDPOINT_ERRORS, ModelError, model_error
 from coder.base.text.sanitize import one_line
 from coder.engine.agent import solve
 from coder.models.model import Model
 from coder.models.retries import LONGEST_WAIT_S
+from coder.run.costs import Costs, costs_of
 from coder.run.event_types import CallRetried
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
+from coder.show.run_transcript import read_events
 from coder.store import new_run_id
 from coder.store.lease import EventLog
 
@@ -83,14 +86,25 @@ class ModelSolver:
 
 async def attempt_of(case: str, sample: int, run: Run, log: EventLog) -> CaseAttempt:
     """Return the attempt of a run, without its answer."""
-    usage = await usage_of(case, sample, run.run_id, log)
+    events = await read_events(log, run.run_id)
+    usage, cut = usage_of(case, sample, events), _cut_of(run, costs_of(events))
     return CaseAttempt(
-        cut=run.limit == "shared",
-        error=run.error,
+        cut=cut,
+        error=run.reason if cut is not None else run.error,
         exit_code=run.exit_code if run.error is not None else 0,
         run_id=run.run_id,
         usage=usage.model_copy(update={"seconds": run.seconds}) if usage is not None else None,
     )
+
+
+def _cut_of(run: Run, costs: Costs) -> Cut | None:
+    """Return what ended a run before the model had answered; None if its answer is to be judged."""
+    if run.limit == "shared":
+        return "cost"
+    if run.limit == "time" and any(call.ended == "open" for call in costs.calls):
+        return "time"
+    is_lost = any(issubclass(model_error(call.ended), ENDPOINT_ERRORS) for call in costs.calls)
+    return "endpoint" if run.exit_code == ModelError.exit_code and is_lost else None
 
 
 def _task(case: VisibleCase, folder: Path) -> Task:

@@ -128,6 +128,16 @@ class RateLimited(ModelUnavailable):
     """The endpoint refused all attempts because of too many requests."""
 
 
+ENDPOINT_ERRORS = (ModelUnavailable, ModelAuthError, ModelNotFound)
+"""Errors of an endpoint that no answer or request brings about."""
+
+
+def model_error(name: str) -> type[ModelError]:
+    """Return the class of a model's errors with this name, as logs have it; ModelError if there is none."""
+    kind = globals().get(name)
+    return kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
+
+
 class SharedBudgetEmpty(CoderError):
     """The budget that several runs share doesn't allow the next call, or didn't allow a whole answer."""
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, Unpack
 
-from coder.base import errors
-from coder.base.errors import ModelError
+from coder.base.errors import ModelError, model_error
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import count_of
 from coder.base.usage import MILLION, Price
@@ -127,9 +126,7 @@ class Recorded(Closing):
                 await on_retry(event.model_copy(update={"lost": self._paid(event.lost)}))
         if entry.answer is None:
             failure = entry.failure or Failure(kind=ModelError.__name__, message="")
-            kind = getattr(errors, failure.kind, None)
-            error_class = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-            raise error_class(failure.message, lost=self._paid(failure.lost))
+            raise model_error(failure.kind)(failure.message, lost=self._paid(failure.lost))
         if on_token is not None:
             on_token(entry.answer.text)
         return self._paid(entry.answer)

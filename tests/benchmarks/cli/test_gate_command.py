@@ -401,7 +401,7 @@ def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_
     assert 0 < float(values["cost"]) <= 1
     assert "Gate passed" in summary.read_text()
     assert "The job fails whatever the gate says" in summary.read_text()
-    assert "the limit of cost was reached" in summary.read_text()
+    assert "the limit of cost or time was reached" in summary.read_text()
 
 
 def test_a_run_and_its_continuation_are_no_repeats(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -190,6 +190,24 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
     assert len(verdicts) == 6
 
 
+async def test_an_attempt_whose_endpoint_failed_is_missing_unless_all_before_it_did(judge: Judge) -> None:
+    log, cut = MemoryLog(), []
+
+    async def once(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
+        if case.id in ("f/0", "f/2"):
+            return CaseAttempt(cut="endpoint", error="HTTP 503", exit_code=4)
+        return CaseAttempt(text=right(case), cut="time" if case.id == "f/4" else None)
+
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        async with on_this_machine(judge, 1, by(once)) as executor:
+            reason = await run_jobs(jobs(), executor, record, on_cut=cut.append)
+
+    assert reason == "endpoint"
+    assert [outcome.case.id for outcome in cut] == ["f/0", "f/2", "f/4"]
+    assert [one.id for one in (await record.results())[0]] == ["f/1", "f/3", "f/5"]
+
+
 def fail(case: Case, error: Exception) -> None:
     if case.id == "f/2":
         raise error
