@@ -19,6 +19,7 @@ from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.show import render
 from coder.show.failure import single
+from coder.show.progress_lines import ProgressLines
 from coder.show.terminal import Terminal, read_line
 from coder.source.shell import format_command
 from coder.store.run_list import ATTEMPT_SEPARATOR, is_attempt
@@ -47,6 +48,7 @@ class Screen:
         verbose: bool = False,
         quiet: bool = False,
         yes: bool = False,
+        json: bool = False,
         jsonl: bool = False,
         detach: bool = False,
     ) -> None:
@@ -54,6 +56,7 @@ class Screen:
         self._asking = asyncio.Lock()
         """Lock held while a question is on the terminal, as concurrent runs may ask."""
         self._jsonl = jsonl
+        self._tells_progress = not (quiet or json or jsonl)
         self._verbose, self._quiet, self._yes, self._detach = verbose, quiet, yes, detach
         self._refused: str | None = None
         self._is_chat = False
@@ -187,12 +190,14 @@ class Screen:
         return earlier if self.is_lively and self._terminal.is_styled else None
 
     async def spinning(self, work: Awaitable[T]) -> T:
-        """Wait for `work` with a status line on a terminal."""
-        if not self.is_lively:
+        """Wait for `work` with a status line on a terminal, and with lines of progress elsewhere."""
+        has_status_line = self.is_lively and self._terminal.is_styled
+        if not (has_status_line or self._tells_progress):
             return await work
+        progress = self._terminal.spin if has_status_line else ProgressLines(self._terminal).run
         try:
             async with asyncio.TaskGroup() as group:
-                spinner = group.create_task(self._terminal.spin())
+                spinner = group.create_task(progress())
                 try:
                     return await work
                 finally:

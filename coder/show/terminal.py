@@ -76,6 +76,8 @@ class Terminal:
         """Text of the status line; empty: no status line."""
         self._live: Live | None = None
         """The status line while it is shown."""
+        self.outputs = 0
+        """Number of lines and pieces of text that were written."""
         self._is_held = False
         self._held_writes: list[Callable[[], None]] = []
         """Output to write once it isn't held back any more."""
@@ -88,6 +90,11 @@ class Terminal:
         """Print output above an input line, which shows the status while it is open."""
         self._bottom, self._out = line, cast(TextIO, line)
         self._console.file = self._out
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a line can be printed now: no question is open, and no text ends within a line."""
+        return not self._is_held and not self._is_mid_line
 
     @property
     def results(self) -> TextIO:
@@ -109,6 +116,7 @@ class Terminal:
         if self._is_held:
             self._held_writes.append(lambda: self._print(text, styled, wraps=wraps))
             return
+        self.outputs += 1
         self._end_line()
         if self.is_styled:
             self._console.print(styled(text), soft_wrap=not wraps)  # above the status line
@@ -120,6 +128,7 @@ class Terminal:
         if self._is_held:
             self._held_writes.append(lambda: self.write(text))
             return
+        self.outputs += 1
         self._stop_live()
         self._out.write(text)
         self._out.flush()
@@ -158,12 +167,7 @@ class Terminal:
                 write()
 
     async def spin(self) -> None:
-        """Show the status until cancelled: on a status line, or in a line at the bottom.
-
-        Nothing is shown without colours, as each step prints a line there.
-        """
-        if not self.is_styled:
-            return
+        """Show the status until cancelled: on a status line, or in a line at the bottom."""
         started = time.monotonic()
         try:
             while True:

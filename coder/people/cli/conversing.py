@@ -150,7 +150,7 @@ class Conversation:
 def talk(context: typer.Context) -> int:
     """Run a conversation, print its document with --json, and return the exit code."""
     args = context.params
-    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "json", "jsonl", "detach")})
     conversation = Conversation(given_flags(context), args, screen)
     error: str | None = None
     keep_terminal_modes()

@@ -141,7 +141,7 @@ async def traced_to_collector(args: Mapping[str, Any], screen: Screen) -> "Async
 
 def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
     """Run a command's work, print the result, return the exit code."""
-    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "json", "jsonl", "detach")})
 
     async def traced_run(work: Coroutine[Any, Any, Run]) -> Run:
         with closing(work):  # the work isn't begun if the collector can't be used

@@ -137,8 +137,8 @@ class Finished:
 
     @property
     def said(self) -> list[str]:
-        """The lines of stderr."""
-        return self.err.splitlines()
+        """The lines of stderr, without those that a slow machine adds while something runs."""
+        return [line for line in self.err.splitlines() if not line.startswith("  … ")]
 
     @property
     def verdict(self) -> str:
