@@ -1,13 +1,12 @@
 """Places that texts name: what is found, what is too unclear, and how long it may take."""
 
-from time import process_time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.context.best_places import QuotedPlace, QuotedPlaces
 from coder.context.definition_facts import DefinitionFacts, definers_of
+from tests.linear_work import assert_linear
 
 PATHS = ("src/shop/cart.py", "src/shop/__init__.py", "src/shop/price.py", "tests/test_cart.py", "web/app.ts")
 PATHS += ("a/same.py", "b/same.py", "pkg/Main.java", "lib.rs")
@@ -75,12 +74,4 @@ def test_any_text_can_be_read(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a.b/", "x:1", '", line ', "a.py ", "`", "../", "A_b(", "é"])
 def test_long_texts_take_no_longer_than_their_length(places: QuotedPlaces, piece: str) -> None:
-    short, long = piece * (16_000 // len(piece)), piece * (256_000 // len(piece))
-
-    begin = process_time()
-    places.mentions(short)
-    middle = process_time()
-    places.mentions(long)
-    end = process_time()
-
-    assert end - middle < 16 * 8 * (middle - begin) + 1.0
+    assert_linear(places.mentions, lambda size: piece * (size // len(piece)), size=256_000)

@@ -1,6 +1,5 @@
 """Which changed files belong to the tests: those that only tests and the test command use, however deep."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from coder.run.ownership import Ownership
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
 from coder.run.task import Task
+from tests.linear_work import assert_linear
 
 SHOP = "def price(n):\n    return n\n"
 TEST = "from shop import price\n\n\ndef test_price():\n    assert price(2) == 4\n"
@@ -81,15 +81,15 @@ def test_a_check_that_the_task_names_beside_another_file_decides() -> None:
 
 @pytest.mark.slow
 def test_a_side_takes_time_that_grows_with_the_number_of_files() -> None:
-    def seconds(count: int) -> float:
+    def project(count: int) -> tuple[Task, Target]:
         files = {f"src/part{n % 300}/m{n}.py": SHOP * 40 for n in range(count)}
         files |= {"test_shop.py": f"{TEST}open('wanted.json')\n", "shop.py": SHOP, "wanted.json": "4\n"}
-        task, target = target_of(files, "pytest")
-        began = time.process_time()
-        assert decides("wanted.json", task, target)
-        return time.process_time() - began
+        return target_of(files, "pytest")
 
-    assert seconds(30_000) < 25 * seconds(3_000)  # a hundred times, where each file is searched for each
+    def decide(of: tuple[Task, Target]) -> None:
+        assert decides("wanted.json", *of)
+
+    assert_linear(decide, project, size=30_000)
 
 
 def test_data_that_the_tests_read_beside_no_code_is_what_they_test() -> None:

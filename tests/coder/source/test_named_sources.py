@@ -1,11 +1,10 @@
 """Names of files in a prompt; a prompt may be of any length and shape, as the text of an issue is."""
 
-from time import process_time
-
 import pytest
 
 from coder.run.command_inputs import deciding_files
 from coder.source.named_sources import named_sources
+from tests.linear_work import assert_linear
 
 SOURCES = ("calc.py", "pkg/core.py", "pkg/text.sh")
 
@@ -26,10 +25,8 @@ def test_files_are_named_by_their_paths(prompt: str, named: list[str]) -> None:
 
 @pytest.mark.parametrize("unit", ["x", "a/", "-", "a.", "/", ".", "./", ".-", "-x"])
 def test_a_long_word_in_a_prompt_costs_no_more_than_its_length(unit: str) -> None:
-    prompt = f"Mend it. {unit * (60_000 // len(unit))}"
+    def read(prompt: str) -> None:
+        named_sources(prompt, SOURCES)
+        deciding_files(["sh", "calc.py"], dict.fromkeys(SOURCES, ""), prompt=prompt)
 
-    before = process_time()
-    named_sources(prompt, SOURCES)
-    deciding_files(["sh", "calc.py"], dict.fromkeys(SOURCES, ""), prompt=prompt)
-
-    assert process_time() - before < 0.5
+    assert_linear(read, lambda size: f"Mend it. {unit * (size // len(unit))}", size=64_000)
