@@ -1,11 +1,12 @@
 """Hooks, skills, plugins and subagents reach a session of an editor as they do a command's run."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 from acp import RequestError
-from acp.schema import ToolCallProgress, ToolCallStart
+from acp.schema import AgentThoughtChunk, ToolCallProgress, ToolCallStart
 
 from tests.coder.config.test_plugins import make_plugin
 from tests.coder.people.acp.editor import editing
@@ -56,12 +57,14 @@ async def test_an_editor_is_shown_a_call_that_a_hook_blocks(console: Console, pr
 
 @pytest.mark.slow
 async def test_a_slow_hook_is_named_to_an_editor(console: Console, project: Path) -> None:
-    add_hooks(home(console), UserPromptSubmit="sleep 2.5")
+    named = home(console) / "named"
+    add_hooks(home(console), UserPromptSubmit=f"until [ -e {named} ]; do sleep 0.02; done")
     with faulty_endpoint(says("Hello.")) as endpoint:
         async with editing(console, endpoint) as editor:
-            await editor.say(await editor.open(project), "What is this?")
-
-    assert "a hook of UserPromptSubmit runs: sleep 2.5" in editor.thoughts
+            saying = asyncio.create_task(editor.say(await editor.open(project), "What is this?"))
+            await editor.until(AgentThoughtChunk, "a hook of UserPromptSubmit runs: until [")
+            named.touch()
+            await saying
 
 
 @pytest.mark.slow

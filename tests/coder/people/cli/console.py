@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -24,6 +24,7 @@ from tests.less_machine import run_behind
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 300.0
 Started = subprocess.Popen[bytes] | ForkedCommand
+Answer = str | Callable[[], object]
 RUN_NO_CODE = [("show",), ("ls",), ("config",), ("doctor",), ("models",)]
 """Commands that run no code, which could look for secrets in /proc."""
 LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
@@ -96,12 +97,12 @@ class Console:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def on_terminal(
-        self, *arguments: str, answers: dict[str, str] | None = None, columns: int = 80, **environ: str
+        self, *arguments: str, answers: Mapping[str, Answer] | None = None, columns: int = 80, **environ: str
     ) -> "Finished":
         """Run a command to its end on a terminal of its own; whatever the screen shows is `out`.
 
         Args:
-            answers: what the person types once the screen shows a text.
+            answers: what the person types, or does, once the screen shows a text.
             columns: width of the terminal.
         """
         return _shown(*self.open_terminal(*arguments, cwd=self.home, columns=columns, **environ), answers)
@@ -151,7 +152,9 @@ class Finished:
         return self.said[-2]
 
 
-def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, str] | None) -> Finished:
+def _shown(
+    pid: int, wait: Callable[[], int], terminal: int, answers: Mapping[str, Answer] | None
+) -> Finished:
     try:
         screen = _watched(terminal, dict(answers or {}))
     except TimeoutError:
@@ -163,7 +166,7 @@ def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, 
     return Finished(code, screen, "")
 
 
-def _watched(terminal: int, answers: dict[str, str]) -> str:
+def _watched(terminal: int, answers: dict[str, Answer]) -> str:
     output = b""
     deadline = monotonic() + LONGEST_S
     while True:
@@ -180,6 +183,9 @@ def _watched(terminal: int, answers: dict[str, str]) -> str:
         output += piece
         for text, answer in list(answers.items()):
             if text.encode() in output:
-                os.write(terminal, answer.encode())
+                if callable(answer):
+                    answer()
+                else:
+                    os.write(terminal, answer.encode())
                 del answers[text]
     return output.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coder.run import watch
 from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_hooks import CHECK, home
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
@@ -87,28 +88,33 @@ def test_hooks_of_the_start_and_of_a_message_add_context_and_the_one_of_the_end_
 
 
 @pytest.mark.slow
-def test_a_slow_hook_is_named_while_it_runs(console: Console, folder: Path) -> None:
-    add_hooks(home(console), UserPromptSubmit="sleep 2.5")
-    add_hooks(folder, Stop="sleep 2.6")
+def test_a_slow_hook_is_named_while_it_runs(
+    console: Console, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SLOW_S", 0)
+    add_hooks(home(console), UserPromptSubmit="true theirs")
+    add_hooks(folder, Stop="true ours")
     with faulty_endpoint(
         calls("edit", path="total.py", new=RIGHT), calls("done", summary="Done.")
     ) as endpoint:
         done = solve(console, folder, endpoint)
 
     assert done.code == 0, done.err
-    assert "  · a hook of UserPromptSubmit runs: sleep 2.5" in done.said
-    assert "  · a hook of Stop runs: sleep 2.6" in done.said
+    assert "  · a hook of UserPromptSubmit runs: true theirs" in done.said
+    assert "  · a hook of Stop runs: true ours" in done.said
 
 
 @pytest.mark.slow
 def test_a_hook_is_named_on_the_status_line_of_a_terminal(console: Console) -> None:
-    add_hooks(home(console), UserPromptSubmit="sleep 0.5")
+    named = home(console) / "named"
+    add_hooks(home(console), UserPromptSubmit=f"until [ -e {named} ]; do sleep 0.02; done")
     with faulty_endpoint(says("```python\ntotal = 3\n```\n")) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy", "--check", "assert total == 3")
-        done = console.on_terminal("solve", "Set total.", *flags, NO_COLOR="")
+        answers = {"a hook of UserPromptSubmit runs: until [": named.touch}
+        done = console.on_terminal("solve", "Set total.", *flags, answers=answers, NO_COLOR="")
 
     assert done.code == 0, done.out
-    assert "a hook of UserPromptSubmit runs: sleep 0.5" in done.out
+    assert named.exists()
     assert "  · a hook of UserPromptSubmit" not in done.out  # not a line that stays
 
 
