@@ -20,6 +20,8 @@ class ProjectPermissions(Value):
     """Hosts that the model's programs may reach: `HOST`, or `HOST:PORT` for ports other than the web's."""
     files: dict[str, str] = Field(default_factory=dict)
     """Paths, by SHA-256, of the repository's files whose programs may start here, such as `.mcp.json`."""
+    tests: tuple[str, ...] = ()
+    """The test command that the user gave last."""
     auto: bool = False
     """Whether verified changes are written without confirmation."""
 

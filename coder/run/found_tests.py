@@ -1,5 +1,9 @@
 """FoundTests: a test command that a project's own files name, and where."""
 
+from operator import not_
+
+from pydantic import Field
+
 from sandbox.result import Value
 
 
@@ -9,6 +13,8 @@ class FoundTests(Value):
     argv: tuple[str, ...]
     place: str
     """The file that names the command, or whose kind implies it."""
+    is_given: bool = Field(default=False, exclude_if=not_)
+    """Whether the user gave it in an earlier call."""
 
 
 class DroppedTests(FoundTests):

@@ -76,7 +76,12 @@ class Option(Flag):
 
 OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
     "Evidence": {
-        "no_test": Option(bool, "Look for no test command in the folder.", default=False, one_call=True),
+        "no_test": Option(
+            bool,
+            "Look for no test command in the folder; forget the one given earlier.",
+            default=False,
+            one_call=True,
+        ),
         "require": Option(Text, "Accept only the given tests as proof, not new ones.", "tests"),
     },
     "Delivery": {

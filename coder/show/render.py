@@ -117,7 +117,8 @@ def _found_tests(found: FoundTests | None) -> str:
     """Name a test command that was found, and where."""
     if found is None:
         return "tests were found in the folder"
-    return f"tests: {one_line(format_command(found.argv), width=200)}, from {one_line(found.place)}"
+    forgets = ", which --no-test forgets" if found.is_given else ""
+    return f"tests: {one_line(format_command(found.argv), width=200)}, from {one_line(found.place)}{forgets}"
 
 
 def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:

@@ -98,7 +98,9 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
     is_given = task.test_files or task.checks or task.answer_schema
     if is_given or task.workspace is None or not task.workspace.is_dir() or decides_elsewhere:
         return task
-    found = find_test_commands(texts, named=_named_paths(_own_words(task), files))
+    given = {tests.argv: tests for tests in task.found if tests.is_given}
+    candidates = find_test_commands(texts, named=_named_paths(_own_words(task), files))
+    found = (*given.values(), *(tests for tests in candidates if tests.argv not in given))
     if task.mends and not found:
         raise UsageError(
             f"Nothing to fix: no tests were found in {task.workspace}. Give the command that must pass: "

@@ -22,6 +22,7 @@ from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.people.chat.chat_terminal import open_reader
 from coder.people.cli.chat_observer import ChatObserver
+from coder.people.cli.given_tests import keep_tests, with_given_tests
 from coder.people.cli.repl import Repl
 from coder.people.cli.run_settings import (
     changed_conversation,
@@ -112,7 +113,8 @@ class Conversation:
     def _task(self) -> Task:
         command, read = split_command(self._args["test"]), tuple(self._args["read"] or ())
         folder = self._args["path"] or Path()
-        return Task(prompt="-", workspace=folder, test_command=command, read=read)
+        task = Task(prompt="-", workspace=folder, test_command=command, read=read)
+        return with_given_tests(task, no_test=self._args["no_test"], tell=self._screen.note)
 
     def _configure(self, state: State | None, loaded: Loaded) -> tuple[Settings, SwitchableModel]:
         """Return the settings and the model, not open yet; a resumed conversation keeps both unless flags
@@ -142,6 +144,8 @@ class Conversation:
             session.kept_environment.prepare(session.task, session.settings, options)
         exit_code = await repl.run()
         if session.has_begun:
+            if self._args["test"] is not None:
+                keep_tests(session.root, split_command(self._args["test"]) or (), tell=self._screen.note)
             undo_hint = f"   {own_command()} undo {session.run}" if session.can_undo else ""
             tell(f"  next     {own_command()} chat --resume {session.run}{undo_hint}")
         return 0 if repl.asks else exit_code

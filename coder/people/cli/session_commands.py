@@ -16,6 +16,7 @@ from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
+from coder.people.cli.given_tests import keep_tests
 from coder.people.cli.host_commands import HostCommands
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, ToolAnswered, ToolCalled, parse
 from coder.show.chat_commands import ChatCommand, help_rows, words_of
@@ -23,6 +24,7 @@ from coder.show.line_reader import LineReader
 from coder.show.render import money, tool_line
 from coder.show.screen import Screen
 from coder.show.tables import Block, Column, TextTable, pairs
+from coder.source.shell import format_command
 from coder.store import data_folder
 
 SwitchModel = Callable[[str], Awaitable[tuple[Model, dict[str, object]]]]
@@ -103,12 +105,14 @@ class SessionCommands:
         return ""
 
     async def _test(self, arguments: str) -> str:
+        command = split_command(arguments or None) or ()
         if arguments:
-            command = split_command(arguments)
             self._session.task = self._session.task.model_copy(update={"test_command": command, "found": ()})
         results = await self._unless_cancelled(run_tests(self._session))
         if results is None:
             return ""
+        if arguments:
+            keep_tests(self._session.root, command, tell=self._screen.note)
         failing_names = [test.name for test in results.tests if not test.passed]
         count = f"{len(results.tests) - len(failing_names)} of {count_of(len(results.tests), 'test')} pass"
         lines = [f"{'✓' if results.passed else '✗'} {count}"]
@@ -157,7 +161,7 @@ class SessionCommands:
             self._permissions.write(ProjectPermissions())
             self._onlooker.yes = False
             this_time.clear()
-        allowed = self._permissions.allowed
+        allowed = self._permissions.reload()
         lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
         lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
         lines += [
@@ -165,6 +169,9 @@ class SessionCommands:
             for digest, path in allowed.files.items()
         ]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
+        lines += (
+            [f"{format_command(allowed.tests)}: the tests, where none are given"] if allowed.tests else []
+        )
         lines = sorted(lines) or ["nothing is allowed in advance: you are asked each time"]
         rules = self._session.settings.rules
         lines += [f"rule {ruling}" for ruling in rules.rulings()] if rules is not None else []

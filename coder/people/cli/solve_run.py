@@ -18,12 +18,14 @@ from coder.config.task_file import options_of
 from coder.engine.agent import solve
 from coder.engine.options import Options
 from coder.engine.teams.strategies import with_roles
+from coder.people.cli.given_tests import keep_tests, with_given_tests
 from coder.people.cli.run_settings import new_settings
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
 from coder.run.task import Task
 from coder.show import render
+from coder.show.command_groups import COMMAND
 from coder.show.failure import exit_code_of, report, single
 from coder.show.flags import check_backend, collector_url, given_flags
 from coder.show.interrupt import run_until_interrupted
@@ -55,9 +57,15 @@ def run_task(
         loaded = load(flags, workspace=workspace, task=options_of(file))
         for note in loaded.notes:
             screen.note(note)
-        task = read_task()
+        task = with_given_tests(read_task(), no_test=context.params["no_test"], tell=screen.note)
         check_backend(loaded.config.options.sandbox, flags)
-        return solve_task(task, loaded, context.params, screen)
+        return solve_and_keep_tests(task, loaded, screen)
+
+    async def solve_and_keep_tests(task: Task, loaded: Loaded, screen: Screen) -> Run:
+        run = await solve_task(task, loaded, context.params, screen)
+        if context.params["test"] is not None or context.meta.get(COMMAND):  # not that of a task file
+            keep_tests(task.workspace, task.test_command or (), tell=screen.note)
+        return run
 
     return carry_out(context.params, begin)
 
