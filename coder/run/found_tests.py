@@ -15,6 +15,8 @@ class FoundTests(Value):
     """The file that names the command, or whose kind implies it."""
     is_given: bool = Field(default=False, exclude_if=not_)
     """Whether the user gave it in an earlier call."""
+    nearest_to: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Files of the task, if these are only the tests nearest to them, which serve if all take too long."""
 
 
 class DroppedTests(FoundTests):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.config.project_tests.find import MANIFESTS, test_file_command
+from coder.config.project_tests.find import MANIFESTS
+from coder.config.project_tests.named_tests import test_file_command
 from coder.show.first_words import is_source, is_test_id, starts_command
 from coder.workspace.git.found import find_repository
 
@@ -45,7 +46,12 @@ def read_words(words: Sequence[str], command: Sequence[str] = ()) -> TypedWords:
     if tests and not command:
         if folder is None and (project := project_of(Path())) is not None and project[1]:
             folder, tests = project[0], [f"{project[1]}/{test}" for test in tests]
-        command = test_file_command(tests, folder or Path())
+        place = folder or Path()
+        read = {test.partition("::")[0] for test in tests} | {"package.json"}
+        texts = {
+            path: (place / path).read_text("utf-8", "replace") for path in read if (place / path).is_file()
+        }
+        command = test_file_command(tests, texts)
     return TypedWords(folder, " ".join(hints), tuple(command))
 
 

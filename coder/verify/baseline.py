@@ -165,6 +165,8 @@ async def _drop_first(journal: Journal, reason: str) -> None:
 
 def _is_also_unusable(tests: FoundTests, error: UsageError) -> bool:
     """Whether another command can't be run for the reason for which the one before can't."""
+    if tests.nearest_to:
+        return not isinstance(error, TooSlow)
     return isinstance(error, TooSlow) or (isinstance(error, PytestMissing) and uses_pytest(tests.argv))
 
 
@@ -206,7 +208,11 @@ async def take_baseline(
     first = await run(traces=True)
     if limit_s is not None and first.result.status == "timeout":
         command = format_command(task.test_command or ())
-        raise TooSlow(f"{TOO_SLOW}{limit_s:g} s. Have it run all the same: --test {shlex.quote(command)}")
+        nearest = join_names(task.found[1].nearest_to) if len(task.found) > 1 else ""
+        decides = f" The tests nearest to {nearest} decide." if nearest else ""
+        raise TooSlow(
+            f"{TOO_SLOW}{limit_s:g} s.{decides} Have it run all the same: --test {shlex.quote(command)}"
+        )
     first, alone_s = await _finish_interrupted(verification, first)
     require_online(first, state)
     first = without_failures(first, first.offline)
@@ -214,7 +220,8 @@ async def take_baseline(
     programs = await find_missing_programs(await bench.candidate(), first, state)
     path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
     require_shown(missing, path.outside)
-    if len(task.found) > 1 and missing and not first.passing:
+    others = [tests for tests in task.found[1:] if not tests.nearest_to]
+    if others and missing and not first.passing:
         raise UsageError(
             f"The tests need {join_names(missing)}, which is neither installed nor in the folder."
         )

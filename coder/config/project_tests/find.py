@@ -5,14 +5,21 @@ tools that start one. A command counts only if it comes down to a known runner.
 """
 
 import re
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from coder.base.errors import UsageError, own_command
 from coder.config.project_tests.command_lines import PYTEST, Argv, CommandLines, quoted
+from coder.config.project_tests.named_tests import (
+    NODE_TEST,
+    PYTHON_TEST,
+    USES_PYTEST,
+    USES_UNITTEST,
+    in_folder,
+    named_of_pytest,
+    nearest_tests,
+)
 from coder.config.project_tests.scripts import (
     does_more,
     just_recipes,
@@ -30,7 +37,6 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.use_tests import with_found
-from coder.source.shell import command_words
 
 MAX_FOUND = 6
 """Maximum number of commands."""
@@ -48,12 +54,6 @@ _NOT_OWN = {
 }  # fmt: skip
 """Folders whose projects aren't what the repository is about."""
 _MAX_PROJECTS = 50
-_PYTHON_TEST = re.compile(r"(?:.*/)?(?:test_\w+|\w+_test|tests?)\.py")
-_NODE_TEST = re.compile(r"(?:.*/)?[\w.-]+\.test\.[cm]?[jt]s|(?:test|tests)/[\w./-]+\.[cm]?js")
-_USES_PYTEST = re.compile(
-    r"^\s*(?:import pytest|from pytest)\b|^(?:async )?def test_|^class Test\w*:", re.MULTILINE
-)
-_USES_UNITTEST = re.compile(r"\bTestCase\b")
 _SECTIONS = {
     "pytest.ini": "[pytest]", ".pytest.ini": "[pytest]", "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]",
 }  # fmt: skip
@@ -99,14 +99,17 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
     if is_given or task.workspace is None or not task.workspace.is_dir() or decides_elsewhere:
         return task
     given = {tests.argv: tests for tests in task.found if tests.is_given}
-    candidates = find_test_commands(texts, named=_named_paths(_own_words(task), files))
+    named = _named_paths(_own_words(task), files)
+    candidates = find_test_commands(texts, named=named)
     found = (*given.values(), *(tests for tests in candidates if tests.argv not in given))
     if task.mends and not found:
         raise UsageError(
             f"Nothing to fix: no tests were found in {task.workspace}. Give the command that must pass: "
             f"{own_command()} fix -- pytest -q"
         )
-    return with_found(task, _to_try(found))
+    tried = _to_try(found)
+    nearest = nearest_tests(tried[0], named, texts) if tried and named and not task.mends else None
+    return with_found(task, (*tried[:1], *([nearest] if nearest is not None else []), *tried[1:]))
 
 
 def _to_try(found: Sequence[FoundTests]) -> tuple[FoundTests, ...]:
@@ -141,7 +144,7 @@ def _seen_through(argv: Argv, texts: Mapping[str, str]) -> Argv:
     )
     if found is None or found[0] != "." or _SHELL_CHARACTERS & set(lines[0]) or found[1][0] == tool:
         return argv
-    return _in_folder(folder, found[1]) or argv
+    return in_folder(folder, found[1]) or argv
 
 
 def _script_called(argv: Sequence[str]) -> str | None:
@@ -157,7 +160,7 @@ def _script_called(argv: Sequence[str]) -> str | None:
 def inner_command(argv: Argv, texts: Mapping[str, str]) -> Argv | None:
     """Return the command of a runner that tox, nox, hatch or another tool starts; None if it isn't known."""
     found = CommandLines(partial(lines_of_tool, texts)).test_command(quoted(argv))
-    command = _in_folder(*found) if found is not None else None
+    command = in_folder(*found) if found is not None else None
     return command if command != argv else None
 
 
@@ -202,7 +205,7 @@ def find_test_commands(texts: Mapping[str, str], *, named: Collection[str] = ())
             if _exists(f"{place}{found[1]}" if found[1] != "." else folder or ".", found[2], texts)
         ]
         for place, inner, argv in sorted(candidates, key=lambda found: is_partial(found[2])):
-            command = _in_folder(str(PurePosixPath(folder or ".", inner)), argv)
+            command = in_folder(str(PurePosixPath(folder or ".", inner)), argv)
             if command is not None:
                 place_in_root = str(PurePosixPath(folder or ".", place))
                 found.setdefault(command, FoundTests(argv=command, place=place_in_root))
@@ -234,15 +237,6 @@ def _below(texts: Mapping[str, str], folder: str, folders: Sequence[str]) -> dic
     }
 
 
-def _in_folder(folder: str, argv: Argv) -> Argv | None:
-    """Return a command that runs in a folder of the project; None if the folder is outside."""
-    if folder == ".":
-        return argv
-    if folder.startswith(("/", "..")) or "/../" in folder:
-        return None
-    return command_words(f"cd {shlex.quote(folder)} && {quoted(argv)}")
-
-
 def is_partial(argv: Argv) -> bool:
     """Whether a command runs a part of the tests, or runs them with variables of its own."""
     paths = [word for word in argv[1:] if not word.startswith("-") and word not in _GO_ALL]
@@ -268,21 +262,12 @@ def _names_part(argv: Argv) -> bool:
     return False
 
 
-def _named_of_pytest(argv: Argv) -> list[str]:
-    """Return the paths that pytest is to run, without those that may be an option's value."""
-    if argv[: len(PYTEST)] != PYTEST:
-        return []
-    pairs = pairwise(("-q", *argv[len(PYTEST) :]))
-    words = [word for before, word in pairs if before == "-q" or not before.startswith("-")]
-    return [word for word in words if not word.startswith("-") and not re.search(r"::|[*?\[]", word)]
-
-
 def _exists(folder: str, argv: Argv, texts: Mapping[str, str]) -> bool:
     """Whether the folder of a command, and the files and folders that it names, are in the project."""
     prefix = "" if folder == "." else f"{folder}/"
     has_folder = not prefix or any(path.startswith(prefix) for path in texts)
     named = [word.removeprefix("./") for word in argv[1:] if word.endswith(".py") and "*" not in word]
-    places = [f"{prefix}{word.removeprefix('./')}" for word in _named_of_pytest(argv)]
+    places = [f"{prefix}{word.removeprefix('./')}" for word in named_of_pytest(argv)]
     return (
         has_folder
         and all(f"{prefix}{path}" in texts for path in named)
@@ -324,7 +309,7 @@ def _in_project(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Argv]]:
 
 def _of_python(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[str, Argv]]:
     """Yield the commands that pytest's settings, test files, tox, nox and hatch imply."""
-    tests = [path for path in texts if _PYTHON_TEST.fullmatch(path)]
+    tests = [path for path in texts if PYTHON_TEST.fullmatch(path)]
     settings = next((path for path, section in _SECTIONS.items() if section in texts.get(path, "")), None)
     if settings is None and table_of(texts, "tool", "pytest"):
         settings = "pyproject.toml"
@@ -332,10 +317,10 @@ def _of_python(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple
         settings = next((path for path in texts if path.rpartition("/")[2] == "conftest.py"), None)
     read = tests[:_MAX_READ]
     if settings is None:
-        settings = next((path for path in read if _USES_PYTEST.search(texts[path])), None)
+        settings = next((path for path in read if USES_PYTEST.search(texts[path])), None)
     if settings is not None and (tests or settings in _SECTIONS or settings == "pyproject.toml"):
         yield settings, PYTEST
-    unittests = [path for path in read if _USES_UNITTEST.search(texts[path])]
+    unittests = [path for path in read if USES_UNITTEST.search(texts[path])]
     if settings is None and unittests:
         yield unittests[0], _unittest(unittests, texts)
         yield unittests[0], PYTEST
@@ -365,36 +350,7 @@ def _of_node(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[s
         found = reader.test_command(f"npm run {name}") if name in scripts else None
         if found is not None and found[0] == ".":
             yield "package.json", ("npm", "test") if found[1] == ("npm", "run", "test") else found[1]
-    tests = [path for path in texts if _NODE_TEST.fullmatch(path)]
+    tests = [path for path in texts if NODE_TEST.fullmatch(path)]
     path = next((path for path in tests[:_MAX_READ] if "node:test" in texts[path]), None)
     if path is not None:
         yield path, ("node", "--test")
-
-
-def test_file_command(tests: Sequence[str], folder: Path) -> Argv:
-    """Return the command that runs these test files of a folder, or single tests in them."""
-    paths = [test.partition("::")[0] for test in tests]
-    match PurePosixPath(paths[0]).suffix:
-        case ".py":
-            texts = [(folder / path).read_text("utf-8", "replace") for path in paths]
-            is_unittest = all(_USES_UNITTEST.search(text) and not _USES_PYTEST.search(text) for text in texts)
-            return (
-                ("python", "-m", "unittest", *paths)
-                if is_unittest and paths == [*tests]
-                else (*PYTEST, *tests)
-            )
-        case ".go":
-            return ("go", "test", *(f"./{PurePosixPath(path).parent}" for path in paths))
-        case _:
-            manifest = folder / "package.json"
-            scripts = (
-                package_scripts({"package.json": manifest.read_text("utf-8", "replace")})
-                if manifest.is_file()
-                else {}
-            )
-            runner = next(
-                (name for name in ("jest", "vitest", "mocha") if name in scripts.get("test", "")), None
-            )
-            if runner is None:
-                return ("node", "--test", *paths)
-            return ("npx", runner, *(["run"] if runner == "vitest" else []), *paths)
