@@ -173,22 +173,28 @@ class Killed(BaseException):
 
 
 class Dying(MemoryLog):
-    """A log whose process is killed before an event."""
+    """A log whose process is killed before an event, once one subagent has ended."""
 
-    dies = True
+    def __init__(self) -> None:
+        super().__init__()
+        self.dies, self._one_has_ended = True, asyncio.Event()
 
     async def append(self, run: str, drafts: Sequence, *, after: int, token: int) -> list:  # type: ignore[type-arg]
         if self.dies and ".d" in run and any("SECOND" in str(draft.body) for draft in drafts):
+            async with asyncio.timeout(300):
+                await self._one_has_ended.wait()
             raise Killed
-        return await super().append(run, drafts, after=after, token=token)
+        events = await super().append(run, drafts, after=after, token=token)
+        if any(draft.type == AttemptEnded.type for draft in drafts):
+            self._one_has_ended.set()
+        return events
 
 
 @pytest.mark.slow
 async def test_after_a_kill_only_the_subagent_that_had_not_ended_goes_on(folder: Path) -> None:
     both = [delegate("looker", "alpha"), delegate("looker", "beta")]
     log = Dying()
-    slow = [bash("sleep 1"), bash("echo SECOND"), "Late."]
-    model = Scripts([both, MEND, DONE], alpha=["Early."], beta=slow)
+    model = Scripts([both, MEND, DONE], alpha=["Early."], beta=[bash("echo SECOND"), "Late."])
     with pytest.raises(BaseException):  # noqa: B017, PT011 - a killed process
         await worked(folder, model, log)
     (run_id,) = [run for run in log._events if ".d" not in run]

@@ -9,7 +9,7 @@ from coder.engine.chat.subject import missing_files
 from coder.show.chat_commands import is_lone_answer
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_chat import chat
-from tests.coder.people.cli.test_chat_terminal import CTRL_D, ENTER, PROMPT, talk, talk_raw
+from tests.coder.people.cli.test_chat_terminal import CTRL_D, ENTER, PROMPT, LongSleep, talk, talk_raw
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
@@ -94,12 +94,13 @@ def test_words_that_may_answer_the_model_are_messages_and_decorators_are_no_file
 def test_commands_typed_while_it_works_run_afterwards_and_an_unknown_one_is_named_at_once(
     console: Console, project: Path
 ) -> None:
-    with faulty_endpoint(calls("bash", command="sleep 4"), says("Done so.")) as endpoint:
+    sleep = LongSleep()
+    with faulty_endpoint(calls("bash", command=sleep.command), says("Done so.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", "!echo $((40 + 2))\n"),
             ("runs after this message: !echo", "/cots\n"),
-            ("There is no command /cots; did you mean cost", ""),
+            ("There is no command /cots; did you mean cost", sleep.end),
             ("42\r\n", ""),
             (PROMPT, CTRL_D),
         )
@@ -113,10 +114,12 @@ def test_commands_typed_while_it_works_run_afterwards_and_an_unknown_one_is_name
 
 @pytest.mark.slow
 def test_lines_pasted_while_it_works_are_one_message(console: Console, project: Path) -> None:
-    with faulty_endpoint(calls("bash", command="sleep 4"), says("Done so.")) as endpoint:
+    sleep = LongSleep()
+    with faulty_endpoint(calls("bash", command=sleep.command), says("Done so.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", "It fails:\n/usr/bin/x: 1\ny\n"),
+            ("", sleep.end),  # what was typed before waits to be read
             ("Done so.", ""),
             (PROMPT, CTRL_D),
         )
@@ -188,11 +191,13 @@ def test_apply_writes_a_change_that_was_discarded(console: Console, project: Pat
 def test_with_no_color_a_chat_has_neither_colours_nor_a_live_line(
     console: Console, project: Path, no_color: str
 ) -> None:
-    with faulty_endpoint(calls("bash", command="sleep 1"), says("It is **brief**.")) as endpoint:
-        script = ((PROMPT, f"Look.{ENTER}"), ("[exit 0, ", ""), ("It is ", ""), (PROMPT, CTRL_D))
+    sleep, is_plain = LongSleep(), no_color == "1"
+    work = calls("bash", command=f"{sleep.command}; true")
+    with faulty_endpoint(work, says("It is **brief**.")) as endpoint:
+        begins = (PROMPT, f"Look.{ENTER}"), ("bash sleep" if is_plain else "⠙", sleep.end)
+        script = (*begins, ("[exit 0, ", ""), ("It is ", ""), (PROMPT, CTRL_D))
         code, screen = talk_raw(console, endpoint, script, cwd=project, NO_COLOR=no_color)
 
-    is_plain = no_color == "1"
     styles = set(re.findall(r"\x1b\[([0-9;]*)m", screen)) - {"", "0"}
     assert code == 0, screen
     assert bool(styles) is not is_plain

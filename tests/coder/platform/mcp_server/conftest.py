@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
+from mcp.client import session
 
 from coder.platform.server.bearer_tokens import Caller, digest
 from tests.coder.people.cli.console import Console
 from tests.coder.platform.mcp_server.served import TOKEN, Served
+
+
+@pytest.fixture(autouse=True)
+def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client wait longer for a server's first answer than a busy machine takes."""
+    monkeypatch.setattr(session, "DISCOVER_TIMEOUT_SECONDS", 300.0)
 
 
 @pytest.fixture
