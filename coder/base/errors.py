@@ -4,6 +4,7 @@ CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
 │   ├── MissingExtra       an extra of this package isn't installed
 │   ├── EventRefused       an event couldn't be read back, so it was not stored
+│   ├── PackagesMissing    packages that the tests need aren't installed
 │   ├── LimitTooLow      5  a limit of the sandbox, not the code, fails the test command
 │   └── TooLate            the question was answered already, or the run has ended
 ├── ModelError          4  the model, its key or its endpoint
@@ -77,6 +78,10 @@ def install_command(extra: str) -> str:
 
 class EventRefused(UsageError):
     """An event couldn't be read back from the log, so it was not stored."""
+
+
+class PackagesMissing(UsageError):
+    """The tests need packages that aren't installed, and that `--install` would install."""
 
 
 class LimitTooLow(UsageError):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from coder.base.errors import CoderError, FolderError, MachineError
+from coder.base.errors import CoderError, FolderError, MachineError, PackagesMissing
 from coder.run.event_types import RunStopped
 from coder.run.journal import Journal
 from coder.run.questions import Waits
@@ -42,4 +42,10 @@ async def log_end(
 
 def _failed(error: CoderError | SandboxError) -> RunStopped:
     exit_code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-    return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
+    return RunStopped(
+        status="error",
+        reason=str(error),
+        exit_code=exit_code,
+        error=str(error),
+        needs_packages=isinstance(error, PackagesMissing),
+    )

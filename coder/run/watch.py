@@ -82,6 +82,19 @@ async def shown_wait(watch: object, text: str) -> AsyncIterator[None]:
 
 
 @runtime_checkable
+class Installing(Protocol):
+    """A watch whose user is offered to install missing packages, for which the run ends before any call."""
+
+    offers_install: bool
+    """Whether that is so now."""
+
+
+def offers_install(watch: object) -> bool:
+    """Whether a run ends for missing packages, so that its user is offered to install them."""
+    return isinstance(watch, Installing) and watch.offers_install
+
+
+@runtime_checkable
 class Editing(Protocol):
     """A watch whose user has files open in an editor, possibly with unsaved changes."""
 

@@ -72,6 +72,10 @@ class Screen:
         self.showed_diff = False
         """Whether the latest change is on the terminal."""
         self.has_folder = False
+        self.offers_install = False
+        """Whether the user is offered to install missing packages."""
+        self.needs_packages = False
+        """Whether the run has ended for missing packages."""
         self.run_id: str | None = None
         """Id of the watched run, once it has begun."""
 
@@ -132,6 +136,8 @@ class Screen:
                 self._terminal.doing = f"confirming {count} apart from the code"
             case event_types.Spoken(message=CodeMessage()):
                 self.showed_diff = False
+            case event_types.RunStopped(needs_packages=needs_packages):
+                self.needs_packages = needs_packages
             case event_types.LandingPlanned() | event_types.PatchProposed() if not is_attempt(event.run):
                 self.show_diff(in_parts(body.patch, body.tests))
 

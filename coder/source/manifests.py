@@ -37,13 +37,18 @@ def _decides(path: PurePosixPath) -> bool:
 
 
 def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, uses_pytest: bool) -> str:
-    """Return a shell command that installs these files' dependencies. Raises UsageError: there are none."""
+    """Return a shell command that installs these files' dependencies, or pytest alone.
+
+    Raises UsageError: there are none.
+    """
     words = [word for name in _REQUIREMENTS if name in files for word in ("-r", name)] + _project(files)
     steps = [f"python -m pip install {shlex.join(words)}"] if words else []
     if words and uses_pytest:
         steps[0] += " pytest"
     if "package.json" in files:
         steps.append("npm ci" if any(name in files for name in _LOCKS) else "npm install --no-package-lock")
+    if not steps and uses_pytest:
+        return "python -m pip install pytest"
     if not steps:
         raise UsageError(
             "Nothing here names dependencies: no requirements.txt, pyproject.toml, setup.py or package.json "

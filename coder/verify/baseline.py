@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from coder.base.errors import UsageError, own_command
+from coder.base.errors import PackagesMissing, UsageError, own_command
 from coder.environment.python_line import python_line
 from coder.environment.python_path import find_python_path
 from coder.environment.workbench import Workbench
@@ -25,6 +25,7 @@ from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.use_tests import PASSES, TOO_SLOW, without_first_found
 from coder.run.verdict_words import join_names
+from coder.run.watch import offers_install
 from coder.source.manifests import is_ignored_module, missing_modules
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, failures, feedback, without_failures
@@ -91,6 +92,9 @@ async def pending_baseline(
             try:
                 baseline = task.result()
             except UsageError as error:
+                is_begun = journal.state.spend.calls > 0
+                if isinstance(error, PackagesMissing) and offers_install(journal.watch) and not is_begun:
+                    raise
                 await drop_found(journal, error)
                 begin()
             else:
@@ -220,12 +224,12 @@ async def take_baseline(
     programs = await find_missing_programs(await bench.candidate(), first, state)
     path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
     require_shown(missing, path.outside)
+    require_decisive_command(first, state, missing=missing, missing_programs=programs)
     others = [tests for tests in task.found[1:] if not tests.nearest_to]
     if others and missing and not first.passing:
         raise UsageError(
             f"The tests need {join_names(missing)}, which is neither installed nor in the folder."
         )
-    require_decisive_command(first, state, missing=missing, missing_programs=programs)
     texts = {path: file.text for path, file in state.files.items()} if missing else {}
     ignored = tuple(name for name in missing if is_ignored_module(name, texts))
     facts = {

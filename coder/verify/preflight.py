@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
-from coder.base.errors import LimitTooLow, UsageError
+from coder.base.errors import LimitTooLow, PackagesMissing, UsageError
 from coder.config.project_tests.find import inner_command
 from coder.environment.workbench import Workbench
 from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
@@ -34,7 +34,7 @@ _MISSING_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z
 """The whole message of an interpreter without the module that `-m` names."""
 
 
-class PytestMissing(UsageError):
+class PytestMissing(PackagesMissing):
     """The task's interpreter can't import pytest."""
 
 
@@ -204,8 +204,10 @@ def require_decisive_command(
             "Have the tests get it with --install-with 'pip install NAME'. Or run them without the options "
             "of the settings: pytest -o addopts="
         )
+    texts = {path: file.text for path, file in state.files.items()}
     if missing_programs:
-        raise UsageError(
+        error_type = PackagesMissing if are_declared(missing_programs, texts) else UsageError
+        raise error_type(
             f"{command} wants {', '.join(missing_programs)}, which is not in the sandbox: it has /usr, the "
             "task's interpreter and the folder's own files. Install it below /usr, or into the virtual "
             "environment that --python names; have the folder's dependencies installed with --install; or "
@@ -230,7 +232,6 @@ def require_decisive_command(
             f"{command} can't be run: the task's interpreter has no module {module[1]}. Install it into the "
             "virtual environment that --python names."
         )
-    texts = {path: file.text for path, file in state.files.items()}
     if run.passing:
         return
     if ignored := [name for name in missing if is_ignored_module(name, texts)]:
@@ -239,7 +240,7 @@ def require_decisive_command(
             f"nothing runs without. Have it copied there: --show {ignored[0]}.py"
         )
     if declared := [name for name in missing if are_declared([name], texts)]:
-        raise UsageError(
+        raise PackagesMissing(
             f"The tests need {', '.join(declared)}, which isn't installed: nothing runs without. Have it "
             "installed for the tests alone with --install, or install it into .venv yourself."
         )

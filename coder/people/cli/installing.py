@@ -1,15 +1,20 @@
-"""`--install`: install the packages that the tests need into a cache, after a question."""
+"""Install the packages that the tests need into a cache, after a question: by `--install`, or if some are
+missing.
+"""
 
 import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from coder.base.errors import Refused, UsageError
+from coder.base.errors import PackagesMissing, Refused, UsageError
 from coder.base.text.sanitize import one_line, printable
 from coder.config.project_tests.find import with_found_tests
+from coder.engine.agent import solve
+from coder.engine.options import Options
 from coder.people.cli.network_refusals import network_refusals
 from coder.people.install.building import InstallPlan, install, plan_install
+from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.show.screen import Screen
@@ -48,6 +53,36 @@ async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], 
     else:
         screen.note(f"installed before: {plan.command}")
     return settings.model_copy(update={"installed": plan.installed.folder})
+
+
+async def solve_with_packages(task: Task, options: Options, args: Mapping[str, Any], screen: Screen) -> Run:
+    """Work on a task. If packages are missing, offer once to install them, before a model is asked.
+
+    After a refusal the found tests that need none are tried. Raises the errors of `solve`.
+    """
+    settings = options["settings"] or Settings()
+    can_install = task.workspace is not None and task.workspace.is_dir() and settings.sandbox in _BACKENDS
+    is_new = settings.installed is None and not settings.in_place
+    screen.offers_install = screen.is_attended and can_install and is_new
+    try:
+        run = await solve(task, **options)
+        if not (screen.offers_install and screen.needs_packages):
+            return run
+        reason, is_final = run.reason, task.test_command is not None
+    except PackagesMissing as error:  # of a given command, before the run's first event
+        if not screen.offers_install:
+            raise
+        reason, is_final = str(error), True
+    screen.offers_install = False
+    screen.rest()
+    screen.tell(f"  ! {printable(reason)}")
+    try:
+        settings = await with_install(task, settings, {**args, "install": True}, screen)
+    except (Refused, UsageError) as error:
+        if is_final:
+            raise
+        screen.tell(f"  ! {printable(str(error))}" if isinstance(error, UsageError) else "  · not installed")
+    return await solve(task, **(options | Options(settings=settings)))
 
 
 async def _agree(plan: InstallPlan, screen: Screen, *, yes: bool) -> None:

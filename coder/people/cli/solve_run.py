@@ -15,10 +15,10 @@ from coder.base.text.ascii_json import ascii_json
 from coder.base.text.sanitize import printable, visible
 from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
-from coder.engine.agent import solve
 from coder.engine.options import Options
 from coder.engine.teams.strategies import with_roles
 from coder.people.cli.given_tests import keep_tests, with_given_tests
+from coder.people.cli.installing import solve_with_packages, with_install
 from coder.people.cli.run_settings import new_settings
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
@@ -81,10 +81,7 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
         drops = tuple(name for name in ("strategy", "samples") if args[name] is None)
         settings = for_team(settings, drops=drops)
     await _check_workspace(task.workspace, screen, yes=args["yes"])
-    if args["install"] or args["install_with"] is not None:
-        from coder.people.cli.installing import with_install  # imported late: few tasks install packages
-
-        settings = await with_install(task, settings, args, screen)
+    settings = await with_install(task, settings, args, screen)
     settings = with_roles(settings, options.get("team"))
     asks = screen.asks or args["detach"] or bool(settings.approve)
     people = {"asks": settings.asks and asks, "is_attended": screen.is_attended}
@@ -101,7 +98,7 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
     with open_log() as log:
         async with open_model as model:
             options |= Options(settings=settings, model=model, log=log)
-            return await solve(task, **options)
+            return await solve_with_packages(task, options, args, screen)
 
 
 def load_tools(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":

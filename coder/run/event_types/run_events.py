@@ -168,6 +168,8 @@ class RunStopped(Body, type="run.stopped"):
     verified: Verified = "none"
     exit_code: int
     error: str | None = None
+    needs_packages: bool = Field(default=False, exclude_if=not_)
+    """Whether the tests need packages that `--install` would install."""
 
 
 class FileChange(Value):

@@ -79,7 +79,11 @@ def test_a_group_that_is_no_list_names_nothing() -> None:
 @pytest.mark.parametrize("files", [{}, {"main.py": b""}, {"pyproject.toml": b"[tool.ruff]\n"}])
 def test_a_folder_that_names_nothing_is_told_what_to_say(files: dict[str, bytes]) -> None:
     with pytest.raises(UsageError, match="--install-with"):
-        install_command(files, ("pytest",), uses_pytest=True)
+        install_command(files, ("make", "test"), uses_pytest=False)
+
+
+def test_pytest_is_installed_for_a_folder_that_names_nothing() -> None:
+    assert install_command({}, ("pytest",), uses_pytest=True) == "python -m pip install pytest"
 
 
 def test_a_manifest_that_is_nested_too_deeply_is_no_failure_of_coder() -> None:
