@@ -43,7 +43,8 @@ _REPORTS_OF_PYTEST = re.compile(
 _VALUES_OF_PYTEST = {"-n", "--cov", "--cov-report", "--cov-config", "--junitxml", "--junit-xml", "--tb",
                      "--durations", "--maxfail", "--timeout", "--reruns", "--html", "--dist", "--color",
                      "--numprocesses", "--capture", "--basetemp", "--parallel-threads"}  # fmt: skip
-"""Those whose value is the next word."""
+"""Those whose value is the next word, also if it is no number."""
+_NUMBER = re.compile(r"\d[\d.]*")
 _TEST_SCRIPT = re.compile(r"(?:\./)?(?:tests?|spec)(?:/[\w./-]+|\.[cm]?js)?")
 """File of tests that a program of Node's runs by itself."""
 _NODE_VALUES = {"-C", "--conditions", "-r", "--require", "--import", "--loader", "--env-file"}
@@ -250,13 +251,17 @@ def _is_test_script(arguments: Sequence[str]) -> bool:
 
 def _without_reports(arguments: Sequence[str]) -> list[str]:
     """Return pytest's arguments without options that only change its reports."""
-    kept, takes_value = list[str](), False
+    kept, option = list[str](), ""
     for word in arguments:
-        is_value = takes_value and not word.startswith("-")
-        takes_value = word in _VALUES_OF_PYTEST
-        is_report = is_value or takes_value or _REPORTS_OF_PYTEST.fullmatch(word)
-        if not is_report and word != ".":
-            kept.append(word.rstrip("/") if len(word) > 1 else word)
+        is_value = option in _VALUES_OF_PYTEST or (option != "" and _NUMBER.fullmatch(word) is not None)
+        if is_value and not word.startswith("-"):
+            option = ""
+        elif word in _VALUES_OF_PYTEST or _REPORTS_OF_PYTEST.fullmatch(word):
+            option = word
+        else:
+            option = ""
+            if word != ".":
+                kept.append(word.rstrip("/") if len(word) > 1 else word)
     return kept
 
 

@@ -210,6 +210,7 @@ def test_a_command_in_a_folder_that_is_not_there_is_none() -> None:
     ("line", "expected"),
     [
         ("poetry run pytest -vv --cov-report term -n 4 -k 'not slow' tests", None),
+        ("pytest --cov-fail-under 80 --durations 10 tests", "python -m pytest -q tests"),
         ("PYTHONPATH=src python -Im pytest -x", "PYTHONPATH=src python -m pytest -q"),
         ("xvfb-run coverage run --source a -m pytest --junitxml out.xml", "python -m pytest -q"),
         ("npx c8 --reporter lcov node --test", "node --test"),
