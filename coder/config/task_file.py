@@ -45,6 +45,12 @@ def options_of(file: Path | None) -> TaskOptions | None:
     return TaskOptions(f"{file}: options:", _from_file(file).options) if file is not None else None
 
 
+def holds_tests(file: Path | None) -> bool:
+    """Return whether a task file gives test files or checks. Raises UsageError as `read_task` does."""
+    task = _from_file(file) if file is not None else None
+    return task is not None and bool(task.test_files or task.checks)
+
+
 def read_task(
     words: str | None,
     *,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coder.base.errors import UsageError
-from coder.config.task_file import read_task
+from coder.config.task_file import holds_tests, read_task
 from coder.people.cli.solve_run import run_task
 from coder.run.task import Task
 from coder.show.command_groups import COMMAND
@@ -52,7 +52,8 @@ def solve(
         path, words = Path(words), None
     test, read = context.params["test"], context.params["read"]
     where, named_file = "", None
-    if path is None and not (stdout or check or test_file) and (project := project_of(Path())) is not None:
+    is_alone = stdout or check or test_file or (path is None and holds_tests(file))
+    if path is None and not is_alone and (project := project_of(Path())) is not None:
         path, inner = project
         where = f"I am in the folder `{inner}`." if inner else ""
     elif path is not None and path.is_file() and not is_too_wide(path.absolute().parent):

@@ -646,6 +646,18 @@ def test_with_a_check_or_stdout_no_folder_is_taken(
 
 
 @pytest.mark.slow
+def test_with_a_task_file_that_holds_checks_no_folder_is_taken(console: Console, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=SUBTRACT)
+    file = tmp_path / "task.yaml"
+    file.write_text(f"prompt: {TASK}\nchecks:\n  - assert add(2, 3) == 5\n")
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        words = ("--file", str(file), "--base-url", endpoint.url, "-m", "toy", "-q")
+        done = console.run("solve", *words, cwd=repository.top)
+
+    assert (done.out, (repository.top / "calc.py").read_text()) == (ADD, SUBTRACT)
+
+
+@pytest.mark.slow
 def test_a_found_suite_that_is_green_before_and_after_leaves_a_change_unverified(
     console: Console, folder: Path
 ) -> None:
