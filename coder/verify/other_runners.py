@@ -14,6 +14,7 @@ from coder.verify.finding import Finding, finding_of
 from coder.verify.reports.failures import PrintedPlaces, RunnerReport, failed_line
 from coder.verify.reports.readers import read_junit
 from coder.verify.reports.runners import Runner, runner_of
+from coder.verify.reports.tap import read_tap
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
 
@@ -91,7 +92,7 @@ async def _by_exit_code(
     manifest_before: Mapping[str, str],
     printed_places: PrintedPlaces,
 ) -> Finding:
-    """Judge an unknown command by its exit code and the JUnit XML files that it has written."""
+    """Judge an unknown command by its exit code, the JUnit XML files that it has written, and printed TAP."""
     manifest_after = await sandbox.manifest()
     written_paths = [
         path
@@ -105,13 +106,16 @@ async def _by_exit_code(
         if bytes_left < 0:
             break
         reports.append(read_junit(content, printed_places))
+    if not any(reports):
+        reports = [read_tap(result.stdout, printed_places)]
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return finding_of(result, (), note="The test command passed, and its report holds no test.")
     names_tests = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _command_line(argv, result, printed_places))
-    return _finding_of(result, lines, names_tests=names_tests)
+    complete = all(report.complete for report in reports if report is not None) or not result.ok
+    return _finding_of(result, lines, complete=complete, names_tests=names_tests)
 
 
 def _finding_of(

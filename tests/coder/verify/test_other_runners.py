@@ -166,3 +166,16 @@ async def test_colours_of_a_report_and_of_the_output_are_taken_off(tmp_path: Pat
     assert [test["name"] for test in baseline["tests"]] == ["adds", "subtracts"]
     assert "expected 2" in baseline["feedback"]
     assert "\x1b" not in str(baseline)
+
+
+@pytest.mark.slow
+async def test_tests_of_a_program_that_prints_tap_are_known_by_name(tmp_path: Path) -> None:
+    first = "grep -q 'a + b' sum.js || R=not\necho ${R:+$R }ok 1 - sums\n"
+    check = f"{first}echo ok 2 - loads\necho 1..2\n[ -z $R ]\n"
+
+    run, _ = await fixed(
+        tmp_path, {**JAVASCRIPT, "check": check}, "sum.js\n```js\nmodule.exports = (a, b) => a + b\n```\n"
+    )
+
+    assert run.status == "solved", run.reason
+    assert [line.name for line in run.tests] == ["sums", "loads"]
