@@ -1,8 +1,8 @@
 """How seldom `coder bench watch` raises an alarm over an unchanged model, and how soon over a worse one.
 
-    python -m perf.watch [--series 300]
+    python -m perf.watch [--series 300] [--limit 4]
 
-The cases' rates are drawn once a series from Beta(½, ½), and each round has one sample a case.
+The cases' rates are equal, or drawn once a series from Beta(½, ½), and each round has one sample a case.
 """
 
 from argparse import ArgumentParser
@@ -10,40 +10,57 @@ from statistics import fmean, median
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from benchmarks.stats.cusum import LIMIT, MIN_REFERENCE, cusum
+from benchmarks.stats.alarm_limit import alarm_limit
+from benchmarks.stats.cusum import MIN_REFERENCE, cusum
 
-LONGEST = 400
+LONGEST, SOON = 400, 100
+RATES = (None, 0.5, 0.9, 0.99, 1.0)
+"""Rate of each case; None: of each its own."""
 
 
-def first_alarm(cases: int, drop: float, draw: Generator, *, longest: int) -> int:
-    """Return after how many rounds behind the reference the first alarm comes; `longest` if none does."""
-    rates = draw.beta(0.5, 0.5, cases)
-    worse = rates * max(0.0, 1 - drop / rates.mean())
-    before = draw.binomial(1, rates, (MIN_REFERENCE, cases)).mean(axis=1)
-    after = draw.binomial(1, worse, (longest, cases)).mean(axis=1)
-    scores = [*map(float, before), *map(float, after)]
-    sums = cusum(scores, [1 / cases] * len(scores)).sums[MIN_REFERENCE:]
-    return next((number for number, total in enumerate(sums, 1) if total > LIMIT), longest)
+def waits(cases: int, rate: float | None, draw: Generator, limit: float | None) -> list[int]:
+    """Return after how many rounds behind a reference the first alarm comes, at 0, 5 and 10 points less.
+
+    LONGEST or SOON if none does.
+    """
+    rates = draw.beta(0.5, 0.5, cases) if rate is None else np.full(cases, rate)
+    reference = draw.binomial(1, rates, (MIN_REFERENCE, cases))
+    if limit is None:
+        limit = alarm_limit(tuple(sorted(map(int, reference.sum(axis=0)))), MIN_REFERENCE)
+    firsts = []
+    for drop, longest in ((0.0, LONGEST), (0.05, SOON), (0.1, SOON)):
+        worse: NDArray[np.float64] = rates * max(0.0, 1 - drop / rates.mean())
+        after = draw.binomial(1, worse, (longest, cases))
+        scores = [float(score) for rounds in (reference, after) for score in rounds.mean(axis=1)]
+        sums = cusum(scores, [1 / cases] * len(scores)).sums[MIN_REFERENCE:]
+        firsts.append(next((number for number, total in enumerate(sums, 1) if total > limit), longest))
+    return firsts
 
 
 def main() -> None:
     """Print a table."""
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=300)
-    count = parser.parse_args().series
-    print("| cases | quiet: alarm within 50 rounds | mean rounds to it | to -5 points, median | to -10 |")
-    print("| --- | --- | --- | --- | --- |")
-    for cases in (30, 100):
-        draw = np.random.default_rng(70)
-        quiet = [first_alarm(cases, 0.0, draw, longest=LONGEST) for _ in range(count)]
-        # Waits are about exponential: those that are cut off count as waited for, and as no alarm.
-        mean = fmean(quiet) * count / max(1, sum(wait < LONGEST for wait in quiet))
-        delays = [
-            median(first_alarm(cases, drop, draw, longest=100) for _ in range(count)) for drop in (0.05, 0.1)
-        ]
-        early = sum(wait <= 50 for wait in quiet) / count
-        print(f"| {cases} | {100 * early:.0f} % | {mean:.0f} | {delays[0]:g} | {delays[1]:g} |", flush=True)
+    parser.add_argument("--limit", type=float, help="one limit for all, instead of one by the reference")
+    options = parser.parse_args()
+    print(
+        "| rates | cases | alarm within 50 quiet rounds | mean rounds to it | to -5 points, median | to -10 |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for rate in RATES:
+        for cases in (30, 100):
+            draw = np.random.default_rng(70)
+            series = [waits(cases, rate, draw, options.limit) for _ in range(options.series)]
+            quiet, *worse = map(list, zip(*series, strict=True))
+            # Waits are about exponential: those that are cut off count as waited for, and as no alarm.
+            alarms = sum(wait < LONGEST for wait in quiet)
+            mean = f"{fmean(quiet) * len(quiet) / alarms:.0f}" if alarms else "none"
+            early = sum(wait <= 50 for wait in quiet) / len(quiet)
+            delays = " | ".join(f"{median(each):g}" for each in worse)
+            name = "Beta(½, ½)" if rate is None else f"{rate:g}"
+            print(f"| {name} | {cases} | {100 * early:.0f} % | {mean} | {delays} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -138,9 +138,10 @@ def _lines(result: WatchResult) -> list[str]:
         why = "  a new reference: suite, judge or parameters changed, or an alarm was confirmed"
         return [f"{head}  learning: {more} until it is watched", *([why] if result.is_restarted else [])]
     signs = {"quiet": "✓ quiet", "alarm": "✗ worse, confirmed by a fresh round"}
-    is_above = result.state == "quiet" and result.sum > result.limit
+    limit = result.limit or 0.0
+    is_above = result.state == "quiet" and result.sum > limit
     stays = ", as rounds before were worse; this one wasn't" if is_above else ""
-    lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {result.limit:g}{stays}"]
+    lines = [f"{head}  {signs[result.state]}: {result.sum:.1f} of {limit:.1f}{stays}"]
     if result.cases:
         more = f" and {len(result.cases) - _MAX_NAMED:,} more" if len(result.cases) > _MAX_NAMED else ""
         lines.append(line(f"  pass less often: {', '.join(result.cases[:_MAX_NAMED])}{more}", width=400))

@@ -6,7 +6,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from benchmarks.reports import figures
 from benchmarks.reports.inert import xml_text
 from benchmarks.reports.page import page_environment, read_part
-from benchmarks.stats.cusum import LIMIT
 from benchmarks.stats.watch import RoundScore, WatchResult
 from coder.base.text.ci_commands import break_commands
 from coder.show.render import money
@@ -42,14 +41,13 @@ def watch_page(suite: str, result: WatchResult, scores: Sequence[RoundScore]) ->
         )
         for number, one in enumerate(scores, 1)
     ]
-    highest = max(LIMIT * 1.2, *(each.sum for each in scores))
     return (
         page_environment()
         .get_template("watch.html.j2")
         .render(
             heading=f"{suite}: {len(scores)} rounds",
             facts=facts,
-            plots=[_scores_plot(scores, result), _sums_plot(scores, highest)],
+            plots=[_scores_plot(scores, result), _sums_plot(scores, result.limit)],
             rows=rows[::-1],
             width=_WIDTH,
             height=_HEIGHT,
@@ -65,26 +63,29 @@ def _scores_plot(scores: Sequence[RoundScore], result: WatchResult) -> dict[str,
         (_x(number, len(scores)), _y(each.interval[0], 1.0), _y(each.interval[1], 1.0))
         for number, each in enumerate(scores)
     ]
-    points = [_point(number, scores, each.score, 1.0) for number, each in enumerate(scores)]
+    points = [_point(number, scores, each.score, 1.0, result.limit) for number, each in enumerate(scores)]
     label = f"Scores of {len(scores)} rounds"
     parts = {"lines": lines, "marks": marks, "whiskers": whiskers, "points": points}
     return {"caption": "Score", "label": label, **parts}
 
 
-def _sums_plot(scores: Sequence[RoundScore], highest: float) -> dict[str, object]:
-    lines, marks = [(_y(0.0, highest), "0")], [(_y(LIMIT, highest), "alarm")]
-    points = [_point(number, scores, each.sum, highest) for number, each in enumerate(scores)]
+def _sums_plot(scores: Sequence[RoundScore], limit: float | None) -> dict[str, object]:
+    highest = max(1.0, 1.2 * (limit or 0.0), *(each.sum for each in scores))
+    lines, marks = [(_y(0.0, highest), "0")], [(_y(limit, highest), "alarm")] if limit is not None else []
+    points = [_point(number, scores, each.sum, highest, limit) for number, each in enumerate(scores)]
     label = f"Sums of {len(scores)} rounds"
     parts = {"lines": lines, "marks": marks, "whiskers": [], "points": points}
     return {"caption": "Sum of the CUSUM", "label": label, **parts}
 
 
-def _point(number: int, scores: Sequence[RoundScore], value: float, highest: float) -> dict[str, object]:
+def _point(
+    number: int, scores: Sequence[RoundScore], value: float, highest: float, limit: float | None
+) -> dict[str, object]:
     each = scores[number]
     return {
         "x": _x(number, len(scores)),
         "y": _y(value, highest),
-        "is_alarm": each.sum > LIMIT,
+        "is_alarm": limit is not None and each.sum > limit,
         "label": f"round {number + 1}: {figures.share(each.score)}, sum {each.sum:.1f}",
     }
 

@@ -1,5 +1,6 @@
 """Judge the latest of a series of rounds over one suite: quiet, learning, or worse than the rounds before."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import fsum
 from typing import Annotated, Literal
@@ -7,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from benchmarks.report import Report, differing_digests
+from benchmarks.stats.alarm_limit import alarm_limit
 from benchmarks.stats.comparison import judged_tallies
-from benchmarks.stats.cusum import LIMIT, Cusum, cusum
+from benchmarks.stats.cusum import MIN_REFERENCE, Cusum, cusum
 from benchmarks.stats.difference import Tally, score_bounds
 from sandbox.result import Value
 
@@ -67,7 +69,8 @@ class WatchResult(Value):
     """Mean score of the rounds before those that are worse; None of a first round."""
     sum: float
     """Sum of the CUSUM; above `limit` it is an alarm."""
-    limit: float = LIMIT
+    limit: float | None = None
+    """None while the watch learns."""
     cases: tuple[str, ...] = ()
     """Cases that pass less often since the score became worse, those that changed most first."""
     moved: tuple[str, ...] = ()
@@ -121,7 +124,8 @@ def watched(rounds: Sequence[Round]) -> WatchResult:
     state = _cusum_of(series)
     split = state.began if state.began is not None else len(series) - 1
     before, since = series[:split], series[split:]
-    name: State = "alarm" if state.is_alarm else "learning" if state.is_learning else "quiet"
+    limit = _limit_of(series)
+    name: State = "learning" if limit is None else "alarm" if state.is_alarm(limit) else "quiet"
     return WatchResult(
         state=name,
         rounds=len(series),
@@ -129,6 +133,7 @@ def watched(rounds: Sequence[Round]) -> WatchResult:
         score=series[-1].score,
         reference=fsum(each.score for each in before) / len(before) if before else None,
         sum=state.sums[-1],
+        limit=limit,
         cases=tuple(_worse_cases(before, since)) if name == "alarm" else (),
         moved=tuple(_moved(before, since)) if name == "alarm" else (),
     )
@@ -157,15 +162,26 @@ def _cusum_of(series: Sequence[Round]) -> Cusum:
     return cusum([each.score for each in series], [1 / count for count in samples])
 
 
+def _limit_of(series: Sequence[Round]) -> float | None:
+    """Return the limit by the first rounds of a reference; None if they are too few."""
+    if len(series) <= MIN_REFERENCE:
+        return None
+    passed, samples = Counter[str](), 0
+    for each in series[:MIN_REFERENCE]:
+        passed.update({case: tally.passed for case, tally in each.tallies.items()})
+        samples += sum(tally.samples for tally in each.tallies.values())
+    return alarm_limit(tuple(sorted(passed.values())), round(samples / len(passed)))
+
+
 def _reference(rounds: Sequence[Round]) -> Sequence[Round]:
     """Return the rounds since suite, judge, image or parameters changed, or an alarm was confirmed."""
     start = 0
     for number, each in enumerate(rounds):
         if each.digests != rounds[max(0, number - 1)].digests:
             start = number
-        is_last = number == len(rounds) - 1
-        if each.confirms and not is_last and _cusum_of(rounds[start : number + 1]).is_alarm:
-            start = number + 1
+        series = rounds[start : number + 1]
+        if each.confirms and number < len(rounds) - 1 and (limit := _limit_of(series)) is not None:
+            start = number + 1 if _cusum_of(series).is_alarm(limit) else start
     return rounds[start:]
 
 

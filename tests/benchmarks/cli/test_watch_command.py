@@ -58,7 +58,7 @@ def test_a_model_that_becomes_worse_is_noticed_and_confirmed_by_a_fresh_round(co
     codes = [one.code for one in (first, quiet, doubtful, worse, after)]
     assert codes == [0, 0, 0, 1, 0], worse.err
     assert "round 1: 100.0 %  learning: 20 more rounds" in first.out
-    assert "round 24: 100.0 % (before: 100.0 %)  ✓ quiet: 0.0 of 4" in quiet.out
+    assert "round 24: 100.0 % (before: 100.0 %)  ✓ quiet: 0.0 of 5.0" in quiet.out
     result = json.loads(worse.out)
     assert (result["state"], result["cases"]) == ("alarm", ["c0", "c1"])
     assert "A fresh round is made to confirm it." in worse.err
