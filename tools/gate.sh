@@ -72,7 +72,7 @@ conditions=(${strength[@]+"${strength[@]}"})
 [ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
 if [ ${#conditions[@]} -gt 0 ]; then
     [ "${STRICT:-${ANSWERS:+true}}" != true ] || conditions+=(--strict)
-    coder gate --check "${conditions[@]}" || refuse
+    coder gate --check --suite "$SUITE" "${conditions[@]}" || refuse
 fi
 
 ended=0

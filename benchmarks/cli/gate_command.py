@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from benchmarks.cli import bench_options
+from benchmarks.cli.baseline_cases import judged_samples
 from benchmarks.cli.bench_endings import NOT_PASSED, UNDECIDED
 from benchmarks.cli.fresh_samples import take_fresh
 from benchmarks.report import Report, write_report
@@ -19,10 +20,11 @@ from benchmarks.stats.gate import Gate, require_condition
 from benchmarks.stats.gate import gate as check_gate
 from benchmarks.stats.scoring import recompute_figures
 from benchmarks.stats.strong_passes import with_min_strength
+from benchmarks.suites.load import load_suite
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
 from coder.base.fs.same_place import require_separate
-from coder.run.option_table import File, Number
+from coder.run.option_table import File, Number, Text
 from coder.show import flags
 from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
@@ -113,6 +115,9 @@ def gate(
     check: Annotated[
         bool, option("--check", "Check conditions and baseline alone, before a run is paid for.")
     ] = False,
+    suite: Annotated[
+        Text, option("--suite", "Suite of the run to come, whose cases --check looks for.", "SUITE")
+    ] = None,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
 ) -> None:
@@ -126,6 +131,8 @@ def gate(
     report_paths = reports or []
     if bool(report_paths) == check:
         raise UsageError("Give the report of a run, or --check without one.")
+    if suite is not None and not check:
+        raise UsageError("--suite is of --check: a report says which suite it is of.")
     require_separate([summary], [*report_paths, *baseline_paths])
     if update_baseline and (len(baseline_paths) != 1 or len(report_paths) > 1):
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
@@ -141,6 +148,9 @@ def gate(
     earlier_reports = [] if is_new else [read_report(path) for path in baseline_paths]
     if check:
         require_condition(has_baseline=bool(baseline_paths), **thresholds)
+        for path, report in zip(baseline_paths, earlier_reports, strict=not is_new):
+            if suite is not None:
+                judged_samples(path, report, load_suite(suite))
         return
     run_reports = [read_report(path) for path in report_paths]
     _require_own_samples(report_paths, run_reports)

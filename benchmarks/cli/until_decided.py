@@ -7,10 +7,10 @@ from typing import Any
 import typer
 
 from benchmarks.cli import bench_options
+from benchmarks.cli.baseline_cases import judged_samples
 from benchmarks.report import LookPlan, Report
 from benchmarks.reports.read_report import read_report
 from benchmarks.runner.growing import GrowingRun
-from benchmarks.stats.comparison import judged_tallies
 from benchmarks.stats.gate import Decision
 from benchmarks.stats.looks import levels_of, plan_looks
 from benchmarks.stats.plan import plan as plan_samples
@@ -50,17 +50,8 @@ def plan_growth(
     if samples == 1:
         raise UsageError("--until-decided looks at a run that grows: give --samples 2 or more, or none.")
     earlier, suite = read_report(baseline), load()
-    digests = {case.id: case.digest for case in suite.cases}
-    judged = {case: tally.samples for case, tally in judged_tallies([earlier]).items() if tally.samples}
-    counts = {
-        case: count
-        for case, count in judged.items()
-        if case in digests and earlier.case_digests.get(case) == digests[case]
-    }
+    counts = judged_samples(baseline, earlier, suite)
     known = [*counts.values()]
-    if not known:
-        what = "other prompts or tests of the cases" if digests.keys() & judged else "no case"
-        raise UsageError(f"{baseline} has judged {what} of {suite.name}. Take a baseline of it as it is now.")
 
     def looks_of(samples: int) -> LookPlan:
         digest = hashlib.sha256(baseline.read_bytes()).hexdigest()

@@ -104,10 +104,13 @@ def common_cases(before: Sequence[Report], after: Sequence[Report]) -> CommonCas
     earlier, later = _judged(before), _judged(after)
     common = [case for case in later if case in earlier]
     digests = [_case_digests(side) for side in (before, after)]
-    same = [case for case in common if digests[0].get(case) == digests[1].get(case)]
+    suites = {report.digests.get("suite") for report in (*before, *after)}
+    is_same_suite = len(suites) == 1 and None not in suites
+    same = [case for case in common if is_same_suite or digests[0].get(case) == digests[1].get(case)]
     if not same:
+        older = "" if all(digests) else " A report of an older version doesn't keep what its cases were."
         raise UsageError(
-            f"The reports have no case in common: {_suite(before[0])} and {_suite(after[0])}.\n"
+            f"The reports have no case in common: {_suite(before[0])} and {_suite(after[0])}.{older}\n"
             "Compare runs over one suite, or over suites that share cases."
         )
     pairs = {
@@ -124,7 +127,7 @@ def common_cases(before: Sequence[Report], after: Sequence[Report]) -> CommonCas
         unjudged=tuple(case for case in same if case not in pairs),
         only_before=tuple(case for case in earlier if case not in later),
         only_after=tuple(case for case in later if case not in earlier),
-        other_content=tuple(case for case in common if digests[0].get(case) != digests[1].get(case)),
+        other_content=tuple(case for case in common if case not in {*same}),
     )
 
 

@@ -51,6 +51,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gate --check --min-pass 0.6 --baseline nothing.json", 2),
         ("gate --check --min-pass 80", 2),
         ("gate --check", 2),
+        ("gate good.json --min-pass 0.6 --suite starter", 2),
+        ("gate --check --baseline good.json --suite starter", 2),
         ("gate bad.json --baseline good.json --confirm bad.json", 2),
         ("gate bad.json --baseline good.json --confirm bad.json --confirm-baseline good.json", 2),
         (
@@ -267,6 +269,7 @@ def test_the_outputs_of_the_action_are_those_that_its_script_gives() -> None:
         ({"MIN_PASS": "1", "STRICT": "perhaps"}, "STRICT has to be true or false"),
         ({"MIN_PASS": "1", "UNDECIDED": "warning"}, "UNDECIDED has to be warn or fail"),
         ({"BASELINE": "nothing.json"}, "nothing.json"),
+        ({"BASELINE": "other.json"}, "other.json has judged no case of suite"),
         ({"ARGUMENTS": "--filter 'add"}, "can't be split into flags"),
     ],
 )
@@ -274,6 +277,7 @@ def test_the_script_of_ci_refuses_what_it_cant_use_before_anything_is_judged(
     tmp_path: Path, variables: dict[str, str], said: str
 ) -> None:
     outputs = tmp_path / "outputs"
+    write_report(report_of({"z": "p"}), tmp_path / "other.json")
 
     ended = judged(tmp_path, "    return a + b\n", GITHUB_OUTPUT=str(outputs), **variables)
 

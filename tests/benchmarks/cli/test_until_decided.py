@@ -116,6 +116,7 @@ def test_the_looks_that_were_taken_are_kept_over_a_resume(console: Console) -> N
         ("--until-decided --baseline baseline.json --max-drop 0.3 --temperature 0", "samples that vary"),
         ("--until-decided --baseline other.json --max-drop 0.3", "has judged no case of"),
         ("--until-decided --baseline changed.json --max-drop 0.3", "has judged other prompts or tests"),
+        ("--until-decided --baseline old.json --max-drop 0.3", "is of an older version, which doesn't keep"),
         ("--until-decided --baseline thin.json --max-drop 0.05", "Take it again with: --samples"),
         ("--until-decided --baseline nothing.json --max-drop 0.3", "nothing.json"),
         ("--until-decided --baseline baseline.json --max-drop 0.3 -o baseline.json", "would be overwritten"),
@@ -128,7 +129,9 @@ def test_what_can_decide_nothing_is_refused_before_it_is_paid(tmp_path: Path, wo
     thin = report_of({f"c{i}": "pf"[i % 2] for i in range(8)}, suite=suite)
     write_report(thin, tmp_path / "thin.json")
     write_report(report_of(every, suite=suite), tmp_path / "baseline.json")
-    write_report(report_of(every), tmp_path / "changed.json")
+    changed = report_of(every)
+    write_report(changed, tmp_path / "changed.json")
+    write_report(changed.model_copy(update={"case_digests": {}}), tmp_path / "old.json")
 
     done = Console(tmp_path).run("bench", "run", "suite.jsonl", *words.split())
 
