@@ -127,6 +127,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         rows.append(
             ("drawn", "greedily, without randomness: samples of one case are alike, and count as one")
         )
+    if not report.independent and not report.greedy and any(k != "1" for k in report.pass_at):
+        rows.append(("pass@k", "for k = 1 alone, as samples depend on one another by --lessons"))
     missing = [f"{count_of(len(report.missing), 'case')} without a sample count as not passed"]
     if few := report.missing_samples:
         missing.append(f"{count_of(sum(few.values()), 'sample')} of {count_of(len(few), 'case')}")

@@ -7,6 +7,7 @@ from typing import Literal
 from benchmarks.report import LookPlan, Report
 from benchmarks.stats.comparison import Comparison, bounding_tallies, common_cases, compare, tallies
 from benchmarks.stats.difference import Difference, Pair, difference_of, drop_p_value, score_bounds
+from benchmarks.stats.draws import repeat_remark
 from benchmarks.stats.looks import look_now, plan_of
 from benchmarks.stats.paired import holm
 from benchmarks.stats.scores import ROUNDING, mean_pass_at_k, percent, wilson_interval
@@ -117,6 +118,7 @@ def gate(
             decision=_strictest(conditions),
             conditions=tuple(conditions),
             remarks=(
+                *filter(None, map(repeat_remark, (before, counted))),
                 *(_remarks(before, counted, comparison) if comparison is not None else ()),
                 *(_drift(report.anchor, counted) for report in before if report.anchor is not None),
             ),

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 
+from benchmarks.reports.figures import facts
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal_report import comparison_blocks, gate_blocks, report_blocks
@@ -183,3 +184,11 @@ def test_what_a_model_wrote_leaves_junit_a_document(text: str) -> None:
 
 def test_ordinary_colons_and_hashes_stay() -> None:
     assert break_commands("a::b\n# head\n## two\nstd::x") == "a::b\n# head\n## two\nstd::x"
+
+
+def test_a_report_says_why_it_has_no_pass_at_k_where_lessons_make_samples_depend_on_one_another() -> None:
+    report = report_of({"a": "pf", "b": "pp"})
+    taught = report.model_copy(update={"independent": False, "pass_at": {"1": 0.75, "2": None}})
+
+    assert "pass@k" not in dict(facts(report))
+    assert "depend on one another by --lessons" in dict(facts(taught))["pass@k"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.report import Report
-from benchmarks.stats.comparison import compare, compare_several
+from benchmarks.report import Report, SampleUsage
+from benchmarks.stats.comparison import compare, compare_several, judged_tallies
 from benchmarks.stats.gate import gate
 from benchmarks.suite import FunctionCase, Suite
 from coder.base.errors import UsageError
@@ -172,3 +172,41 @@ def test_groups_that_moved_are_told_from_those_that_vary_by_chance() -> None:
 
 def test_what_all_cases_are_is_no_group() -> None:
     assert compare([report_of({"a": "p"})], [report_of({"a": "f"})]).groups == ()
+
+
+def test_reports_that_dont_keep_what_their_cases_were_are_compared_by_the_digest_of_their_suite() -> None:
+    new = report_of({"a": "p", "b": "f"})
+    old = new.model_copy(update={"case_digests": {}})
+    other = old.model_copy(update={"digests": {**old.digests, "suite": "0" * 64}})
+
+    assert compare([old], [new]).cases == 2
+    with pytest.raises(UsageError, match="of an older version doesn't keep what its cases were"):
+        compare([other], [new])
+
+
+def with_tokens(report: Report, *, shift: int) -> Report:
+    """A report of a run of a model, each of whose answers took other tokens."""
+    usage = [
+        SampleUsage(
+            id=one.id, sample=one.sample, calls=1, output_tokens=90 + number * 7 + shift * (number % 3)
+        )
+        for number, one in enumerate(report.verdicts)
+    ]
+    return report.model_copy(update={"usage": tuple(usage), "model": "m"})
+
+
+@pytest.mark.parametrize(("shift", "samples"), [(0, 4), (1, 8)])
+def test_a_repeat_counts_unless_the_endpoint_drew_the_same_answers_by_the_same_seeds(
+    shift: int, samples: int
+) -> None:
+    one = report_of({"a": "pfpf", "b": "ppff", "c": "pppp"})
+
+    tallies = judged_tallies([with_tokens(one, shift=0), with_tokens(one, shift=shift)])
+
+    assert {tally.samples for tally in tallies.values()} == {samples}
+
+
+def test_a_gate_says_that_repeats_are_copies_and_what_to_type() -> None:
+    repeat = with_tokens(report_of({"a": "pfpf", "b": "ppff", "c": "pppp"}), shift=0)
+
+    assert "Give each --seed N" in gate([repeat, repeat], min_pass=0.5).remarks[0]
