@@ -19,7 +19,6 @@ Plans by small pilots promise a power of 80 %: the last tables show how often an
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from math import ceil
 from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple
@@ -222,7 +221,6 @@ def main() -> None:
     if arguments.recording is not None:
         distributions[f"recorded: {arguments.recording.name}"] = recorded(arguments.recording)
     rounds = arguments.pairs
-    few = ceil(rounds / 4)  # of pairs with a change, whose figures may be coarser
     sizes = [Size(100, 1, 1), Size(100, 3, 3), Size(300, 3, 3), Size(300, 5, 5), Size(100, 1, 5)]
     for name, rates in distributions.items():
         draw = np.random.default_rng(70)
@@ -238,13 +236,13 @@ def main() -> None:
         print(row("100 × 3, a fifth missing, none", counts, rounds), flush=True)
         for drop, size in ((0.1, sizes[1]), (0.05, sizes[2])):
             for how in ("spread", "whole"):
-                counts = shares(rates, size, draw, few, drop=drop, how=how)
-                print(row(f"{size.cases} × {size.before}, -{100 * drop:.0f} points, {how}", counts, few))
+                counts = shares(rates, size, draw, rounds, drop=drop, how=how)
+                print(row(f"{size.cases} × {size.before}, -{100 * drop:.0f} points, {how}", counts, rounds))
         for limit, size in ((0.08, sizes[1]), (0.035, sizes[3])):
             for how in ("spread", "whole"):
-                counts = shares(rates, size, draw, few, drop=limit, how=how, max_drop=limit)
+                counts = shares(rates, size, draw, rounds, drop=limit, how=how, max_drop=limit)
                 label = f"{size.cases} × {size.before}, -{100 * limit:g} points, {how}, --max-drop {limit}"
-                print(row(label, counts, few), flush=True)
+                print(row(label, counts, rounds), flush=True)
         counts = shares(rates, sizes[3], draw, rounds, max_drop=0.03)
         print(row("300 × 5, none, --max-drop 0.03", counts, rounds), flush=True)
         print("\n| cases, change | looks | failed | undecided | passed | samples |")
