@@ -1,9 +1,10 @@
 """Check a book's imports and run its tests in an environment of that book's dependencies alone.
 
-python -m tools.book_alone BOOK [PYTEST ARGUMENTS]
+python -m tools.book_alone BOOK [PYTEST ARGUMENTS] [-- PYTEST ARGUMENTS]
 
 A book's dependencies stand in pyproject.toml's `dependency-groups`. Paths among the arguments stand in place
-of all tests of the book. The exit code is pytest's, or 1 where an import has no module.
+of all tests of the book. Arguments after `--` are those of a second run. The exit code is that of the first
+pytest that fails, or 1 where an import has no module.
 """
 
 import subprocess
@@ -65,10 +66,17 @@ def main() -> int:
         check = [python, "tools/check_imports.py", *map(str, sources_of(book))]
         if subprocess.run(check, check=False, cwd=ROOT).returncode:
             return 1
-        if not any((ROOT / argument).exists() for argument in arguments):
-            arguments = [*tests_of(book), *arguments]
-        tests = [python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *arguments]
-        return subprocess.run(tests, check=False, cwd=ROOT).returncode
+        if "--" not in arguments:
+            return _test(python, book, arguments)
+        at = arguments.index("--")
+        return _test(python, book, arguments[:at]) or _test(python, book, arguments[at + 1 :])
+
+
+def _test(python: str, book: str, arguments: list[str]) -> int:
+    if not any((ROOT / argument).exists() for argument in arguments):
+        arguments = [*tests_of(book), *arguments]
+    tests = [python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *arguments]
+    return subprocess.run(tests, check=False, cwd=ROOT).returncode
 
 
 if __name__ == "__main__":

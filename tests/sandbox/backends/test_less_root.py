@@ -2,12 +2,15 @@
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.coder.people.cli.console import CODER
 from tests.less_machine import less_root, run_behind
 from tests.system_python import SYSTEM_PYTHON
+
+CODER = Path(sys.executable).with_name("coder")
 
 
 def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[str]":
