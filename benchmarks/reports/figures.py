@@ -104,9 +104,10 @@ def gate_notes(gate: Gate) -> list[str]:
     drop = gate.excludes_drop
     notes = []
     if drop is not None:
-        excluded = f"excludes a drop of more than {100 * drop:.1f} points"
+        excluded = f"excludes a drop of more than {100 * min(drop, MOST_DROP):.1f} points"
         too_few = f"too few samples to exclude a drop of {100 * MOST_DROP:.0f} points"
-        notes.append(excluded if drop <= MOST_DROP else too_few)
+        has_passed = any(one.name == "baseline" and one.decision == "passed" for one in gate.conditions)
+        notes.append(excluded if drop <= MOST_DROP or has_passed else too_few)
     return notes if gate.min_strength is None else [*notes, rule(gate.min_strength)]
 
 

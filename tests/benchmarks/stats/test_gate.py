@@ -127,6 +127,16 @@ def test_a_pass_excludes_fifteen_points_also_where_no_drop_was_asked_for(later: 
     assert gate_notes(answer)[0] == "too few samples to exclude a drop of 15 points"
 
 
+def test_a_pass_is_never_said_to_have_too_few_samples_for_the_drop_that_it_excludes() -> None:
+    before = report_of({"a": "pppff", "b": "pfpff", "c": "pppfp", "d": "pfppf"})
+    after = report_of(dict.fromkeys("abcd", "ppppp"))
+
+    answer = gate([after], baseline=[before])
+
+    assert (answer.decision, answer.excludes_drop is not None) == ("passed", True)
+    assert gate_notes(answer)[0] == "excludes a drop of more than 15.0 points"
+
+
 def test_a_single_case_decides_nothing() -> None:
     one = report_of({"a": "p"})
 
