@@ -8,10 +8,13 @@ from coder.run.event_types import Tried
 from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.verdict_words import join_names
+from coder.verify.added_tests import Logged, join_added_tests
 from coder.verify.new_tests import find_new_tests, find_unreported_files, find_unrun_files
 from coder.verify.regressions import is_red_as_before
+from coder.verify.tests_in_sources import without_edited
 from coder.verify.trial import AnswerTrial
 from coder.verify.verification import Verification
+from coder.workspace.overlay import workspace_files
 
 
 def wants_evidence(state: State, code: CodeMessage, outcome: Outcome) -> bool:
@@ -19,6 +22,18 @@ def wants_evidence(state: State, code: CodeMessage, outcome: Outcome) -> bool:
     is_open = outcome.verified in ("none", "self") if outcome.passed else _is_red_as_before(state, outcome)
     new_tests = find_new_tests(state, code, outcome) or find_unrun_files(state, code, outcome)
     return is_open and bool(code.check or new_tests)
+
+
+async def weigh_evidence(
+    verification: Verification, code: CodeMessage, outcome: Outcome, logged: Logged
+) -> Outcome:
+    """Return the outcome with what the answer's own tests and its check show."""
+    state = verification.state
+    code, outcome = await join_added_tests(verification, code, outcome, logged)
+    if wants_evidence(state, code, outcome):
+        async with logged("evidence", workspace_files(state, {})) as end_fields:
+            outcome, end_fields["tried"] = await gather_evidence(verification, code, outcome)
+    return without_edited(state, code, with_unreported(state, code, outcome))
 
 
 async def gather_evidence(

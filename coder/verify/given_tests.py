@@ -3,8 +3,7 @@
 The originals decide. If only these fail, the change contradicts them, and the user decides.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import uses_pytest
@@ -12,6 +11,7 @@ from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.verdict_words import join_names
+from coder.verify.added_tests import Logged
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered
@@ -46,10 +46,6 @@ def unreported_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple
     tests = [path for path, name in names.items() if name.startswith("test_") or name.endswith("_test.py")]
     test_names = [line.name for line in outcome.checks]
     return tuple(path for path in tests if path.endswith(".py") and not was_run(path, test_names))
-
-
-Logged = Callable[[str, dict[str, bytes]], AbstractAsyncContextManager[object]]
-"""Function of a program's purpose and files; its context manager logs the program's start and end."""
 
 
 async def weigh_tests(

@@ -8,6 +8,7 @@ from coder.run.event_types import PytestCall
 from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
+from coder.source.languages import language_of
 
 _OTHER_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
 """Paths of tests in languages other than Python."""
@@ -45,7 +46,8 @@ def find_unrun_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple
 def find_unreported_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """Return new Python test files of which no test is known to have run."""
     test_names = [line.name for line in outcome.checks]
-    new_paths = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
+    paths = [path for path in test_files(state, code) if path.endswith(".py") and holds_tests(path)]
+    new_paths = (path for path in paths if path not in state.files)
     return tuple(path for path in new_paths if not any(is_test_of(path, name) for name in test_names))
 
 
@@ -67,10 +69,12 @@ def _names_tests(state: State) -> bool:
     return baseline is not None and baseline.told
 
 
-def _holds_tests(path: str) -> bool:
-    """Return whether pytest and unittest would look for tests in a file of this name."""
+def holds_tests(path: str) -> bool:
+    """Return whether a runner would look for tests in a file of this name."""
     name = PurePosixPath(path).name
-    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+    if name.endswith(".py"):
+        return name.startswith("test_") or name.endswith("_test.py")
+    return language_of(path) is not None and _OTHER_TEST_PATH.search(path) is not None
 
 
 def is_test_of(path: str, name: str) -> bool:

@@ -11,10 +11,11 @@ from coder.engine.turn.turn import Turn
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
+from coder.verify.evidence import weigh_evidence
 from coder.verify.given_tests import weigh_tests
-from coder.verify.tests_in_sources import without_edited
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
+from coder.verify.without_change import outcome_without_change
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import MAX_STORED_FILES
 
@@ -33,8 +34,6 @@ class Executor:
             async with turn.bench.verify_lock:
                 outcome = await self._verify(turn, verification, code)
         else:
-            from coder.verify.without_change import outcome_without_change  # most answers change files
-
             outcome = outcome_without_change(state, code)
         return OutcomeMessage(author=self.name, outcome=_with_left_out(outcome, code))
 
@@ -45,13 +44,7 @@ class Executor:
             outcome, result = await verify(verification, files)
             end_fields |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
         if code.check or state.progress.baseline is not None:
-            from coder.verify.evidence import gather_evidence, wants_evidence, with_unreported
-
-            if wants_evidence(state, code, outcome):
-                async with _logged(turn, "evidence", workspace_files(state, {})) as end_fields:
-                    outcome, end_fields["tried"] = await gather_evidence(verification, code, outcome)
-            outcome = with_unreported(state, code, outcome)
-            outcome = without_edited(state, code, outcome)
+            outcome = await weigh_evidence(verification, code, outcome, partial(_logged, turn))
         if code.changes.test_edits or any(map(state.target.is_unclear, code.changes.files)):
             outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn))
         return outcome

@@ -55,7 +55,7 @@ async def run_on(
     log, task = MemoryLog(), Task(prompt="Fix it.", workspace=folder, test_command=command, mends=mends)
     run = await solve(task, model=Scripted([ANSWER]), settings=Settings(edit_format="whole"), log=log)
     bodies = [parse(event) for event in await log.read(run.run_id)]
-    return run, next((body for body in reversed(bodies) if isinstance(body, BaselineTaken)), None)
+    return run, next((body for body in bodies if isinstance(body, BaselineTaken)), None)
 
 
 @pytest.mark.parametrize("command", [UNITTEST, PYTEST])
