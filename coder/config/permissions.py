@@ -22,6 +22,8 @@ class ProjectPermissions(Value):
     """Paths, by SHA-256, of the repository's files whose programs may start here, such as `.mcp.json`."""
     tests: tuple[str, ...] = ()
     """The test command that the user gave last."""
+    folder: bool = False
+    """Whether commands may work on the folder unnamed, though it is no project."""
     auto: bool = False
     """Whether verified changes are written without confirmation."""
 

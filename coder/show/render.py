@@ -108,9 +108,14 @@ def _start_line(body: event_types.RunStarted) -> str | None:
     """Return the line that says what a run works on; None in a chat."""
     if body.settings.chat:
         return None
-    folder = one_line(re.sub(rf"^{re.escape(str(Path.home()))}(?=/|$)", "~", body.root or ""), width=200)
+    folder = folder_name(body.root or "")
     count = count_of(len(body.files or listed(body.listing)), "file")
     return f"  · works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}"
+
+
+def folder_name(path: str) -> str:
+    """Return the path of a folder as a line shows it, from the home folder on."""
+    return one_line(re.sub(rf"^{re.escape(str(Path.home()))}(?=/|$)", "~", path), width=200)
 
 
 def _found_tests(found: FoundTests | None) -> str:

@@ -8,11 +8,12 @@ import typer
 from coder.base.errors import UsageError, own_command
 from coder.config.project_tests.find import MANIFESTS
 from coder.config.task_file import mending_task
+from coder.people.cli.own_folder import require_own_folder
 from coder.people.cli.solve_run import run_task
 from coder.run.task import Task
 from coder.show.command_groups import COMMAND
 from coder.show.flags import TASK_FLAGS, check_folder, option, takes
-from coder.show.typed_words import is_too_wide, project_of, read_words
+from coder.show.typed_words import project_of, read_words
 
 
 @takes(TASK_FLAGS, "test")
@@ -40,10 +41,8 @@ def fix(
     folder = path or typed.folder or Path()
     hints = [text for text in (typed.hint, hint) if text]
     is_own = typed.folder is not None and any((folder / name).is_file() for name in MANIFESTS)
-    if (
-        not (test is not None or typed.command or path or is_own)
-        and (project := project_of(folder)) is not None
-    ):
+    project = None if test is not None or typed.command or path or is_own else project_of(folder)
+    if project is not None:
         folder, inner = project
         where = "It is about" if typed.folder is not None else "I am in"
         hints += [f"{where} the folder `{inner}`."] if inner else []
@@ -52,12 +51,8 @@ def fix(
 
     def task() -> Task:
         check_folder(folder, "Name the folder that the tests run in.")
-        if not (is_named or test is not None or typed.command) and is_too_wide(folder):
-            raise UsageError(
-                f"{folder.resolve()} holds more than a project, so it is worked on only if it is named. Go "
-                "into the project, name it, or give the command that must pass: "
-                f"{own_command()} fix -- pytest -q"
-            )
+        if not (project or is_named or test is not None or typed.command):
+            require_own_folder(folder, context.params, command="fix")
         if test is not None and typed.command:
             raise UsageError(
                 f"Two commands are given: --test {test!r}, and {typed.command[0]}. Leave one out."

@@ -169,6 +169,7 @@ class SessionCommands:
             for digest, path in allowed.files.items()
         ]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
+        lines += ["commands work on this folder unnamed"] if allowed.folder else []
         lines += (
             [f"{format_command(allowed.tests)}: the tests, where none are given"] if allowed.tests else []
         )

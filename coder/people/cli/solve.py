@@ -8,6 +8,7 @@ import typer
 
 from coder.base.errors import UsageError
 from coder.config.task_file import holds_tests, read_task
+from coder.people.cli.own_folder import note_no_folder, takes_folder
 from coder.people.cli.solve_run import run_task
 from coder.run.task import Task
 from coder.show.command_groups import COMMAND
@@ -40,9 +41,9 @@ def solve(
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
-    Without PATH it works on the project that you are in. Outside of a project, and with --check, --test-file
-    or --stdout, the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
-    when it is done, and so do the project's own tests, which are found.
+    Without PATH it works on the project that you are in, or on another folder if you agree. Else, and with
+    --check, --test-file or --stdout, the code goes to stdout and nothing is written. Tests, checks and
+    examples in the task decide when it is done, and so do the project's own tests, which are found.
     """
     command: tuple[str, ...] = context.meta.get(COMMAND, ())
     if words is None and file is None and len(command) in (1, 2):  # `--` that ends the options
@@ -53,9 +54,14 @@ def solve(
     test, read = context.params["test"], context.params["read"]
     where, named_file = "", None
     is_alone = stdout or check or test_file or (path is None and holds_tests(file))
-    if path is None and not is_alone and (project := project_of(Path())) is not None:
-        path, inner = project
-        where = f"I am in the folder `{inner}`." if inner else ""
+    if path is None and not is_alone:
+        if (project := project_of(Path())) is not None:
+            path, inner = project
+            where = f"I am in the folder `{inner}`." if inner else ""
+        elif not is_too_wide(Path()) and file is None:
+            path = Path() if takes_folder(context.params) else None
+            if path is None:
+                note_no_folder(context.params)
     elif path is not None and path.is_file() and not is_too_wide(path.absolute().parent):
         named_file = path
         path, inner = folder_of_file(path)

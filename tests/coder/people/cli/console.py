@@ -97,15 +97,23 @@ class Console:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def on_terminal(
-        self, *arguments: str, answers: Mapping[str, Answer] | None = None, columns: int = 80, **environ: str
+        self,
+        *arguments: str,
+        answers: Mapping[str, Answer] | None = None,
+        columns: int = 80,
+        cwd: Path | None = None,
+        **environ: str,
     ) -> "Finished":
         """Run a command to its end on a terminal of its own; whatever the screen shows is `out`.
 
         Args:
             answers: what the person types, or does, once the screen shows a text.
             columns: width of the terminal.
+            cwd: folder in which it is typed; None: the home folder.
         """
-        return _shown(*self.open_terminal(*arguments, cwd=self.home, columns=columns, **environ), answers)
+        return _shown(
+            *self.open_terminal(*arguments, cwd=cwd or self.home, columns=columns, **environ), answers
+        )
 
     def open_terminal(
         self, *arguments: str, cwd: Path, columns: int, **environ: str

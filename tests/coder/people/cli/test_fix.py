@@ -120,7 +120,7 @@ def test_a_recording_within_the_folder_is_no_part_of_it_and_can_be_replayed_ther
 
 
 def test_without_a_command_it_says_what_to_give(console: Console) -> None:
-    done = console.run("fix")
+    done = console.run("fix", ".")
 
     assert done.code == 2
     assert "coder fix -- pytest -q" in done.err
@@ -160,7 +160,7 @@ def test_of_several_projects_the_one_whose_tests_fail_is_mended(console: Console
         (place / "calc.py").write_text(text)
         (place / "test_calc.py").write_text(SUITE)
     with faulty_endpoint(says(replaced("b/calc.py", RIGHT, WRONG))) as endpoint:
-        done = console.run("fix", "--base-url", endpoint.url, "-m", "toy", cwd=tmp_path / "work")
+        done = console.run("fix", ".", "--base-url", endpoint.url, "-m", "toy", cwd=tmp_path / "work")
         prompt = str(endpoint.requests[0].body["messages"])
 
     assert (done.code, (tmp_path / "work" / "b" / "calc.py").read_text()) == (0, RIGHT), done.err
@@ -513,6 +513,7 @@ def test_undo_of_a_commit_that_the_user_has_built_on_says_that_the_reversal_is_n
 def test_without_a_command_the_tests_of_the_folder_are_found_and_mended(
     console: Console, project: Path, words: tuple[str, ...]
 ) -> None:
+    (project / "setup.cfg").write_text("")  # else it is no project
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = console.run("fix", *words, "--base-url", endpoint.url, "-m", "toy", "--json", cwd=project)
 
@@ -529,7 +530,7 @@ def test_a_found_command_that_cannot_be_run_is_named_and_the_next_one_is_used(
 ) -> None:
     (project / "AGENTS.md").write_text("Test it:\n```\nphpunit\n```\n")
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
-        done = console.run("fix", "--base-url", endpoint.url, "-m", "toy", cwd=project)
+        done = console.run("fix", ".", "--base-url", endpoint.url, "-m", "toy", cwd=project)
 
     assert done.code == 0
     assert "tests: phpunit, from AGENTS.md" in done.err
@@ -544,7 +545,7 @@ def test_where_no_found_command_can_be_run_each_is_named_with_its_reason(
     (folder / "calc.py").write_text(WRONG)
     (folder / "AGENTS.md").write_text("```\nphpunit\n```\n")
 
-    done = console.run("fix", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
+    done = console.run("fix", ".", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
 
     assert done.code == 2
     assert "None of the test commands that were found can be run. phpunit (AGENTS.md): " in done.err
@@ -556,7 +557,7 @@ def test_where_there_are_no_tests_the_command_is_asked_for_before_any_call(
 ) -> None:
     (folder / "calc.py").write_text(WRONG)
 
-    done = console.run("fix", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
+    done = console.run("fix", ".", "--base-url", "http://127.0.0.1:1/v1", "-m", "toy", cwd=folder)
 
     assert (done.code, "no tests were found" in done.err) == (2, True)
 

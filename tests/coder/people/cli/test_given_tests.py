@@ -43,11 +43,11 @@ def test_the_next_call_uses_the_command_and_says_where_it_is_from_until_it_is_fo
         model = ("--base-url", endpoint.url, "-m", "toy")
         console.run("fix", *model, "--test", " ".join(QUIET), cwd=project)
         (project / "calc.py").write_text(WRONG)
-        again = console.run("fix", *model, cwd=project)
+        again = console.run("fix", ".", *model, cwd=project)
         (project / "calc.py").write_text(WRONG)
         forgets = console.run("solve", "Mend add().", ".", *model, "--no-test", cwd=project)
         (project / "calc.py").write_text(WRONG)
-        found = console.run("fix", *model, "--json", cwd=project)
+        found = console.run("fix", ".", *model, "--json", cwd=project)
 
     assert "python3 -m unittest -q, from an earlier --test, which --no-test forgets; 1 fails" in again.err
     assert again.code == 0, again.err
@@ -67,7 +67,7 @@ def test_a_kept_command_that_can_t_be_run_gives_way_to_the_found_one(console: Co
         console.run("fix", *model, "--", "python3", "check.py", cwd=project)
         (project / "calc.py").write_text(WRONG)
         (project / "check.py").unlink()
-        done = console.run("fix", *model, cwd=project)
+        done = console.run("fix", ".", *model, cwd=project)
 
     assert "python3 check.py, from an earlier --test, which --no-test forgets; they can't be run" in done.err
     assert (done.code, (project / "calc.py").read_text()) == (0, RIGHT), done.err

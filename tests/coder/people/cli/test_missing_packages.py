@@ -95,7 +95,7 @@ def test_a_no_to_packages_of_a_given_command_refuses(console: Console, project: 
 @pytest.mark.slow
 def test_without_a_person_the_flag_is_named(console: Console, project: Path) -> None:
     with faulty_endpoint() as endpoint:
-        done = console.run("fix", "--base-url", endpoint.url, "-m", "toy", cwd=project)
+        done = console.run("fix", ".", "--base-url", endpoint.url, "-m", "toy", cwd=project)
 
     assert done.code == 2
     assert OFFER not in done.err
