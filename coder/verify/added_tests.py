@@ -38,7 +38,8 @@ async def join_added_tests(
 
     Returns:
         The change with these files among its own, and the outcome with the new tests: a failure if one of
-        them fails. Both unchanged if no test is added, or an earlier one no longer passes beside them.
+        them fails and no given test shows success. Both unchanged if no test is added, if a given test shows
+        success without those that fail, or if an earlier test no longer passes beside them.
     """
     state, changes = verification.state, code.changes
     baseline = state.progress.baseline
@@ -57,7 +58,7 @@ async def join_added_tests(
     if any(path.endswith(".py") and not any(is_test_of(path, line.name) for line in new) for path in added):
         return code, outcome
     if failing := [line for line in new if not line.passed]:
-        if rest:  # what was left out may be what they need
+        if rest or outcome.verified == "tests":  # they may need what was left out; given tests decide
             return code, outcome
         failed = {"passed": False, "feedback": feedback(failing, run.result), "gist": gist(run.result)}
         return code, outcome.model_copy(update={**failed, "checks": (*failing, *outcome.checks)})

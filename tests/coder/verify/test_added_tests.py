@@ -58,6 +58,15 @@ async def test_one_that_fails_with_the_change_fails_the_answer(shop: Path) -> No
 
 
 @pytest.mark.slow
+async def test_where_a_given_test_shows_success_one_that_fails_is_left_out(shop: Path) -> None:
+    (shop / "test_total.py").write_text("from shop import total\n" + TOTAL.format(3))
+
+    run = await work(shop, shop__py=MORE, test_shop__py=ADDED.format(4))
+
+    assert (run.status, run.verified, {*run.left_out}) == ("solved", "tests", {"test_shop.py"})
+
+
+@pytest.mark.slow
 async def test_beside_an_edit_of_what_is_there_it_is_left_out_as_before(shop: Path) -> None:
     edited = ADDED.format(3).replace("price(1) == 1", "price(1) > 0")
 
