@@ -23,6 +23,7 @@ from coder.engine.requests import latest_run, state_of
 from coder.people.chat.chat_terminal import open_reader
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.given_tests import keep_tests, with_given_tests
+from coder.people.cli.own_folder import require_own_folder
 from coder.people.cli.repl import Repl
 from coder.people.cli.run_settings import (
     changed_conversation,
@@ -41,6 +42,7 @@ from coder.show.flags import check_backend, given_flags
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import keep_terminal_modes
+from coder.show.typed_words import project_of
 from coder.store import data_folder, open_log
 
 
@@ -65,7 +67,7 @@ class Conversation:
             if args["latest"] and args["resume"] is None:
                 folder = _absolute(args["path"] or Path())
                 args["resume"], args["path"] = await latest_run(log, folder, chats=True), None
-            self._require_folder()
+            await self._require_folder()
             state = None
             if args["resume"] is not None:
                 state = await state_of(log, await log.resolve(args["resume"]))
@@ -93,11 +95,13 @@ class Conversation:
             finally:
                 self.final_state, self.error = session.state, repl.error
 
-    def _require_folder(self) -> None:
-        """Raise UsageError if the folder doesn't exist, or was given for a resumed conversation."""
+    async def _require_folder(self) -> None:
+        """Raise UsageError if the folder doesn't exist, has to be named, or was given with --resume."""
         folder, is_resumed = self._args["path"], self._args["resume"] is not None
         if is_resumed and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
+        if not is_resumed and folder is None and sys.stdin.isatty() and project_of(Path()) is None:
+            await require_own_folder(Path(), self._args, command="chat")
         folder = folder or Path()
         if not is_resumed and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")

@@ -1,5 +1,6 @@
 """`coder fix`: make failing tests pass, those of the project or those of a given command."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def fix(
     def task() -> Task:
         check_folder(folder, "Name the folder that the tests run in.")
         if not (project or is_named or test is not None or typed.command):
-            require_own_folder(folder, context.params, command="fix")
+            asyncio.run(require_own_folder(folder, context.params, command="fix"))
         if test is not None and typed.command:
             raise UsageError(
                 f"Two commands are given: --test {test!r}, and {typed.command[0]}. Leave one out."

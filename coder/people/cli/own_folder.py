@@ -1,6 +1,5 @@
 """A folder that nobody has named, and that is no project, is worked on only if its user agrees, once."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from coder.workspace.folder import take_snapshot
 _CHOICES = "[Y]es, [n]o: "
 
 
-def takes_folder(args: Mapping[str, Any]) -> bool | None:
+async def takes_folder(args: Mapping[str, Any]) -> bool | None:
     """Whether the current folder, which is no project, is worked on, as a person at a terminal says.
 
     A yes is kept. None: nobody can be asked.
@@ -31,21 +30,21 @@ def takes_folder(args: Mapping[str, Any]) -> bool | None:
     """
     if args["detach"] or not sys.stderr.isatty():
         return None
-    place = Path().absolute()
+    place = _real(Path())
     permissions = Permissions(data_folder(os.environ), place)
     count = count_of(len(take_snapshot(place).files), "file")
     if args["yes"] or permissions.allowed.folder or permissions.allowed.tests:
         return True
-    answer = asyncio.run(read_line(f"Work on {folder_name(str(place))}, {count}? {_CHOICES}"))
+    answer = await read_line(f"Work on {folder_name(str(place))}, {count}? {_CHOICES}")
     agrees = answer is not None and (not answer or is_yes(answer))
     if agrees:
         permissions.write(permissions.allowed.model_copy(update={"folder": True}))
     return agrees
 
 
-def require_own_folder(folder: Path, args: Mapping[str, Any], *, command: str) -> None:
+async def require_own_folder(folder: Path, args: Mapping[str, Any], *, command: str) -> None:
     """Raise UsageError unless a folder that isn't named, and is no project, may be worked on."""
-    place, name = folder.resolve(), f"{own_command()} {command}"
+    place, name = _real(folder), f"{own_command()} {command}"
     if is_too_wide(place):
         raise UsageError(
             f"{place} holds more than a project, so it is worked on only if it is named. Go into the "
@@ -53,7 +52,7 @@ def require_own_folder(folder: Path, args: Mapping[str, Any], *, command: str) -
         )
     if folder != Path():  # a file of it is named
         return
-    if (takes := takes_folder(args)) is None:
+    if (takes := await takes_folder(args)) is None:
         raise UsageError(
             f"{place} is in no git repository and has no manifest such as pyproject.toml, so it is worked on "
             f"only if it is named: {name} ."
@@ -68,3 +67,7 @@ def note_no_folder(args: Mapping[str, Any]) -> None:
         has_files = any(entry.is_file() and not entry.name.startswith(".") for entry in entries)
     if has_files and not args["quiet"]:
         print("  · works on no folder, as this one is no project; name it to work on it: .", file=sys.stderr)
+
+
+def _real(folder: Path) -> Path:
+    return folder.resolve()

@@ -1,5 +1,6 @@
 """`coder solve`: read the task from the command line, run it, and return the exit code."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def solve(
             path, inner = project
             where = f"I am in the folder `{inner}`." if inner else ""
         elif not is_too_wide(Path()) and file is None:
-            path = Path() if takes_folder(context.params) else None
+            path = Path() if asyncio.run(takes_folder(context.params)) else None
             if path is None:
                 note_no_folder(context.params)
     elif path is not None and path.is_file() and not is_too_wide(path.absolute().parent):

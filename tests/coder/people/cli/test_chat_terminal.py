@@ -76,7 +76,7 @@ def talk_raw(
     **environ: str,
 ) -> tuple[int, str]:
     """As `talk`: the exit code, and what the terminal got with its control codes."""
-    words = ("chat", "--base-url", endpoint.url, "-m", "toy")
+    words = ("chat", ".", "--base-url", endpoint.url, "-m", "toy")
     environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
     pid, wait, terminal = console.open_terminal(*words, cwd=cwd, columns=100, **environ)
     steps, screen, position = list(script), b"", 0

@@ -46,7 +46,12 @@ def test_a_yes_takes_the_folder_from_then_on(console: Console, place: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "end"), [(("fix",), "is left alone. Name another folder"), (("solve", "Hi."), "on no folder")]
+    ("words", "end"),
+    [
+        (("fix",), "is left alone. Name another folder"),
+        (("chat",), "is left alone. Name another folder"),
+        (("solve", "Hi."), "on no folder"),
+    ],
 )
 def test_a_no_leaves_it_alone(console: Console, place: Path, words: tuple[str, ...], end: str) -> None:
     with faulty_endpoint(says("Hello.")) as endpoint:
@@ -61,6 +66,14 @@ def test_where_nobody_can_be_asked_it_has_to_be_named(console: Console, place: P
 
     assert done.code == 2
     assert "it is worked on only if it is named: coder fix ." in done.err
+
+
+@pytest.mark.parametrize("words", [("fix",), ("chat",)])
+def test_the_home_folder_is_not_asked_about(console: Console, words: tuple[str, ...]) -> None:
+    done = console.on_terminal(*words)
+
+    assert done.code == 2
+    assert "it is worked on only if it is named" in " ".join(done.out.split())
 
 
 @pytest.mark.slow
