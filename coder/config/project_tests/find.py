@@ -75,6 +75,15 @@ _SCRIPTS = (
     *("test-api", "test:api", "test:ci", "test-ci", "ci"),
 )
 """Scripts of package.json that people run tests by, the most usual first."""
+_RUNNERS_OF_NODE = tuple(
+    (re.compile(rf"""\b(?:from|require\() ?["']{module}["']"""), argv)
+    for module, argv in (
+        ("node:test", ("node", "--test")),
+        ("vitest", ("npx", "vitest", "run")),
+        ("@jest/globals", ("npx", "jest")),
+    )
+)
+"""Modules that test files of Node import, with the command of their runner."""
 _MAX_READ = 200
 """Maximum number of test files that are read to tell the runner."""
 
@@ -351,6 +360,7 @@ def _of_node(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[s
         if found is not None and found[0] == ".":
             yield "package.json", ("npm", "test") if found[1] == ("npm", "run", "test") else found[1]
     tests = [path for path in texts if NODE_TEST.fullmatch(path)]
-    path = next((path for path in tests[:_MAX_READ] if "node:test" in texts[path]), None)
-    if path is not None:
-        yield path, ("node", "--test")
+    for module, argv in _RUNNERS_OF_NODE:
+        path = next((path for path in tests[:_MAX_READ] if module.search(texts[path])), None)
+        if path is not None:
+            yield path, argv

@@ -14,7 +14,7 @@ from coder.source.file_uses import find_users
 from coder.source.shell import command_words
 
 PYTHON_TEST = re.compile(r"(?:.*/)?(?:test_\w+|\w+_test|tests?)\.py")
-NODE_TEST = re.compile(r"(?:.*/)?[\w.-]+\.test\.[cm]?[jt]s|(?:test|tests)/[\w./-]+\.[cm]?js")
+NODE_TEST = re.compile(r"(?:.*/)?[\w.-]+\.(?:test|spec)\.[cm]?[jt]sx?|(?:test|tests)/[\w./-]+\.[cm]?js")
 USES_PYTEST = re.compile(
     r"^\s*(?:import pytest|from pytest)\b|^(?:async )?def test_|^class Test\w*:", re.MULTILINE
 )

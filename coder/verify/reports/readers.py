@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
 
@@ -19,6 +19,8 @@ from coder.verify.reports.failures import (
 
 _NAME_CHARACTERS = 500
 _MAX_DEPTH = 64
+_PRINTED_CHARACTERS = 1_000
+"""Characters of what a file of tests has printed that are quoted where it can't be loaded."""
 _MOST_DOCUMENTS = 50
 """Number of JSON documents at the end of an output among which the report is looked for."""
 _GO_NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
@@ -279,6 +281,25 @@ class _Cases:
     def data(self, text: str) -> None:
         if self._case is not None and self._open[-1] in ("failure", "error"):
             self._case.tell(text)
+
+
+def read_node(content: bytes, printed: str, places: PrintedPlaces) -> RunnerReport | None:
+    """Read the JUnit XML of `node --test`; a file that can't be loaded is told by what it has printed."""
+    report = read_junit(content, places)
+    if report is None:
+        return None
+    return replace(report, lines=tuple(_as_printed(line, printed, places) for line in report.lines))
+
+
+def _as_printed(line: CheckLine, printed: str, places: PrintedPlaces) -> CheckLine:
+    file = line.name.removeprefix("test::")
+    path = places.resolve(file) if not line.passed and line.path is None and "/" in file else None
+    number = next((at for place, at in places.all(printed) if place == path), None) if path else None
+    if path is None or number is None:
+        return line
+    start = printed.find(f"{path.rpartition('/')[2]}:{number}")
+    message = printed[printed.rfind("\n", 0, start) + 1 :][:_PRINTED_CHARACTERS]
+    return failed_line(line.name, message, places, path=path, line=number)
 
 
 def read_junit(content: bytes, places: PrintedPlaces) -> RunnerReport | None:

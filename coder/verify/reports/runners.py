@@ -14,8 +14,8 @@ from coder.verify.reports.readers import (
     read_cargo,
     read_go,
     read_jest,
-    read_junit,
     read_mocha,
+    read_node,
     render_go,
     render_mocha,
 )
@@ -146,7 +146,9 @@ def _has(words: Sequence[str], flag: str) -> bool:
 
 def _json_runner(tool: str, words: list[str]) -> Runner:
     if tool == "node":
-        return Runner("node --test", tuple(words), lambda file, out, err, places: read_junit(file, places))
+        return Runner(
+            "node --test", tuple(words), lambda file, out, err, places: read_node(file, out, places)
+        )
     return Runner(tool, tuple(words), lambda file, out, err, places: read_jest(_text(file), places))
 
 

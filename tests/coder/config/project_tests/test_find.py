@@ -100,6 +100,13 @@ SHAPES = {
         {"package.json": "{}", "a.test.mjs": "import test from 'node:test'\n"},
         ("node --test", "a.test.mjs"),
     ),
+    "vitest that no script names": (
+        {
+            "package.json": '{"scripts": {"test": "ts-scripts test"}}',
+            "src/a.spec.ts": 'import { it } from "vitest";\n',
+        },
+        ("npx vitest run", "src/a.spec.ts"),
+    ),
     "go": ({"go.mod": "module a\n", "a_test.go": "package a\n"}, ("go test ./...", "go.mod")),
     "a workspace of cargo": ({"Cargo.toml": "[workspace]\n"}, ("cargo test --workspace", "Cargo.toml")),
     "maven": ({"pom.xml": "<project/>", "mvnw": ""}, ("./mvnw test", "pom.xml")),

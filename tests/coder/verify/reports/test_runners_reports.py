@@ -17,6 +17,7 @@ from coder.verify.reports.readers import (
     read_jest,
     read_junit,
     read_mocha,
+    read_node,
     render_go,
     render_mocha,
 )
@@ -93,6 +94,22 @@ def test_the_junit_of_node_names_the_line_inside_the_cause() -> None:
 
     assert lines["test::adds"] == (False, "calc.test.js", 5, "5", "-1")
     assert lines["test::top"][:3] == (False, "calc.test.js", 8)
+
+
+def test_a_file_that_node_cannot_load_is_told_by_what_it_has_printed() -> None:
+    report = b"""<testsuites><testcase name="/app/test/more.test.mjs" classname="test">
+        <failure message="test failed">[Error: test failed]</failure></testcase></testsuites>"""
+    printed = (
+        "file:///app/test/more.test.mjs:3\nimport { total } from '../lib.mjs';\n         ^\n"
+        "SyntaxError: The requested module '../lib.mjs' does not provide an export named 'total'\n"
+    )
+
+    read = read_node(report, printed, PrintedPlaces(["test/more.test.mjs", "lib.mjs"]))
+
+    assert read is not None
+    (line,) = read.lines
+    assert (line.path, line.line) == ("test/more.test.mjs", 3)
+    assert "does not provide an export named 'total'" in line.message
 
 
 def test_cargo_names_the_panic_and_not_its_backtrace() -> None:
