@@ -80,7 +80,7 @@ def chat() -> bytes:
         ("calls and $", "\x04"),
     ]
     with shop(says(*re.split(r"(?<= )", EXPLANATION)), *CHANGE) as (place, model):
-        return screen_of(place, "chat", *model, *DECIDED, typed=typed)
+        return screen_of(place, "chat", ".", *model, *DECIDED, typed=typed)
 
 
 def diff() -> bytes:
