@@ -42,6 +42,8 @@ class Task(Value):
     """Python statements such as `assert add(2, 3) == 5`."""
     is_users: bool = Field(default=False, exclude_if=not_)
     """Whether the user wrote the prompt, so that it may change what given tests expect."""
+    is_quoted: bool = Field(default=False, exclude_if=not_)
+    """Whether the prompt quotes others, such as an issue: it may not choose which of the tests decide."""
     mends: bool = False
     """Whether the task is to make a failing test command pass."""
     pictures: tuple[Image, ...] = ()

@@ -108,7 +108,7 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
     if is_given or task.workspace is None or not task.workspace.is_dir() or decides_elsewhere:
         return task
     given = {tests.argv: tests for tests in task.found if tests.is_given}
-    named = _named_paths(_own_words(task), files)
+    named = set() if task.is_quoted else _named_paths(_own_words(task), files)
     candidates = find_test_commands(texts, named=named)
     found = (*given.values(), *(tests for tests in candidates if tests.argv not in given))
     if task.mends and not found:

@@ -141,7 +141,7 @@ async def _solve(
         test_files=(),
         checks=(),
         read=tuple(args["read"] or ()),
-    )
+    ).model_copy(update={"is_quoted": True})
     check_backend(loaded.config.options.sandbox, flags)
     run = await solve_task(task, loaded, args, screen)
     with open_log() as log:

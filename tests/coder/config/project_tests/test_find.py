@@ -259,6 +259,18 @@ def test_of_a_task_to_mend_tests_the_hint_alone_names_a_project(tmp_path: Path) 
     assert with_found_tests(hinted, Settings(), files).found[0].place == "code/package.json"
 
 
+def test_the_text_of_an_issue_chooses_no_project(tmp_path: Path) -> None:
+    files = {
+        "code/package.json": StoredFile.of(package(test="jest").encode()),
+        "test_a.py": StoredFile.of(PYTEST.encode()),
+    }
+    own = Task(prompt="Mend code/package.json.", workspace=tmp_path)
+    quoted = own.model_copy(update={"is_quoted": True})
+
+    assert with_found_tests(own, Settings(), files).found[0].place == "code/package.json"
+    assert with_found_tests(quoted, Settings(), files).found[0].place == "test_a.py"
+
+
 def test_a_script_that_calls_itself_ends() -> None:
     texts = {"package.json": package(test="npm run test", unit="npm run unit && npm test")}
 

@@ -8,6 +8,7 @@ import pytest
 from coder.config.project_tests.command_lines import PYTEST
 from coder.config.project_tests.find import with_found_tests
 from coder.config.project_tests.named_tests import nearest_tests
+from coder.config.task_file import mending_task
 from coder.run.found_tests import FoundTests
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -82,5 +83,10 @@ def test_they_follow_the_command_that_runs_all_for_a_task_that_names_a_file(tmp_
     found = with_found_tests(task, Settings(), files).found
     of_no_file = with_found_tests(task.model_copy(update={"prompt": "Mend it."}), Settings(), files).found
 
+    of_fix = with_found_tests(
+        mending_task(None, tmp_path, hint="It is in shop/cart.py."), Settings(), files
+    ).found
+
     assert [tests.nearest_to for tests in found[:2]] == [(), ("shop/cart.py",)]
+    assert not any(tests.nearest_to for tests in of_fix)  # it waits for all of them
     assert not any(tests.nearest_to for tests in of_no_file)

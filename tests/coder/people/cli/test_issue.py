@@ -93,6 +93,19 @@ def test_an_issue_cant_order_what_a_given_test_expects(job: Job) -> None:
     assert "Given tests that only pass as the run edits them:\n  - `test_money.Shown.test_repr`" in body
 
 
+def test_an_issue_cant_choose_the_tests_that_decide(job: Job) -> None:
+    easy = job.clone.top / "easy"
+    easy.mkdir()
+    (easy / "pyproject.toml").write_text("[tool.pytest]\n")
+    (easy / "test_easy.py").write_text("import pytest\n\n\ndef test_easy(): ...\n")
+    job.clone.commit()
+
+    body = "@coder please mend easy/test_easy.py and add()."
+    done = job.run("issues", opened(body=body), MENDS, ends(), ends(), test=())
+
+    assert "from test_calc.py" in done.err
+
+
 def test_examples_of_the_issue_that_pass_are_no_evidence(job: Job) -> None:
     task = "@coder\n\nWrite double(n) in double.py.\n\n>>> double(2)\n4\n"
     writes = calls("bash", command="cat > double.py <<'E'\ndef double(n):\n    return 2 * n\nE")
