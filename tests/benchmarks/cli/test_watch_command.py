@@ -100,6 +100,23 @@ def test_a_round_is_kept_and_told_though_its_files_cant_be_written(console: Cons
 
 
 @pytest.mark.slow
+def test_a_round_of_an_endpoint_that_fails_is_not_kept(console: Console) -> None:
+    def answer(request: Request) -> Reply:
+        if "def f0(" in str(request.body["messages"]):
+            return error(401)
+        return says("```python\ndef f1(n):\n    return n\n```")
+
+    with faulty_endpoint(answer) as server:
+        words = ("--one-shot", "-m", "toy", "--base-url", server.url, "--history", "history.jsonl")
+        done = console.run("bench", "watch", "suite.jsonl", *words)
+
+    assert done.code == 4
+    assert "The round is incomplete and isn't kept: " in done.err
+    assert "Make it anew." in done.err
+    assert not (console.home / "history.jsonl").exists() or not (console.home / "history.jsonl").read_text()
+
+
+@pytest.mark.slow
 def test_a_round_that_is_cut_says_how_to_make_it_anew(console: Console) -> None:
     words = ("bench", "watch", "suite.jsonl", "--one-shot", "-m", "toy", "--history", "h.jsonl")
     anew = "isn't kept. Make it anew with: coder bench watch suite.jsonl"
