@@ -65,8 +65,6 @@ class Outcome(Value):
     """New tests, or the answer's check, that fail without the change and pass with it."""
     ordered: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Given tests that pass with the answer's edits of them, because the task changes what they expect."""
-    added_to: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Given test files to which the answer adds tests, which pass, and in which all else is as it was."""
     test_support: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Changed files that only the tests use: part of the tests, or code under test."""
     unshown: str = Field(default="", exclude_if=not_)

@@ -29,7 +29,7 @@ def defined_names(source: str, *, imports: bool = True) -> set[str]:
         imports: whether names that are only imported count.
     """
     tree = parse_source(source)
-    return set() if tree is None else bound_names(tree.body, imports=imports)
+    return set() if tree is None else _bound_names(tree.body, imports=imports)
 
 
 def free_names(source: str) -> list[str]:
@@ -37,7 +37,7 @@ def free_names(source: str) -> list[str]:
     tree = parse_source(source)
     if tree is None:
         return []
-    bound = bound_names(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    bound = _bound_names(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
     bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler | ast.MatchAs) and n.name}
@@ -88,8 +88,7 @@ def names_in_prompt(prompt: str) -> list[str]:
     return list(dict.fromkeys(function or method for function, method in _PROMPT_NAME.findall(prompt)))
 
 
-def bound_names(body: Iterable[ast.stmt], *, imports: bool = True) -> set[str]:
-    """Return the names that statements bind in their own scope."""
+def _bound_names(body: Iterable[ast.stmt], *, imports: bool = True) -> set[str]:
     names: set[str] = set()
     for node in body:
         match node:
@@ -107,12 +106,12 @@ def bound_names(body: Iterable[ast.stmt], *, imports: bool = True) -> set[str]:
             case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(ast.Name(id=name), value=ast.expr()):
                 names.add(name)
             case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
-                names |= bound_names([*inner, *other], imports=imports)
+                names |= _bound_names([*inner, *other], imports=imports)
             case ast.With(body=inner):
-                names |= bound_names(inner, imports=imports)
+                names |= _bound_names(inner, imports=imports)
             case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final_body):
                 handled = (statement for handler in handlers for statement in handler.body)
-                names |= bound_names([*inner, *handled, *other, *final_body], imports=imports)
+                names |= _bound_names([*inner, *handled, *other, *final_body], imports=imports)
     return names
 
 

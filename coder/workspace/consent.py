@@ -175,19 +175,13 @@ def is_to_be_committed(state: State) -> bool:
 
 
 def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
-    """Return the edits of given tests that land with the change: ordered by the task, planned or allowed, or
-    nothing but new tests that pass.
-    """
+    """Return the edits of given tests that land with the change: ordered by the task, planned or allowed."""
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
-    added_to = outcome.added_to if outcome is not None else ()
     return {
         path: text
         for path, text in best.changes.test_edits.items()
-        if is_ordered
-        or path in added_to
-        or path in state.landing.planned_paths
-        or is_allowed(path, state.settings.allow)
+        if is_ordered or path in state.landing.planned_paths or is_allowed(path, state.settings.allow)
     }
 
 

@@ -45,9 +45,7 @@ _NEW_PROOF = (
     "import that fails or a name that isn't there doesn't count."
 )
 _OTHERS_PROOF = "Tests that you are not shown decide whether it is done."
-_TESTS_APART = (
-    "Add tests to existing files as you like; other edits of tests are left out, for the user to decide on."
-)
+_TESTS_APART = "Edits of existing test files are left out, for the user to decide on."
 _DISCARDED = "What you change in the files is discarded: look, run, and report."
 _TESTS_IN_PLACE = "Existing tests are run as they were, whatever you make of their files."
 
