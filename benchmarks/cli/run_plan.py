@@ -83,7 +83,8 @@ class RunPlan:
     def started(self, model: str) -> BenchStarted:
         """Return the run's first event."""
         settings = self.settings.model_dump_json(exclude={"seed", "model_timeout"})
-        shared_selection = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
+        # Shards can be merged, and another seed draws other samples of the same.
+        shared_selection = self.selection.model_dump_json(exclude={"shard", "seed"})
         parameters = f"{model}\n{settings}\n{shared_selection}\n{self.parameters['one_shot']}"
         return BenchStarted(
             suite=name_or_path(self._suite_name),

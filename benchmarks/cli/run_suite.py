@@ -1,5 +1,6 @@
 """`coder bench run`: have a model answer the cases of a suite, and judge the answers."""
 
+import secrets
 from collections.abc import Awaitable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -88,6 +89,8 @@ def answer_suite(context: typer.Context, *, is_round: bool = False) -> tuple[Rep
         is_round: whether the run is a round of a watched suite, which has all samples and is made anew.
     """
     parameters, selection = context.params, _selection(context.params)
+    if is_round and parameters["seed"] is None:  # a round that repeats another one's draws shows nothing new
+        selection = selection.model_copy(update={"seed": secrets.randbelow(1 << 31)})
     suite, resume, out, answers = (parameters[name] for name in ("suite", "resume", "out", "answers"))
     flags = given_flags(context) | {"samples": None, "max_cost": None}
     quiet = parameters["quiet"] or parameters["json"]

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, PlainSerializer
 
 from coder.run.message import CheckLine
+from coder.source.languages import language_of
 from coder.source.python_names import parse_source
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -29,7 +30,7 @@ class Additions(BaseModel, frozen=True):
     positional: dict[str, int] = {}
     """Number of positional parameters before the change, by the name of the function or class."""
     words: Names = frozenset()
-    """Words of files in other languages than Python."""
+    """Words of source files in other languages than Python."""
 
 
 def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Additions:
@@ -40,11 +41,11 @@ def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Addit
     parameters: dict[str, frozenset[str]] = {}
     positional: dict[str, int] = {}
     for path, text in after.items():
-        if not path.endswith(".py"):
+        if language_of(path) not in (None, "python"):
             words |= {*_WORD.findall(text)} - {*_WORD.findall(before.get(path, ""))}
             continue
         new_tree, old_tree = parse_source(text), parse_source(before.get(path, ""))
-        if new_tree is None or old_tree is None:
+        if new_tree is None or old_tree is None or not path.endswith(".py"):
             continue
         names |= set(_defined_names(new_tree)) - set(_defined_names(old_tree))
         if path not in before:
@@ -66,7 +67,7 @@ def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Addit
     )
 
 
-def find_lacking(
+def find_tests_lacking_names(
     lines: Sequence[CheckLine],
     names: Collection[str],
     *,
@@ -76,7 +77,7 @@ def find_lacking(
     """Return the tests that fail without a change because they use a name that it adds.
 
     Such a failure's first place in the project is a line of the tests with such a name: a compiler's error,
-    or a call of what doesn't exist. Tests that it keeps from being reported lack the name, too.
+    or a call of what doesn't exist. If it keeps tests from the report, they count as lacking the name, too.
 
     Args:
         lines: the results on the code before the change.
@@ -91,6 +92,8 @@ def find_lacking(
 
 def _uses(line: CheckLine, tests: Mapping[str, str | None], words: Collection[str]) -> bool:
     """Whether a failure's place is a line of the tests that holds one of these words."""
+    if (line.path or "").endswith(".py"):  # the exception itself tells, inside the sandbox
+        return False
     source = (tests.get(line.path or "") or "").splitlines()
     place = line.line or 0
     return 0 < place <= len(source) and not {*_WORD.findall(source[place - 1])}.isdisjoint(words)

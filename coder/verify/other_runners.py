@@ -114,8 +114,7 @@ async def _by_exit_code(
     names_tests = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _command_line(argv, result, printed_places))
-    complete = all(report.complete for report in reports if report is not None) or not result.ok
-    return _finding_of(result, lines, complete=complete, names_tests=names_tests)
+    return _finding_of(result, lines, names_tests=names_tests)
 
 
 def _finding_of(

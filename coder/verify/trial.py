@@ -14,7 +14,7 @@ from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
-from coder.verify.additions import find_additions, find_lacking
+from coder.verify.additions import find_additions, find_tests_lacking_names
 from coder.verify.finding import Finding, feedback, gist, telling_line
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
@@ -155,7 +155,7 @@ class AnswerTrial:
         await self.verification.lay_over(self._tests)
         proof = self._proof(outcome)
         run = await self._run(names, proof=proof)
-        lacking = find_lacking(run.lines, names, tests=self._tests, words=proof.added.words)
+        lacking = find_tests_lacking_names(run.lines, names, tests=self._tests, words=proof.added.words)
         return replace(run, reached=run.reached | lacking)
 
     async def _run_after(self, names: tuple[str, ...]) -> Finding:

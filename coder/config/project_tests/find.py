@@ -76,7 +76,7 @@ _SCRIPTS = (
 )
 """Scripts of package.json that people run tests by, the most usual first."""
 _RUNNERS_OF_NODE = tuple(
-    (re.compile(rf"""\b(?:from|require\() ?["']{module}["']"""), argv)
+    (re.compile(rf"""^[^/\n]*\b(?:from|import|require\(|import\()\s*["']{module}["']""", re.MULTILINE), argv)
     for module, argv in (
         ("node:test", ("node", "--test")),
         ("vitest", ("npx", "vitest", "run")),

@@ -21,7 +21,11 @@ USES_PYTEST = re.compile(
 USES_UNITTEST = re.compile(r"\bTestCase\b")
 _OTHER_TEST = re.compile(r".*[._-](?:test|spec)\.\w+|(?:.*/)?(?:tests?|__tests__|spec)/.*\.[cm]?[jt]sx?")
 _TEST_AFFIX = re.compile(r"^tests?_|_tests?$|[._-](?:test|spec)$")
-_NODE_TOOLS = ("npm", "npx", "yarn", "pnpm", "node", "jest", "vitest", "mocha")
+_PLACES_OF_PYTEST = {
+    *("-c", "--config-file", "--rootdir", "--confcutdir", "--basetemp"),
+    *("--ignore", "--ignore-glob", "--deselect"),
+}
+"""Options of pytest whose value is a file or folder that it doesn't run."""
 _MAX_NAMED = 20
 """Maximum number of named files that tests are looked for."""
 _MAX_NEAREST = 10
@@ -32,7 +36,7 @@ def nearest_tests(found: FoundTests, named: Collection[str], texts: Mapping[str,
     """Return the tests of a command's runner that are nearest to named files; None if there are none.
 
     These are the named test files, then those with a named file's name, then those that import or name it.
-    Only pytest, unittest, Node's runners and Go can be asked for files.
+    Only pytest, unittest, jest, vitest, Node's own runner and Go can be asked for files.
     """
     folder, argv = split_folder(found.argv)
     prefix = "" if folder == "." else f"{folder}/"
@@ -67,19 +71,34 @@ def _is_test(path: str) -> bool:
 
 def _narrowed(argv: Argv, tests: Sequence[str], texts: Mapping[str, str]) -> Argv | None:
     """Return a command that runs these test files as `argv` runs all; None if the runner takes no files."""
-    if argv[: len(PYTEST)] == PYTEST:
-        folders = {str(parent) for path in texts for parent in PurePosixPath(path).parents}
-        options = (
-            word
-            for word in argv[len(PYTEST) :]
-            if word.strip("./").partition("::")[0] not in folders | texts.keys()
-        )
-        return (*PYTEST, *options, *tests)
-    command = test_file_command(tests, texts)
-    if argv[0] in _NODE_TOOLS:
-        return command if command[0] in _NODE_TOOLS else None
-    kind = 3 if argv[0] == "python" else 2  # `python -m unittest`, `go test`
-    return command if command[:kind] == argv[:kind] else None
+    match argv:
+        case ("python", "-m", "pytest", *_):
+            return (*_without_places(argv, texts), *tests)
+        case ("python", "-m", "unittest", *_):
+            command = test_file_command(tests, texts)
+            return command if command[:3] == argv[:3] else None
+        case ("go", "test", *_) if "./..." in argv:
+            folders = dict.fromkeys(f"./{PurePosixPath(path).parent}" for path in tests)
+            return (*(word for word in argv if word != "./..."), *folders)
+        case ("npm", *_) if any(
+            name in package_scripts(texts).get(argv[-1], "") for name in ("jest", "vitest")
+        ):
+            return (*argv, "--", *tests)
+        case ("npx", "jest" | "vitest", *_) | ("node", "--test"):
+            return (*argv, *tests)
+    return None
+
+
+def _without_places(argv: Argv, texts: Mapping[str, str]) -> Argv:
+    """Return pytest's command without the files and folders that it runs."""
+    folders = {str(parent) for path in texts for parent in PurePosixPath(path).parents}
+    kept, option = list[str](), ""
+    for word in argv:
+        is_place = word.strip("./").partition("::")[0] in folders | texts.keys()
+        if not is_place or option in _PLACES_OF_PYTEST:
+            kept.append(word)
+        option = word
+    return tuple(kept)
 
 
 def in_folder(folder: str, argv: Argv) -> Argv | None:

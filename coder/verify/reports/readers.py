@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
@@ -288,15 +288,22 @@ def read_node(content: bytes, printed: str, places: PrintedPlaces) -> RunnerRepo
     report = read_junit(content, places)
     if report is None:
         return None
-    return replace(report, lines=tuple(_as_printed(line, printed, places) for line in report.lines))
+    printed_places: dict[str, int] = {}
+    for path, number in places.all(printed):
+        printed_places.setdefault(path, number)
+    lines = (_as_printed(line, printed, printed_places, places) for line in report.lines)
+    return replace(report, lines=tuple(lines))
 
 
-def _as_printed(line: CheckLine, printed: str, places: PrintedPlaces) -> CheckLine:
+def _as_printed(
+    line: CheckLine, printed: str, printed_places: Mapping[str, int], places: PrintedPlaces
+) -> CheckLine:
+    """Return a file's failure with what it has printed; any other line unchanged."""
     file = line.name.removeprefix("test::")
     path = places.resolve(file) if not line.passed and line.path is None and "/" in file else None
-    number = next((at for place, at in places.all(printed) if place == path), None) if path else None
-    if path is None or number is None:
+    if path is None or path not in printed_places:
         return line
+    number = printed_places[path]
     start = printed.find(f"{path.rpartition('/')[2]}:{number}")
     message = printed[printed.rfind("\n", 0, start) + 1 :][:_PRINTED_CHARACTERS]
     return failed_line(line.name, message, places, path=path, line=number)

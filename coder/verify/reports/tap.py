@@ -1,4 +1,4 @@
-"""Read the Test Anything Protocol (testanything.org), which tape, tap, ava and Node's runner print."""
+"""Read the Test Anything Protocol (testanything.org), which tape, tap, ava, bats and Node's runner print."""
 
 import re
 from collections import Counter
@@ -9,8 +9,9 @@ from coder.verify.reports.failures import MAX_LINES, PrintedPlaces, RunnerReport
 _POINT = re.compile(r"(?P<failed>not )?ok\b(?:[ \t]+\d+)?(?:[ \t]+(?:- )?(?P<name>.*))?")
 _PLAN = re.compile(r"1\.\.(\d{1,7})\b.*")
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s*(?:SKIP|TODO)\b.*", re.IGNORECASE)
-_OF_NODE = "# Subtest: "
-"""Beginning of the comment in which Node repeats a test's name."""
+_TIME = re.compile(r"\s#\s*time=\S+")
+_OF_TAPE, _OF_NODE = "TAP version 13", "# Subtest: "
+"""Line of tape's reports, whose comments head assertions; beginning of Node's, which repeat a test's name."""
 
 
 @dataclass(slots=True)
@@ -26,33 +27,38 @@ class _Point:
 
 
 def read_tap(text: str, places: PrintedPlaces) -> RunnerReport | None:
-    """Read the tests of the outermost level as `comment > description`; None for text without a plan.
+    """Read the tests of the outermost level; None unless there are as many as the text's plans say.
 
-    The message of a failed test holds its subtests, printed before it, and the YAML of its diagnostics.
+    Tape's assertions are named `comment > description`. The message of a failed test holds its subtests,
+    which are printed before it, and its diagnostics: comments and a block of YAML behind it.
     """
-    points, plans, seen = list[_Point](), list[int](), Counter[str]()
+    points, planned, seen = list[_Point](), 0, Counter[str]()
     comment, subtests, is_diagnosed = "", list[str](), False
+    is_of_tape = _OF_TAPE in text
     for line in text.splitlines():
+        is_diagnosed = is_diagnosed and line.startswith("  ")
         if is_diagnosed:
-            is_diagnosed = line != "  ..."
             points[-1].diagnostics.append(line[2:])
+            is_diagnosed = line != "  ..."
         elif plan := _PLAN.fullmatch(line):
-            plans.append(int(plan[1]))
+            planned += int(plan[1])
         elif (point := _POINT.fullmatch(line)) and len(points) < MAX_LINES:
-            description = point["name"] or ""
+            description = _TIME.sub("", point["name"] or "")
             name = " > ".join(filter(None, (comment, _DIRECTIVE.sub("", description).strip()))) or "test"
             seen[name] += 1
             name = f"{name} ({seen[name]})" if seen[name] > 1 else name
             counts = not _DIRECTIVE.search(description)
             points.append(_Point(name, not point["failed"], counts, subtests))
             subtests = []
+        elif line.startswith("#") and not is_of_tape and points and not points[-1].passed:
+            points[-1].diagnostics.append(line)
         elif line.startswith("# "):
-            comment = "" if line.startswith(_OF_NODE) else line[2:].strip()
+            comment = line[2:].strip() if is_of_tape and not line.startswith(_OF_NODE) else ""
         elif points and line == "  ---":
             is_diagnosed = True
         else:
             subtests.append(line)
-    if not (points and plans):
+    if not points or len(points) != planned:
         return None
     lines = (
         passed_line(point.name)
@@ -61,4 +67,4 @@ def read_tap(text: str, places: PrintedPlaces) -> RunnerReport | None:
         for point in points
         if point.counts
     )
-    return RunnerReport(tuple(lines), complete=len(points) == sum(plans))
+    return RunnerReport(tuple(lines))

@@ -100,6 +100,20 @@ def test_a_round_is_kept_and_told_though_its_files_cant_be_written(console: Cons
 
 
 @pytest.mark.slow
+def test_each_round_draws_its_samples_anew_and_belongs_to_the_same_series(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\ndef f0(n):\n    return n\n```")] * 20) as server:
+        words = ("--one-shot", "-n", "2", "-m", "toy", "--base-url", server.url, "--history", "h.jsonl")
+        console.run("bench", "watch", "suite.jsonl", *words)
+        first = len(server.requests)
+        done = console.run("bench", "watch", "suite.jsonl", *words)
+        drawn = [request.body["seed"] for request in server.requests]
+
+    assert {*drawn[:first]}.isdisjoint(drawn[first:])
+    assert "round 2:" in done.out
+    assert "a new reference" not in done.out
+
+
+@pytest.mark.slow
 def test_a_round_of_an_endpoint_that_fails_is_not_kept(console: Console) -> None:
     def answer(request: Request) -> Reply:
         if "def f0(" in str(request.body["messages"]):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from coder.verify.additions import find_additions, find_lacking
+from coder.run.message import CheckLine
+from coder.verify.additions import find_additions, find_tests_lacking_names
 from coder.verify.reports.failures import PrintedPlaces
 from coder.verify.reports.readers import read_cargo, read_go, read_jest
 
@@ -49,7 +50,7 @@ def test_a_compilers_error_in_a_line_of_the_new_test_is_for_lack_of_the_name_tha
     )
 
     assert report is not None
-    lacking = find_lacking(
+    lacking = find_tests_lacking_names(
         report.lines, ["a.org/shop.TestTotal"], tests={"total_test.go": GO_TEST}, words=added.words
     )
 
@@ -60,7 +61,9 @@ def test_an_error_of_rusts_compiler_stands_for_each_test_that_it_keeps_from_runn
     report = read_cargo("", RUST_BUILD, PrintedPlaces(["tests/added.rs", "src/lib.rs"]))
 
     assert report is not None
-    lacking = find_lacking(report.lines, ["totals"], tests={"tests/added.rs": RUST_TEST}, words={"total"})
+    lacking = find_tests_lacking_names(
+        report.lines, ["totals"], tests={"tests/added.rs": RUST_TEST}, words={"total"}
+    )
 
     assert "totals" in lacking
 
@@ -80,7 +83,7 @@ def test_a_failure_is_for_lack_of_a_name_only_where_a_line_of_the_test_uses_it(
     report = read_jest(jest_report(place), PrintedPlaces(["total.test.ts", "shop.ts"]))
 
     assert report is not None
-    lacking = find_lacking(
+    lacking = find_tests_lacking_names(
         report.lines, ["total.test.ts > adds"], tests={"total.test.ts": JEST_TEST}, words=words
     )
 
@@ -91,4 +94,15 @@ def test_a_test_that_is_reported_elsewhere_lacks_nothing() -> None:
     report = read_cargo("", RUST_BUILD, PrintedPlaces(["tests/added.rs"]))
 
     assert report is not None
-    assert not find_lacking(report.lines, ["totals"], tests={"tests/other.rs": RUST_TEST}, words={"total"})
+    assert not find_tests_lacking_names(
+        report.lines, ["totals"], tests={"tests/other.rs": RUST_TEST}, words={"total"}
+    )
+
+
+def test_only_words_of_source_files_are_names_and_pythons_exceptions_tell_for_themselves() -> None:
+    added = find_additions({}, {"README.md": "A client.\n", "shop.go": "func Total() int\n"})
+    fixture = CheckLine(name="skipped", passed=False, path="test_shop.py", line=1)
+
+    assert added.words == {"func", "Total", "int"}
+    tests = {"test_shop.py": "def test_it(Total): ...\n"}
+    assert not find_tests_lacking_names([fixture], ["test_it"], tests=tests, words=added.words)

@@ -42,9 +42,14 @@ GO = {"cart/cart.go": "package cart\n", "cart/all_test.go": "package cart\n", "m
             UNITTESTS, ("python", "-m", "unittest", "discover"), "shop/money.py",
             ("python", "-m", "unittest", "tests/test_money.py"),
         ),
-        (JEST, ("npm", "test"), "src/cart.ts", ("npx", "jest", "src/cart.test.ts")),
+        (JEST, ("npm", "test"), "src/cart.ts", ("npm", "test", "--", "src/cart.test.ts")),
+        (JEST, ("npx", "vitest", "run"), "src/cart.ts", ("npx", "vitest", "run", "src/cart.test.ts")),
+        (
+            SHOP, (*PYTEST, "--rootdir", "tests"), "shop/money.py",
+            (*PYTEST, "--rootdir", "tests", "tests/test_money.py"),
+        ),
         (NODE, ("node", "--test"), "cart.js", ("node", "--test", "test/cart.js")),
-        (GO, ("go", "test", "./..."), "cart/cart.go", ("go", "test", "./cart")),
+        (GO, ("go", "test", "-race", "./..."), "cart/cart.go", ("go", "test", "-race", "./cart")),
     ],
 )  # fmt: skip
 def test_a_runner_that_takes_files_runs_those_that_are_nearest(
@@ -68,7 +73,12 @@ def test_a_command_in_a_folder_stays_there() -> None:
 
 @pytest.mark.parametrize(
     ("argv", "named"),
-    [(("make", "test"), "shop/cart.py"), (PYTEST, "README.md"), (("cargo", "test"), "shop/cart.py")],
+    [
+        (("make", "test"), "shop/cart.py"),
+        (("npm", "test"), "shop/cart.py"),
+        (PYTEST, "README.md"),
+        (("cargo", "test"), "shop/cart.py"),
+    ],
 )
 def test_nothing_is_narrowed_for_another_runner_or_where_no_test_is_near(
     argv: tuple[str, ...], named: str

@@ -59,7 +59,6 @@ def test_nodes_report_names_each_outer_test_and_what_failed_in_it() -> None:
     report = read_tap(NODE, PrintedPlaces(["sums.test.js"]))
 
     assert report is not None
-    assert report.complete
     assert [(line.name, line.passed, line.path, line.line) for line in report.lines] == [
         ("outer", False, "sums.test.js", 1),
         ("b", True, None, None),
@@ -79,12 +78,37 @@ def test_a_comment_of_tape_tells_equal_assertions_apart() -> None:
     assert (report.lines[1].path, report.lines[1].line) == ("sums.js", 7)
 
 
-@pytest.mark.parametrize(("text", "complete"), [("1..2\nok\n", False), ("ok 1\nok 2\n1..2\n", True)])
-def test_a_report_with_fewer_tests_than_planned_is_incomplete(text: str, *, complete: bool) -> None:
-    report = read_tap(text, PrintedPlaces(()))
+BATS = """1..3
+not ok 1 adds
+# (in test file test/sums.bats, line 2)
+#   `[ "$(./sum 1 1)" -eq 2 ]' failed
+ok 2 subtracts
+not ok 3 old # time=104.4ms
+"""
+
+
+def test_comments_behind_a_failure_are_its_message_and_no_ones_name() -> None:
+    report = read_tap(BATS, PrintedPlaces(["test/sums.bats"]))
 
     assert report is not None
-    assert report.complete is complete
+    assert [(line.name, line.passed) for line in report.lines] == [
+        ("adds", False), ("subtracts", True), ("old", False),
+    ]  # fmt: skip
+    assert "-eq 2 ]' failed" in report.lines[0].message
+
+
+def test_a_block_that_is_left_open_hides_no_result() -> None:
+    report = read_tap("ok 1 total\nnot ok 2 old\n  ---\n4\nnot ok 1 total\n1..3\n", PrintedPlaces(()))
+
+    assert report is not None
+    assert [(line.name, line.passed) for line in report.lines] == [
+        ("total", True), ("old", False), ("total (2)", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["1..2\nok\n", "1..1\nok 1\nok\n", "ok\n1..1\nBail out!\nok\n"])
+def test_the_exit_code_decides_where_points_and_plans_differ(text: str) -> None:
+    assert read_tap(text, PrintedPlaces(())) is None
 
 
 @pytest.mark.parametrize("text", ["", "ok\n", "ok then\n3 passed\n", "1..3\nall is well\n", "1..0 # skip\n"])
