@@ -29,7 +29,7 @@ def test_started_by_its_other_name_it_tells_to_type_that(console: Console) -> No
     )
 
     assert done.returncode == 2
-    assert "coder-agent fix -- pytest -q" in done.stderr
+    assert "name it: coder-agent fix PATH" in done.stderr
 
 
 def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
