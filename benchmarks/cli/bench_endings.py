@@ -111,14 +111,13 @@ def missing_samples(session: BenchSession) -> str:
 
 
 def _left(session: BenchSession) -> str:
-    """Return what is spent and left of the budget, and why the rest isn't used."""
+    """Return what is spent and left of the budget, and what the next call reserves, so that it isn't used."""
     if session.purse is None:
         return ""
-    spent, usd = session.purse.spent, session.purse.usd
+    spent, usd, refused = session.purse.spent, session.purse.usd, session.purse.refused
+    call = f"the {money(float(refused))} that the next call reserves" if refused else "the next call's answer"
     amounts = (money(float(amount)) for amount in (spent, usd, usd - spent))
-    return ": {} of {} are spent, and the {} that are left don't cover the next call's answer".format(
-        *amounts
-    )
+    return ": {} of {} are spent, and the {} that are left don't cover {}".format(*amounts, call)
 
 
 def _unjudged(report: Report, session: BenchSession) -> str:

@@ -55,6 +55,8 @@ class SharedBudget:
         """Set the limit and the amount already spent."""
         self.usd = usd
         self.spent = spent
+        self.refused = Decimal(0)
+        """Amount that the last refused call was to reserve; 0 before one is refused."""
         self._reservations: dict[int, tuple[str, Decimal]] = {}
         """Owner and amount of each open reservation."""
         self._forfeits: dict[int, Decimal] = {}
@@ -76,6 +78,7 @@ class SharedBudget:
             SharedBudgetEmpty: the amount won't become available.
         """
         if self.spent + usd > self.usd:
+            self.refused = usd
             raise self._empty()
         if self.spent + self._reserved + usd > self.usd:
             return None

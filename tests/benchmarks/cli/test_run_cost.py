@@ -52,6 +52,7 @@ def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(
     first, second = json.loads(limited.out), json.loads(more.out)
     assert (limited.code, calls, most_at_once) == (3, 3, 1)
     assert "--max-cost is reached: $0.30 of $0.41 are spent, and the $0.11 that are left" in limited.err
+    assert re.search(r"don.t cover the \$0\.\d+ that the next call reserves", limited.err), limited.err
     assert [len(report["verdicts"]) for report in (first, second)] == [3, 4]
     assert first["cost_usd"] == pytest.approx(0.3)
     assert (more.code, len(server.requests)) == (0, 4)
