@@ -18,6 +18,7 @@ from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.target import is_test
 from coder.run.task import Task
+from coder.source.manifests import OTHER_FOLDERS
 from coder.workspace.git.found import find_repository
 from sandbox.interpreter.interpreter import Interpreter, describe
 
@@ -144,7 +145,7 @@ def source_folders(files: Collection[str]) -> list[str]:
         path.removesuffix(name)
         for path in files
         for name in PROJECT_FILES
-        if path.endswith(f"/{name}") and not is_test(path)
+        if path.endswith(f"/{name}") and not (is_test(path) or OTHER_FOLDERS & {*path.split("/")})
     }
     folders = {
         path[: match.end() - 1]

@@ -21,6 +21,11 @@ _REQUIREMENTS = (
 )  # fmt: skip
 _TEST_GROUPS = ("test", "tests", "testing", "dev")
 """Customary names of extras and groups with the dependencies of tests."""
+OTHER_FOLDERS = {
+    "node_modules", "vendor", "third_party", "fixtures", "testdata", "test", "tests", "examples", "example",
+    "docs", "doc", "templates", "template", "benchmarks", "__tests__",
+}  # fmt: skip
+"""Folders whose projects aren't what the repository is about."""
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 
 

@@ -50,6 +50,8 @@ _TEST_SCRIPT = re.compile(r"(?:\./)?(?:tests?|spec)(?:/[\w./-]+|\.[cm]?js)?")
 _NODE_VALUES = {"-C", "--conditions", "-r", "--require", "--import", "--loader", "--env-file"}
 """Options of `node` whose value is the next word."""
 _WORDS_OF_NPX = {"exec", "dlx", "--", "--yes", "-y", "--no-install"}
+_RUNNERS_OF_SCRIPTS = {"mocha", "ava", "tap", "tape", "uvu", "borp"}
+"""Runners of Node's that are started with the files of tests."""
 _STARTERS_OF_NODE = {"c8", "nyc"}
 """Tools that measure the coverage of the command after their own options."""
 _TASKS_OF_JAVA = {"test", "verify", "check", "build"}
@@ -109,7 +111,7 @@ class CommandLines:
             if not words:
                 return None
         if words and words[0] in _STARTERS_OF_NODE:
-            tools = {*_PACKAGE_MANAGERS, "node", "npx", "mocha", "jest", "ava", "tap", "vitest", "uvu"}
+            tools = {*_PACKAGE_MANAGERS, *_RUNNERS_OF_SCRIPTS, "node", "npx", "jest", "vitest"}
             words = [*dropwhile(lambda word: word not in tools, words)] or words
         variables, argv = split_assignments(words)
         set_first = tuple(f"{name}={value}" for name, value in variables.items())
@@ -190,7 +192,7 @@ def runner_command(argv: Sequence[str]) -> Argv | None:
         case "vitest", _:
             rest = _without(arguments, r"run|--(?:watch|coverage|ui|reporter|run).*|-w")
             return ("npx", "vitest", "run", *rest)
-        case (("mocha" | "ava" | "tap" | "tape" | "uvu" | "borp"), _):
+        case _ if tool in _RUNNERS_OF_SCRIPTS:
             return ("npx", tool, *_without(arguments, r"--watch.*|-w"))
         case "node", _ if arguments and _is_test_script(arguments):
             return ("node", *arguments)

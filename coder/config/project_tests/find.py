@@ -37,6 +37,7 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.use_tests import with_found
+from coder.source.manifests import OTHER_FOLDERS
 
 MAX_FOUND = 6
 """Maximum number of commands."""
@@ -48,11 +49,6 @@ MANIFESTS = {
 }  # fmt: skip
 """Files that make a folder a project of its own."""
 _PYTHON_MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini")
-_NOT_OWN = {
-    "node_modules", "vendor", "third_party", "fixtures", "testdata", "test", "tests", "examples", "example",
-    "docs", "doc", "templates", "template", "benchmarks", "__tests__",
-}  # fmt: skip
-"""Folders whose projects aren't what the repository is about."""
 _MAX_PROJECTS = 50
 _SECTIONS = {
     "pytest.ini": "[pytest]", ".pytest.ini": "[pytest]", "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]",
@@ -230,7 +226,7 @@ def _projects(texts: Mapping[str, str]) -> list[str]:
         for path in texts
         for folder, _, name in (path.rpartition("/"),)
         if folder and name in MANIFESTS
-        if not (_NOT_OWN & {*folder.split("/")} or folder.startswith("."))
+        if not (OTHER_FOLDERS & {*folder.split("/")} or folder.startswith("."))
     }
     return sorted(folders, key=lambda folder: (folder.count("/"), folder))[:_MAX_PROJECTS]
 

@@ -31,6 +31,7 @@ def found(folder: Path, *files: str, command: str = "", settings: Settings | Non
         (["src/a.py", "libs/b/setup.py", "libs/b/src/b.py", "c/pyproject.toml", "c/src/c/d.py"], None),
         (["libs/b/src/b.py"], []),
         (["tests/data/p/pyproject.toml", "tests/data/p/src/requests/__init__.py"], []),
+        (["src/a.py", "examples/queue/pyproject.toml", "examples/queue/src/worker/__init__.py"], ["src"]),
         (["src/__init__.py", "src/a.py"], []),
         (["src/main.rs"], []),
         (["main.py", "mysrc/a.py"], []),

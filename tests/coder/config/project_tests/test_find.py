@@ -221,6 +221,7 @@ def test_a_command_in_a_folder_that_is_not_there_is_none() -> None:
         ("PYTHONPATH=src python -Im pytest -x", "PYTHONPATH=src python -m pytest -q"),
         ("xvfb-run coverage run --source a -m pytest --junitxml out.xml", "python -m pytest -q"),
         ("npx c8 --reporter lcov node --test", "node --test"),
+        ("nyc tape 'test/**/*.js'", "npx tape test/**/*.js"),
         ("go test -race -v -coverprofile=c.out ./...", "go test ./..."),
         ("pip install pytest", None),
         ("pytest $FLAGS", None),
