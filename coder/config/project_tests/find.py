@@ -110,7 +110,7 @@ def with_found_tests(task: Task, settings: Settings, files: Mapping[str, StoredF
     if task.mends and not found:
         raise UsageError(
             f"Nothing to fix: no tests were found in {task.workspace}. Give the command that must pass: "
-            f"{own_command()} fix -- pytest -q"
+            f"{own_command()} fix -- {'npm test' if 'package.json' in texts else 'pytest -q'}"
         )
     tried = _to_try(found)
     nearest = nearest_tests(tried[0], named, texts) if tried and named and not task.mends else None

@@ -358,11 +358,12 @@ def test_a_folder_with_settings_of_tests_alone_is_no_reason_to_write_tests(tmp_p
     assert not find_target(task, files).writes_tests
 
 
-def test_a_task_to_mend_tests_is_refused_where_there_are_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "advice"), [("a__py", "pytest -q"), ("package__json", "npm test")])
+def test_a_task_to_mend_tests_is_refused_where_there_are_none(tmp_path: Path, file: str, advice: str) -> None:
     task = Task(prompt="Mend them.", workspace=tmp_path, mends=True)
 
-    with pytest.raises(UsageError, match=r"no tests were found in .* Give the command that must pass"):
-        with_found_tests(task, Settings(), stored(a__py=""))
+    with pytest.raises(UsageError, match=rf"no tests were found in .* Give the command .* fix -- {advice}"):
+        with_found_tests(task, Settings(), stored(**{file: ""}))
 
 
 @pytest.mark.parametrize(
