@@ -66,7 +66,10 @@ def note_no_folder(args: Mapping[str, Any]) -> None:
     with os.scandir() as entries:
         has_files = any(entry.is_file() and not entry.name.startswith(".") for entry in entries)
     if has_files and not args["quiet"]:
-        print("  · works on no folder, as this one is no project; name it to work on it: .", file=sys.stderr)
+        print(
+            "  · works on no folder, as this one isn't a project. To work on it all the same, add: .",
+            file=sys.stderr,
+        )
 
 
 def _real(folder: Path) -> Path:

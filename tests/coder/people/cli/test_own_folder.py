@@ -81,7 +81,10 @@ def test_a_task_without_a_folder_says_so_where_there_are_files(console: Console,
     with faulty_endpoint(says("Hello.")) as endpoint:
         done = console.run("solve", "Hi.", "--base-url", endpoint.url, "-m", "toy", cwd=place)
 
-    assert done.said[0] == "  · works on no folder, as this one is no project; name it to work on it: ."
+    assert (
+        done.said[0]
+        == "  · works on no folder, as this one isn't a project. To work on it all the same, add: ."
+    )
 
 
 @pytest.mark.slow
