@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.cli.bench_endings import LIMIT
+from benchmarks.cli.bench_endings import LIMIT, command_line
 from benchmarks.cli.run_suite import answer_suite, run
 from benchmarks.executors.facts import installed_version
 from benchmarks.judge.judge import python_of
@@ -101,7 +101,8 @@ def _make_round(
             raise typer.Exit(LIMIT)
         if reason == "endpoint":
             raise ModelError(
-                f"The round is incomplete and isn't kept: {session.cut[-1].attempt.error}\nMake it anew."
+                f"{session.cut[-1].attempt.error}\n"
+                f"The round is incomplete and isn't kept. Make it anew with: {command_line()}"
             )
         new = round_of(report, versions=versions, confirms=confirms)
         if new is None:

@@ -125,8 +125,7 @@ def test_a_round_of_an_endpoint_that_fails_is_not_kept(console: Console) -> None
         done = console.run("bench", "watch", "suite.jsonl", *words)
 
     assert done.code == 4
-    assert "The round is incomplete and isn't kept: " in done.err
-    assert "Make it anew." in done.err
+    assert "The round is incomplete and isn't kept. Make it anew with: coder bench watch" in done.err
     assert not (console.home / "history.jsonl").exists() or not (console.home / "history.jsonl").read_text()
 
 
