@@ -8,6 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 import pytest_asyncio
+from docker.models.containers import Container
 
 from benchmarks.harbor.image import REPOSITORY, folder_digest, task_image
 from sandbox.docker.engine import Engine
@@ -59,11 +60,24 @@ async def run_long(home: Path, *words: str) -> Finished:
     return Finished(process.returncode, out.decode(), err.decode())
 
 
-def containers() -> list[str]:
+def containers() -> list[Container]:
     """Containers of this process's tasks."""
     client = docker.from_env()
     listed = client.containers.list(all=True, filters={"label": "coder.sandbox"}, ignore_removed=True)
-    return [str(each.name) for each in listed if each.labels.get("test") == PROCESS]
+    return [each for each in listed if each.labels.get("test") == PROCESS]
+
+
+async def wait_until_made(path: str) -> None:
+    """Wait until a command of a model has made a file in a task's container."""
+
+    def is_made(container: Container) -> bool:
+        try:
+            return bool(container.exec_run(["test", "-e", path]).exit_code == 0)
+        except docker.errors.APIError:  # it doesn't run yet, or no more
+            return False
+
+    made = await asyncio.to_thread(wait_until, lambda: any(map(is_made, containers())))
+    assert made, f"no container has {path}"
 
 
 async def test_a_model_installs_serves_and_answers_and_is_judged_as_the_oracle_is(
@@ -142,8 +156,7 @@ async def test_a_killed_run_leaves_no_container_and_its_case_is_attempted_again(
 
     with faulty_endpoint(bash("touch begun; sleep 600"), bash("ls; echo 42 > answer.txt"), DONE) as endpoint:
         process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
-        await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
-        await asyncio.sleep(3)
+        await wait_until_made("/app/begun")
         process.kill()
         process.communicate()
         is_gone = await asyncio.to_thread(wait_until, lambda: not containers(), timeout_s=300)

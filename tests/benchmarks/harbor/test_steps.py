@@ -15,7 +15,7 @@ from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.task import read_task
 from sandbox.docker.engine import Engine, EngineRefused
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of
-from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run, run_long
+from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run, run_long, wait_until_made
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint
 
@@ -140,10 +140,10 @@ async def test_a_container_that_could_not_be_frozen_at_once_is_frozen_by_a_later
 
 
 async def killed_at_the_second_step(tmp_path: Path, endpoint: FaultyEndpoint) -> str:
-    """Kill a run when its model works on the second step of a task, and return the run's name."""
+    """Kill a run while its command `BEGINS` runs in the second step of a task, and return the run's name."""
     make_steps(tmp_path / "tasks/one")
     process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
-    await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3, timeout_s=600)
+    await wait_until_made("/app/half")
     process.kill()
     process.communicate()
     return (await run(tmp_path, "bench", "list", "--runs")).out.split()[0]
@@ -155,22 +155,22 @@ def steps_in(endpoint: FaultyEndpoint) -> list[str]:
 
 
 FIRST, SECOND = bash("cp input.txt one.txt; mkdir made; chmod 700 made; rm old.txt"), bash("echo 8 > two.txt")
+BEGINS = bash("touch half; sleep 600")
 
 
 async def test_a_resumed_run_begins_at_the_step_where_it_stopped_with_the_files_of_those_before(
     engine: Engine, tmp_path: Path
 ) -> None:
     looks = bash("stat -c %a made; ls; test -e half || echo 8 > two.txt")
-    begins = bash("touch half; sleep 600")
 
-    with faulty_endpoint(FIRST, DONE, begins, looks, DONE) as endpoint:
+    with faulty_endpoint(FIRST, DONE, BEGINS, looks, DONE) as endpoint:
         name = await killed_at_the_second_step(tmp_path, endpoint)
         kept = kept_files(tmp_path)
         done = await run_long(tmp_path, "bench", "run", "--resume", name, "--json")
 
     assert done.code == 0, done.err
     report = json.loads(done.out)
-    assert (report["outcomes"], report["usage"][0]["calls"]) == ({"passed": 1}, 4)
+    assert (report["outcomes"], report["usage"][0]["calls"]) == ({"passed": 1}, 5)
     assert steps_in(endpoint) == [*["Start something."] * 2, *["Find what you started."] * 3]
     listed = endpoint.requests[4].body["messages"][-1]["content"].split()
     assert "700" in listed
@@ -182,7 +182,7 @@ async def test_a_resumed_run_begins_at_the_step_where_it_stopped_with_the_files_
 async def test_a_resumed_run_begins_at_the_first_step_where_the_kept_files_are_not_those_of_the_log(
     engine: Engine, tmp_path: Path, change: str
 ) -> None:
-    with faulty_endpoint(FIRST, DONE, bash("sleep 600"), FIRST, DONE, SECOND, DONE) as endpoint:
+    with faulty_endpoint(FIRST, DONE, BEGINS, FIRST, DONE, SECOND, DONE) as endpoint:
         name = await killed_at_the_second_step(tmp_path, endpoint)
         (kept,) = kept_files(tmp_path)
         if change == "removed":
