@@ -83,6 +83,8 @@ class Run(BaseModel, frozen=True):
     files: dict[str, str]
     """The best code so far, full texts by relative path; the solution if the status is `solved`."""
     patch: str
+    mended: int = 0
+    """Tests that a `fix` mended, if all that still fail failed before; 0 if the run is solved."""
     reproduced_by: tuple[str, ...] = ()
     """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
@@ -183,6 +185,7 @@ def summarize(state: State) -> Run:
         test_command_from=state.task.found[0].place if state.task.found else None,
         files=_texts(best) if best is not None else {},
         patch=proposal.patch if proposal is not None else "",
+        mended=outcome.mended if outcome is not None and not outcome.passed else 0,
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
         ordered=outcome.ordered if outcome is not None else (),

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+from coder.base.text.failure_lines import telling_line
+from coder.base.text.sanitize import one_line
 from coder.run.message import Outcome
 from coder.run.state import State
 from coder.source.shell import format_command
+
+_MESSAGE_CHARACTERS = 100
+"""Longest quote of a failing test's message, in characters."""
 
 
 def why_unverified(state: State, outcome: Outcome) -> str:
@@ -46,6 +51,17 @@ def by_what(outcome: Outcome) -> str:
         return f"{outcome.verified} pass"
     by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
     return f"{by}; the task changes what these tests expect" if outcome.ordered else by
+
+
+def mended_words(outcome: Outcome) -> str:
+    """Return how many tests a change has mended, and what still fails as before the work, with messages."""
+    failing = [check for check in outcome.checks if not check.passed]
+    names = []
+    for check in failing:
+        message = one_line(telling_line(check.message), width=_MESSAGE_CHARACTERS)
+        names.append(f"{check.name} ({message})" if message else check.name)
+    count = outcome.mended
+    return f"{count:,} of {count + len(failing):,} mended; still red as before: {join_names(names)}"
 
 
 def join_names(names: Sequence[str], *, most: int = 3) -> str:

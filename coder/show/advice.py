@@ -45,7 +45,7 @@ def next_steps(run: Run) -> str:
         case "unsolved" | "stuck" if run.broken_by:
             steps.append(f"mend {join_names(run.broken_by)}, then: {own_command()} resume {run.run_id}")
         case "unsolved" | "stuck":
-            steps.append(_advice(run))
+            steps += filter(None, [_advice(run)])
             if run.files and not run.landed and any(check.passed for check in run.tests):
                 steps.append(f"to write what passes so far: {own_command()} resume {run.run_id} --keep")
         case "unverified" if run.cause == "own_tests" and not run.landed:
@@ -97,7 +97,7 @@ def _advice(run: Run) -> str:
         case "no_code":
             return "the model answered in words: put what it asks for into the task"
         case _:
-            return "" if run.status == "limit" else "try a stronger --model"
+            return "" if run.status == "limit" or run.mended else "try a stronger --model"
 
 
 def _allow_flags(run: Run) -> str:

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+from coder.base.text.failure_lines import last_line, telling_line
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.run import event_types
 from coder.run.extensions import hook_failure
@@ -14,10 +15,9 @@ from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, Ou
 from coder.run.run import Other, Run
 from coder.run.stored_file import listed
 from coder.run.use_tests import PASSES
-from coder.run.verdict_words import join_names
+from coder.run.verdict_words import join_names, mended_words
 from coder.show.advice import left_out, next_steps
 from coder.source.shell import format_command
-from coder.verify.finding import last_line, telling_line
 from coder.workspace.diff import diff_stat
 
 SIGNS: dict[str, str] = {
@@ -186,7 +186,8 @@ def details(run: Run) -> list[str]:
         lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
     if run.status == "waiting":
         lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_QUESTION_LINES]]
-    if run.status not in ("solved", "unverified") and (failed_check := _first_failed(run.tests)):
+    is_named = run.mended > 0 or run.status in ("solved", "unverified")
+    if not is_named and (failed_check := _first_failed(run.tests)):
         lines.append(f"  failed   {failed_check}")
     if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
@@ -294,6 +295,8 @@ def _outcome_line(outcome: Outcome) -> str:
         if outcome.verified == "none":  # what ran shows nothing of the task, and the verdict says so
             return f"  · ran{note}"
         return f"  ✓ {_passed_count(outcome.checks) or 'ran'}{note}"
+    if outcome.mended:
+        return f"  {FAILED_SIGN} {mended_words(outcome)}{note}"
     failure = (
         _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
     )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from coder.base.text.failure_lines import last_line
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
@@ -19,8 +20,6 @@ _FIRST_MESSAGE_CHARACTERS = (2_000, 600, 600)
 """Longest messages of the first failing checks in a first prompt, in characters."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs between processes, and would make equal requests differ."""
-_HEADING = re.compile(r"([^\w\s])\1{2,}.*([^\w\s])\2{2,}")
-_ERROR = re.compile(r"[\w.]*(?:Error|Exception)\b")
 _RUNNER_FRAMES = re.compile(
     r"""^  File "[^"\n]*/\.coder/(?:launch|ours\.zip/\w+\.py)", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
@@ -74,6 +73,8 @@ class Finding:
     """Python programs that a script has run, as far as known."""
     calls: tuple[PytestCall, ...] = ()
     """A script's calls of pytest, as far as known."""
+    mended: int = 0
+    """Number of tests that were mended, if all that fail failed before the work; see `Outcome`."""
     running: str | None = None
     """Test that the time limit interrupted, or empty; None: not interrupted. The code can forge the name."""
 
@@ -167,8 +168,10 @@ def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None
     )
     if modules:
         return "missing_module", modules
-    if _NETWORK_ERROR.search(finding.text):
-        hosts = ("".join(groups).rstrip(".") for groups in _UNREACHED_HOST.findall(finding.text))
+    # The output also tells of tests that were left out for want of the network.
+    text = "\n".join(line.message for line in finding.failing) if finding.offline else finding.text
+    if _NETWORK_ERROR.search(text):
+        hosts = ("".join(groups).rstrip(".") for groups in _UNREACHED_HOST.findall(text))
         return "network", tuple(dict.fromkeys(filter(None, hosts)))
     return None, ()
 
@@ -246,27 +249,6 @@ def _format_check(check: CheckLine, max_characters: int) -> list[str]:
 def gist(result: Result, *, note: str = "", stop: str = "") -> str:
     """Return one line for a person if no check failed by name."""
     return note or stop or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
-
-
-def last_line(text: str) -> str:
-    """Return the last line that holds a message; empty if there is none."""
-    return next((line for line in reversed(text.splitlines()) if _is_message(line)), "")
-
-
-def telling_line(message: str) -> str:
-    """Return the line of a failure's message that says what is wrong; empty if there is none."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    if lines and lines[0].startswith("Traceback "):
-        return lines[-1]
-    messages = [line for line in lines if _is_message(line)]
-    is_headed = bool(lines) and lines[:1] != messages[:1]
-    errors = [line for line in messages if is_headed and _ERROR.match(line)]
-    return next(iter(errors or messages), "")
-
-
-def _is_message(line: str) -> bool:
-    """Whether a line is more than a rule, or a heading between two rules, as runners draw them."""
-    return any(map(str.isalnum, line)) and _HEADING.fullmatch(line.strip()) is None
 
 
 def stopped(result: Result) -> str:

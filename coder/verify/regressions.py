@@ -45,16 +45,19 @@ def judge(
             note=_regression_note(new_failures, missing, old_failures) if results_before else "",
         )
     required = [line for line in old_failures if mends or line.name.partition("::")[0] in given_paths]
-    is_mended = any(results_now.get(name, True) for name, passed in results_before.items() if not passed)
+    mended_count = sum(results_now.get(name, True) for name, passed in results_before.items() if not passed)
     was_green = all(results_before.values()) and not mends
-    if required or not (is_mended or was_green or is_found):
+    if required or not (mended_count or was_green or is_found):
         deciding_lines = required or old_failures
         note = (
             f"{len(deciding_lines)} tests fail: {_join_line_names(deciding_lines)}"
             if len(deciding_lines) > 1
             else ""
         )
-        return replace(run, lines=_deciding_first(run, deciding_lines), note=note)
+        if mends and mended_count:
+            note = f"{mended_count:,} of {mended_count + len(required):,} tests that failed before pass now."
+        judged = replace(run, lines=_deciding_first(run, deciding_lines), note=note)
+        return replace(judged, mended=mended_count if mends else 0)
     notes = [f"still red, as before the work: {_join_line_names(old_failures)}"] if old_failures else []
     if not run.is_cut:
         return replace(run, passed=True, note=notes[0])

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
+from coder.base.text.failure_lines import telling_line
 from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions, find_tests_lacking_names
-from coder.verify.finding import Finding, feedback, gist, telling_line
+from coder.verify.finding import Finding, feedback, gist
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
 from coder.verify.time_limits import EXTRA_S, EXTRA_TEST_S, one_test_s, trial_s

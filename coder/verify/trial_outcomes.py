@@ -1,7 +1,8 @@
 """Outcomes of trials: the evidence that an answer is right, or the reason why there is none. Pure."""
 
+from coder.base.text.failure_lines import telling_line
 from coder.run.message import Outcome
-from coder.verify.finding import Finding, gist, telling_line
+from coder.verify.finding import Finding, gist
 
 QUOTE_CHARACTERS = 200
 """Longest quote of a program's output in a reason, in characters."""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.base.text.failure_lines import last_line, telling_line
 from coder.base.text.sanitize import one_line
 from coder.environment.python_path import PROJECT_FILES
 from coder.run.verdict_words import join_names
 from coder.source.manifests import missing_modules
 from coder.source.shell import format_command, line_of
-from coder.verify.finding import last_line, telling_line
 from coder.verify.verification import Verification
 
 

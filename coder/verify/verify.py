@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coder.run.message import Outcome
-from coder.verify.finding import Finding, cause_of, feedback, gist, shorten
+from coder.verify.finding import Finding, cause_of, failures, feedback, gist, shorten
 from coder.verify.verification import Verification
 from sandbox import Result
 from sandbox.policy import keeps_apart
@@ -45,9 +45,11 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
         remarks = {"note": note, "cause": "own_tests" if target.writes_tests else None}
     else:
         cause, lacks = cause_of(failed, [*state.files, *files, target.path])
-        feedback_text = feedback(failed.lines, result, note=failed.note, stop=failed.stop)
+        describe = failures if failed.mended else feedback
+        feedback_text = describe(failed.lines, result, note=failed.note, stop=failed.stop)
         gist_text = gist(result, note=failed.note, stop=failed.stop)
         remarks = {"cause": cause, "lacks": lacks, "feedback": feedback_text, "gist": gist_text}
+        remarks["mended"] = failed.mended
     return outcome.model_copy(update=remarks), result
 
 

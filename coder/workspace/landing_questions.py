@@ -10,7 +10,7 @@ from coder.run.message import HUMAN, Outcome, outcomes_in
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
-from coder.run.verdict_words import join_names, why_unverified
+from coder.run.verdict_words import join_names, mended_words, why_unverified
 from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted, is_green, rulings_of
 
 NOBODY = Decision(decision="", how="default")
@@ -132,6 +132,8 @@ def _failure(state: State, outcome: Outcome) -> str:
     text = f": {passed_count} of {len(outcome.checks)} passed" if outcome.checks else ""
     if paths := state.landing.broken_by:
         return f"It passed until {join_names(paths)} changed in your folder, and doesn't pass since{text}"
+    if outcome.mended:
+        return f"It doesn't pass: {mended_words(outcome)}"
     return f"It doesn't pass{text or (f': {outcome.gist}' if outcome.gist else '')}"
 
 

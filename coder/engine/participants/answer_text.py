@@ -58,7 +58,9 @@ class AnswerText:
         if asks(text) and turn.state.settings.asks:
             return QuestionMessage(author=self.role.name, text=text)
         if code.changes.texts:
-            return prompt("stands")
+            outcome = turn.state.outcome
+            is_told = outcome is not None and outcome.mended > 0  # that what still fails may be left as it is
+            return code if is_told and text.strip() else prompt("stands")
         return self.ends.end(code) if text.strip() else prompt("nudge")
 
     async def make_edits(self, text: str) -> Answered:

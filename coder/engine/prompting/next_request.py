@@ -60,7 +60,8 @@ def verdict_words(state: State) -> str | None:
             if missing_names
             else ""
         )
-        return prompt("not-done").format(feedback=outcome.feedback) + note
+        name = "still-red" if outcome.mended else "not-done"
+        return prompt(name).format(feedback=outcome.feedback) + note
     left_out_paths = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
     is_noted = left_out_paths and not state.settings.in_place
     note = f"\nLeft out, as it decides what passes: {left_out_paths}." if is_noted else ""

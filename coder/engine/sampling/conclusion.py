@@ -13,6 +13,7 @@ from coder.run.message import Message, OutcomeMessage, ReplyMessage
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
+from coder.run.verdict_words import mended_words
 
 
 async def conclude(
@@ -103,6 +104,8 @@ def _reason(state: State, candidate: RankedCandidate | None, stuck_reason: Reaso
             return reason
     if (limit := state.spend.exhausted) is not None:
         return Reason("limit", limit.text)
+    if candidate is not None and candidate.outcome.mended:
+        return Reason("unsolved", mended_words(candidate.outcome))
     if stuck_reason is not None:
         return stuck_reason
     ended_attempts = [attempt for attempt in state.progress.attempts if isinstance(attempt, AttemptEnded)]

@@ -4,7 +4,7 @@ from coder.base.text.sanitize import one_line
 from coder.run.message import CodeMessage, outcomes_in
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, going_round, stuck, tests_pass
-from coder.run.verdict_words import why_unverified
+from coder.run.verdict_words import mended_words, why_unverified
 from coder.workspace.consent import is_accepted
 
 _EXPLANATION_CHARACTERS = 300
@@ -43,9 +43,10 @@ def given_up(state: State) -> Reason | None:
         return Reason("unverified", why_unverified(state, outcome))
     if (reason := contradiction(outcome)) is not None:
         return reason
-    explanation = (
-        f", and says: {one_line(latest.text, width=_EXPLANATION_CHARACTERS)}" if latest.text.strip() else ""
-    )
+    words = one_line(latest.text, width=_EXPLANATION_CHARACTERS)
+    if outcome is not None and outcome.mended:
+        return Reason("unsolved", mended_words(outcome) + (f"; the model says: {words}" if words else ""))
+    explanation = f", and says: {words}" if words else ""
     return Reason("unsolved", f"the model submitted the same code twice{explanation}")
 
 

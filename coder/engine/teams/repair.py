@@ -2,8 +2,10 @@
 
 from coder.run.attempts import code_to_repair
 from coder.run.conversation import is_rejection
+from coder.run.message import outcomes_in
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, stuck, tests_pass
+from coder.run.verdict_words import mended_words
 
 
 def repair_stop() -> Stop:
@@ -27,5 +29,8 @@ def repairs_spent(state: State) -> Reason | None:
     answers = len({message.text for message in codes if not message.repeats})
     if code_to_repair(state) is not None and answers <= state.spend.budget.repairs:
         return None
+    outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
+    if outcome is not None and outcome.mended:
+        return Reason("unsolved", mended_words(outcome))
     text = f"none of {answers} answers passed" if answers > 1 else "the one answer did not pass"
     return Reason("unsolved", text)

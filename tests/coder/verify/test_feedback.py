@@ -3,7 +3,7 @@
 import pytest
 
 from coder.run.message import CheckLine
-from coder.verify.finding import NOTHING_RAN, failures, feedback, last_line, telling_line
+from coder.verify.finding import NOTHING_RAN, failures, feedback
 
 
 def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:
@@ -81,23 +81,3 @@ def test_a_script_that_failed_by_its_exit_code_is_quoted_with_what_it_printed() 
     assert "expected: exit code 0\nactual: exit code 1" in text
     assert "stderr:\nadd(2, 3) is 6" in text
     assert "stdout:\n3 of 4" in text
-
-
-@pytest.mark.parametrize(
-    ("message", "line"),
-    [
-        ("Traceback (most recent call last):\n  File ...\nKeyError: 'a'\n", "KeyError: 'a'"),
-        ("assert 1 == 2\n  ValueError: later", "assert 1 == 2"),
-        ("====== FAILURES ======\n\ntotal is 3\n======", "total is 3"),
-        ("⎯⎯⎯ Unhandled ⎯⎯⎯\nRun failed.\nError: EROFS: read-only\n at x\n⎯⎯⎯⎯", "Error: EROFS: read-only"),
-        ("--- FAIL: TestAdd (0.00s)\n", "--- FAIL: TestAdd (0.00s)"),
-        ("-----\n", ""),
-        ("", ""),
-    ],
-)
-def test_the_line_of_a_failure_is_its_error_and_no_rule_or_heading(message: str, line: str) -> None:
-    assert telling_line(message) == line
-
-
-def test_the_last_line_is_no_rule() -> None:
-    assert last_line("Error: EROFS\n at mkdir\n⎯⎯⎯⎯⎯⎯\n\n") == " at mkdir"

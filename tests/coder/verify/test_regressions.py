@@ -80,6 +80,15 @@ def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
 
     assert not judged.passed
     assert judged.lines[0].name == "other"
+    assert judged.mended == 1
+
+
+def test_what_is_mended_is_counted_only_where_nothing_else_fails() -> None:
+    red = before(target=False, other=False, fine=True)
+
+    assert judge(ran(target=True, other=False, fine=False), red, mends=True).mended == 0
+    assert judge(ran(target=False, other=False, fine=True), red, mends=True).mended == 0
+    assert judge(ran(target=True, other=False, fine=True), red).mended == 0
 
 
 def test_given_tests_must_pass_whatever_was_red() -> None:

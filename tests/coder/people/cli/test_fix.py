@@ -568,17 +568,43 @@ def test_two_commands_are_refused(console: Console, project: Path) -> None:
     assert (done.code, "Two commands are given" in done.err) == (2, True)
 
 
+OTHER = "    def test_version(self):\n        self.fail('no release')\n"
+
+
 @pytest.mark.slow
 def test_a_mend_that_leaves_another_test_red_is_named_with_the_command_that_writes_it(
     console: Console, project: Path
 ) -> None:
-    other = "    def test_version(self):\n        self.assertTrue(False)\n"
-    (project / "test_calc.py").write_text(f"{SUITE}\n{other}")
-    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+    (project / "test_calc.py").write_text(f"{SUITE}\n{OTHER}")
+    with faulty_endpoint(says(code(RIGHT)), says("The other one has no code to mend.")) as endpoint:
         done = fix(console, endpoint, cwd=project)
+        told = json.dumps(endpoint.requests[-1].body["messages"][-1])
         (run,) = re.findall(r"coder resume (run_\w+) --keep", done.err)
         kept = console.run("resume", run, "--keep", cwd=project)
 
-    assert done.code != 0
-    assert "test_calc.Calc.test_version" in done.err
+    assert (done.code, len(endpoint.requests)) == (1, 2)
+    assert "1 of 2 mended; still red as before: test_calc.Calc.test_version (AssertionError" in done.err
+    assert "stronger" not in done.err
+    assert "1 of 2 tests that failed before pass now." in told
     assert (project / "calc.py").read_text() == RIGHT, kept.err
+
+
+@pytest.mark.slow
+def test_with_keep_a_mend_that_leaves_another_test_red_is_written(console: Console, project: Path) -> None:
+    (project / "test_calc.py").write_text(f"{SUITE}\n{OTHER}")
+    with faulty_endpoint(says(code(RIGHT)), says("Done.")) as endpoint:
+        done = fix(console, endpoint, "--keep", cwd=project)
+
+    assert (done.code, (project / "calc.py").read_text()) == (1, RIGHT)
+
+
+@pytest.mark.slow
+def test_a_model_without_tools_that_leaves_a_test_red_as_before_is_told_so(
+    console: Console, project: Path
+) -> None:
+    (project / "test_calc.py").write_text(f"{SUITE}\n{OTHER}")
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = fix(console, endpoint, "--strategy", "repair", cwd=project)
+
+    assert done.code == 1
+    assert "✗ unsolved  1 of 2 mended; still red as before: test_calc.Calc.test_version" in done.err
