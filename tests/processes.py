@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+SLEEPS = "until grep -qx sleep /proc/$!/comm; do sleep 0.01; done"
+"""For a shell: wait until its last child has become `sleep`. Until then its name is the shell's own."""
+
 
 def processes_with(tag: str) -> list[int]:
     """Processes that have a word in their command line."""

@@ -10,6 +10,7 @@ from coder.tools.tool import Desk, ToolResult
 from sandbox import CommandResult, StillRunning
 from tests.coder.tools.conftest import SECRET
 from tests.growing_limits import growing_limits
+from tests.processes import SLEEPS
 
 
 async def ran(desk: Desk, command: str, **given: object) -> ToolResult:
@@ -148,7 +149,7 @@ async def test_arguments_that_do_not_fit_are_told(desk: Desk, given: dict[str, o
 
 
 async def test_what_a_command_leaves_running_is_named(desk: Desk) -> None:
-    result = await ran(desk, "sleep 300 & echo $!")
+    result = await ran(desk, f"sleep 300 & {SLEEPS}; echo $!")
 
     pid = result.text.partition("\n")[0]
     assert last_line(result).endswith(f" s; still running: pid {pid} sleep 300]")

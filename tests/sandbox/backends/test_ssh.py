@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import BackendMissing, Command, Policy, PolicyUnmet, PythonCode, SandboxBroken, open_sandbox
 from sandbox.backends.ssh import open_ssh
-from tests.processes import below, processes_with, wait_until
+from tests.processes import SLEEPS, below, processes_with, wait_until
 from tests.ssh_host import HOST, ssh_host
 
 BACKEND = f"ssh:{HOST}"
@@ -33,7 +33,7 @@ async def test_programs_sessions_and_files_are_on_the_host(host: None) -> None:
         run = await box.run(PythonCode(source="import os; print(open('given').read(), os.getuid())"))
         fresh = await box.run(Command(argv=("sh", "-c", "echo 2 > made")), fresh=True)
         async with box.session() as session:
-            command = await session.sh("cat given; sleep 1000 & sleep 0.5; echo 3 > made")
+            command = await session.sh(f"cat given; sleep 1000 & {SLEEPS}; echo 3 > made")
             changes = (await session.changes()).changes
 
     assert run.stdout == f"1 {os.geteuid() or 65534}\n"

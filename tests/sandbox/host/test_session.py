@@ -19,7 +19,7 @@ from tests.docker_engine import IMAGE
 from tests.growing_limits import growing_limits
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
-from tests.processes import processes_with, wait_until
+from tests.processes import SLEEPS, processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -144,8 +144,7 @@ async def test_a_program_that_is_not_there_and_a_folder_that_is_not_there_are_re
 
 
 async def test_a_command_ends_with_its_own_process_and_names_what_it_left_running(session: Session) -> None:
-    begun = "until grep -q sleep /proc/$!/comm; do sleep 0.01; done"  # until then it is a shell
-    result = await session.sh(f"sleep 1000 & {begun}; echo started")
+    result = await session.sh(f"sleep 1000 & {SLEEPS}; echo started")
     after = await session.sh(f"kill {result.still_running[0].pid} && echo killed")
 
     assert (result.status, result.output) == ("ok", "started\n")
@@ -156,7 +155,7 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
 async def test_what_runs_in_the_background_is_known_until_it_ends(session: Session) -> None:
     await session.sh("true")
     server = await session.start("exec sleep 1000")
-    await session.sh("sleep 1001 > /dev/null 2>&1 & echo begun; sleep 0.2")
+    await session.sh(f"sleep 1001 > /dev/null 2>&1 & {SLEEPS}; echo begun")
 
     started, leftover_job = await session.background()
     assert [one.command for job in (started, leftover_job) for one in job.processes] == [
@@ -169,20 +168,23 @@ async def test_what_runs_in_the_background_is_known_until_it_ends(session: Sessi
 
     await leftover_job.stop()
     assert [job.log for job in await session.background()] == [server.log]
-    await session.sh(f"kill {server.pid}; sleep 0.2")
+    await session.sh(f"kill {server.pid}")
+    await server.wait()
     assert list(await session.background()) == []
 
 
 async def test_a_process_is_named_without_what_a_terminal_would_obey(session: Session) -> None:
-    result = await session.sh("(exec -a $'\\e[2Jname' sleep 1000) & sleep 0.2")
+    result = await session.sh(f"(exec -a $'\\e[2Jname' sleep 1000) & {SLEEPS}")
 
     assert [process.command for process in result.still_running] == ["?[2Jname 1000"]
 
 
 async def test_later_output_of_what_was_left_running_goes_to_a_file(session: Session) -> None:
-    result = await session.sh("(while [ ! -e go ]; do sleep 0.01; done; echo later; : > gone) & echo now")
+    result = await session.sh("(while [ ! -e go ]; do sleep 0.01; done; echo later) & echo now")
 
-    later = await session.sh(f": > go; while [ ! -e gone ]; do sleep 0.01; done; sleep 0.2; cat {result.log}")
+    later = await session.sh(
+        f": > go; until grep -q later {result.log}; do sleep 0.01; done; cat {result.log}"
+    )
 
     assert (result.output, later.output) == ("now\n", "now\nlater\n")
 
@@ -507,7 +509,7 @@ async def main():
             print((await session.python("x = b'x' * (900 << 20); import time; time.sleep(30)")).status)
             late = await session.sh("sleep 1000 & sleep 1000", wall_s=0.5)
             print(late.status, late.still_running)
-            fill = "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > f$i; done; sleep 5"
+            fill = "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > f$i || exit 0; done; sleep 600"
             full = await session.sh(fill)
             print(full.killed_by, "No space" in full.output)
 asyncio.run(main())

@@ -10,6 +10,7 @@ from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code, replaced
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, hangs, says
 from tests.git_repository import ENVIRONMENT, make_repository
+from tests.processes import SLEEPS
 
 TESTED = "python3 -m unittest -q"
 
@@ -357,7 +358,7 @@ def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Consol
 @pytest.mark.slow
 def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> None:
     with faulty_endpoint(says("So.")) as endpoint:
-        done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 & sleep 0.2", "/jobs", cwd=project)
+        done = chat(console, endpoint, f"!sleep 1000 > /dev/null 2>&1 & {SLEEPS}", "/jobs", cwd=project)
 
     assert done.code == 0, done.err
     assert "  sleep 1000  output: /tmp/out/" in done.out
