@@ -173,7 +173,7 @@ async def test_a_program_has_the_memory_that_is_asked_for(http: httpx2.AsyncClie
 
 
 async def test_programs_that_sleep_keep_no_answer_waiting(http: httpx2.AsyncClient) -> None:
-    sleeps = {"language": "bash", "code": "sleep 60", "run_timeout": 5}
+    sleeps = {"language": "bash", "code": "sleep 60", "run_timeout": 60}
     asleep = [asyncio.create_task(http.post("/run_code", json=sleeps)) for _ in range(4)]
 
     judged = await http.post("/judge", json={"case": DOUBLE.model_dump(), "answers": [RIGHT]})

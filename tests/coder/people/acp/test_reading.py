@@ -121,6 +121,7 @@ async def test_a_reader_takes_over_the_message_of_an_owner_that_was_killed(
                 work = asyncio.create_task(owner.say(session, "Mend add."))
                 await owner.until(ToolCallProgress)
                 await load(reader, project, session)
+                assert await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 2)
                 os.kill(owner.pid, signal.SIGKILL)
                 with pytest.raises(ConnectionError):
                     await asyncio.wait_for(work, 300)

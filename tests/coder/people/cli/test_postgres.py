@@ -17,11 +17,10 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store.postgres import PostgresLog
 from tests.coder.people.cli.console import Console
-from tests.coder.people.cli.test_solve import ADD, CHECK, TASK, code
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
+from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.less_python import run_without
 from tests.postgres import PASSWORD, Server
-from tests.processes import wait_until
 
 PAGE = (Path(__file__).parents[4] / "docs/how-to/keep-runs.md").read_text()
 
@@ -53,16 +52,17 @@ def test_the_lines_of_the_page_run_and_a_run_is_shown_from_another_home(
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_repeats_no_call(console: Console, url: str) -> None:
-    with faulty_endpoint(says(code(ADD))) as endpoint:
+    with faulty_endpoint(says(code(SUBTRACT)), hangs(), says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
         process = console.start("solve", TASK, *CHECK, *model, CODER_LOG=url)
-        assert wait_until(lambda: bool(endpoint.requests))
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         (listed,) = json.loads(console.run("ls", "--json", CODER_LOG=url).out)
         done = console.run("resume", listed["run_id"], CODER_LOG=url)
 
     assert done.code == 0, done.err
+    assert len(endpoint.requests) == 3  # the one that hung is made again, and no other
 
 
 def test_a_server_that_refuses_is_said_with_exit_code_5_and_no_password(

@@ -5,6 +5,8 @@ import pty
 import re
 import signal
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,9 +166,11 @@ def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: 
 @pytest.mark.slow
 def test_a_yes_typed_before_the_change_is_shown_writes_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
-    typed = {"toy answers": "y\ny\n", "[y]es, [N]o": "n\n"}
+    is_typed = threading.Event()
+    typed = {"toy answers": "y\ny\n", "programs run in": is_typed.set, "[y]es, [N]o": "n\n"}
+    change = replace(says(replaced("solution.py", ADD, SUBTRACT)), before_piece=lambda _: is_typed.wait(300))
 
-    with faulty_endpoint(Reply(says(replaced("solution.py", ADD, SUBTRACT)).pieces, pause_s=0.5)) as endpoint:
+    with faulty_endpoint(change) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
         done = console.on_terminal("solve", TASK, str(folder), *CHECK, *model, answers=typed)
 

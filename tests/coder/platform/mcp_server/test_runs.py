@@ -149,6 +149,7 @@ async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
                 await asyncio.sleep(0.05)
                 status = document(await client.call_tool("run_status", {"run": run}))
     assert status["status"] == "interrupted"
+    assert await asyncio.to_thread(wait_until, lambda: "\n" in served.said.read_text())
     assert served.said.read_text() == f"Interrupted and saved. Go on with: coder resume {run}\n"
 
 
@@ -165,6 +166,7 @@ async def test_a_client_that_goes_away_ends_its_run_and_the_server(
     with pytest.raises(MCPError):
         await call
     assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
+    assert await asyncio.to_thread(wait_until, lambda: "\n" in served.said.read_text())
     (line,) = served.said.read_text().splitlines()
     assert line.startswith("Interrupted and saved. Go on with: coder resume run_")
 
