@@ -13,7 +13,8 @@ Each pair of runs is drawn from the rates of the cases: of three stated distribu
 
 Runs that are looked at as they grow (5 samples a case in the baseline, up to 8 in the later run) end at the
 look that decides: at --alpha each time (plain), or by the plan of `bench run --until-decided` (planned).
-Plans by small pilots promise a power of 80 %: the last tables show how often an unchanged agent passes then.
+The last tables show how often an unchanged agent passes with the samples that a plan by a small pilot says,
+and the power that the plan promises: 80 %, or more where one sample less would have less.
 """
 
 from argparse import ArgumentParser
@@ -32,7 +33,7 @@ from benchmarks.stats.comparison import judged_tallies
 from benchmarks.stats.difference import Pair, Tally, difference_of
 from benchmarks.stats.gate import MOST_DROP, decider, excludable_drop
 from benchmarks.stats.looks import levels_of, plan_looks
-from benchmarks.stats.plan import MAX_SAMPLES, likely_variances, samples_for
+from benchmarks.stats.plan import MAX_SAMPLES, likely_variances, mean_power, samples_for
 
 ALPHA, POWER = 0.05, 0.8
 BEFORE, AFTER = 5, 8
@@ -183,15 +184,18 @@ def looked_rows(name: str, rates: Rates, cases: int, max_drop: float, rounds: in
 
 def planned_power(rates: Rates, cases: int, pilot: int, drop: float, draw: Generator, rounds: int) -> str:
     """Return how often an unchanged agent passes with as many samples as a plan by a pilot says."""
-    passed, taken = 0, 0
+    passed, taken, promised = 0, 0, 0.0
     for _ in range(rounds):
         of_cases = rates(draw, cases)
         tallies = [Tally(samples=pilot, passed=int(each)) for each in draw.binomial(pilot, of_cases)]
-        samples = samples_for(cases, likely_variances(tallies)[0], drop, POWER, ALPHA) or MAX_SAMPLES
+        variances, _ = likely_variances(tallies)
+        samples = samples_for(cases, variances, drop, POWER, ALPHA) or MAX_SAMPLES
+        promised += mean_power(cases, variances, samples, samples, drop, ALPHA)
         pairs = pairs_of(of_cases, of_cases, Size(cases, samples, samples), draw)
         passed += by_gate(pairs, drop) == "passed"
         taken += samples
-    return f"| {cases} × {pilot}, --drop {drop} | {taken / rounds:.1f} | {100 * passed / rounds:.1f} |"
+    cells = (f"{value / rounds:.1f}" for value in (taken, 100 * promised, 100 * passed))
+    return f"| {cases} × {pilot}, --drop {drop} | {' | '.join(cells)} |"
 
 
 def row(name: str, counts: dict[str, Counter[str]], rounds: int) -> str:
@@ -250,7 +254,7 @@ def main() -> None:
         for cases, limit in ((100, 0.05), (300, 0.03)):
             for line in looked_rows(f"{cases}, --max-drop {limit}", rates, cases, limit, rounds):
                 print(line, flush=True)
-        print("\n| pilot | samples of each side | passed |\n| --- | --- | --- |")
+        print("\n| pilot | samples of each side | promised | passed |\n| --- | --- | --- | --- |")
         for cases, pilot, drop in ((10, 2, 0.15), (20, 2, 0.1), (30, 2, 0.05), (100, 3, 0.05)):
             print(planned_power(rates, cases, pilot, drop, draw, rounds), flush=True)
 

@@ -69,7 +69,8 @@ def plan(
 
 
 def _blocks(result: SamplePlan, both: SamplePlan) -> list[Block]:
-    aim = f"excludes a drop of {100 * result.drop:g} points, for an unchanged agent in {result.power:.0%}"
+    power = result.power if result.expected_power is None else result.expected_power
+    aim = f"excludes a drop of {100 * result.drop:g} points, for an unchanged agent in {power:.0%}"
     if result.samples is None:
         found = f"no number of samples up to {MAX_SAMPLES:,} suffices"
         if result.baseline_samples is not None and both.samples is not None:

@@ -26,6 +26,9 @@ class SamplePlan(Value):
     cases: int
     drop: float
     power: float
+    """Power that was asked for, as a share."""
+    expected_power: float | None = None
+    """Power of `samples`, which are whole, so that it is the same or more; None if none suffice."""
     samples: int | None
     """Samples of each case on each side, or on the new side if the baseline is there; None: none suffice."""
     baseline_samples: int | None = None
@@ -61,10 +64,12 @@ def plan(
     judged = judged_tallies(reports) if reports else {}
     variances, source = likely_variances([tally for case, tally in judged.items() if case in cases])
     samples = samples_for(len(cases), variances, drop, power, alpha, baseline_samples)
+    reached = samples and mean_power(len(cases), variances, baseline_samples or samples, samples, drop, alpha)
     result = SamplePlan(
         cases=len(cases),
         drop=drop,
         power=power,
+        expected_power=reached,
         samples=samples,
         baseline_samples=baseline_samples,
         source=source,
@@ -89,13 +94,17 @@ def samples_for(
     baseline_samples: int | None = None,
 ) -> int | None:
     """Return the least number of samples with this power in the mean over equally likely variances."""
+    for number in range(1, MAX_SAMPLES + 1):
+        if mean_power(cases, variances, baseline_samples or number, number, drop, alpha) >= power:
+            return number
+    return None
 
-    def suffices(before: int, after: int) -> bool:
-        powers = (_power(variance, cases, before, after, drop, alpha) for variance in variances)
-        return fsum(powers) >= power * len(variances)
 
-    numbers = range(1, MAX_SAMPLES + 1)
-    return next((number for number in numbers if suffices(baseline_samples or number, number)), None)
+def mean_power(
+    cases: int, variances: Sequence[float], before: int, after: int, drop: float, alpha: float
+) -> float:
+    """Return the power of so many samples of each case, in the mean over equally likely variances."""
+    return fmean(_power(variance, cases, before, after, drop, alpha) for variance in variances)
 
 
 def _power(variance: float, cases: int, before: int, after: int, drop: float, alpha: float) -> float:
@@ -119,10 +128,10 @@ def likely_variances(tallies: Sequence[Tally]) -> tuple[Sequence[float], Source]
     is known: a mean of p (1 - p) is at most that of the mean rate.
     """
     tallies = [tally for tally in tallies if tally.samples]
-    # One case more varies half as much as it can: samples that happen to agree are no certainty.
+    # One case more varies as much as it can: samples that happen to agree are no certainty.
     several = [sample_variance(tally) for tally in tallies if tally.samples > 1]
     if several:
-        known = [*several, MOST / 2]
+        known = [*several, MOST]
         estimate = NormalDist(fmean(known), stdev(known) / sqrt(len(known)))
         return [min(MOST, max(0.0, estimate.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)], "samples"
     if not tallies:

@@ -51,6 +51,35 @@ def test_plans_by_small_pilots_keep_their_promise_in_the_mean() -> None:
     assert 0.76 <= passed / rounds <= 0.88  # samples are whole, so that the power is a little more
 
 
+def test_a_pilot_of_two_samples_of_ten_cases_promises_no_more_than_it_has() -> None:
+    names = [f"c{number}" for number in range(10)]
+    pilots = [
+        report_of({name: "pf" if i < split else "pp" for i, name in enumerate(names)}) for split in range(11)
+    ]
+    plans = [plan(names, [pilot], drop=0.15, power=0.8) for pilot in pilots]
+    draw, promised, passed, rounds = Random(11), 0.0, 0, 2000
+    for _ in range(rounds):
+        rates = [draw.betavariate(0.5, 0.5) for _ in names]
+        planned = plans[sum((draw.random() < rate) != (draw.random() < rate) for rate in rates)]
+        number = planned.samples or 0
+        sides = [
+            [Tally(samples=number, passed=sum(draw.random() < rate for _ in range(number))) for rate in rates]
+            for _ in range(2)
+        ]
+        promised += planned.expected_power or 0.0
+        passed += difference_of([*zip(*sides, strict=True)]).interval(0.9)[0] > -0.15
+
+    assert abs(passed - promised) / rounds <= 0.03
+
+
+def test_samples_are_whole_and_a_plan_says_the_power_that_they_have() -> None:
+    planned = plan([f"c{i}" for i in range(100)], [report_of({"c1": "pf"})], drop=0.2, power=0.8)
+
+    assert planned.samples is not None
+    assert planned.expected_power is not None
+    assert planned.expected_power > 0.84
+
+
 def test_samples_that_happen_to_agree_are_no_certainty() -> None:
     agreeing = [Tally(samples=2, passed=2 * (number % 2)) for number in range(20)]
 
