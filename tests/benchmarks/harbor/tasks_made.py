@@ -13,6 +13,15 @@ TEST_SH = """\
 if [ "$(cat /app/answer.txt)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
 """
 SOLVE_SH = "#!/bin/bash\necho 42 > /app/answer.txt\n"
+SERVES = """\
+cd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)
+until bash -c 'exec 3<>/dev/tcp/127.0.0.1/8765' 2> /dev/null; do sleep 0.02; done
+"""
+"""Commands that leave a server running, which listens by their end."""
+ASKS_A_SERVICE = """\
+#!/bin/bash
+if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
 
 PROCESS = secrets.token_hex(8)
 """Gives this process images of its own: tests in other ones remove theirs meanwhile."""

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from benchmarks.harbor.image import REPOSITORY, folder_digest, task_image
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
-from tests.benchmarks.harbor.tasks_made import DOCKERFILE, PROCESS, make_task
+from tests.benchmarks.harbor.tasks_made import ASKS_A_SERVICE, DOCKERFILE, PROCESS, SERVES, make_task
 from tests.coder.people.cli.console import Console, Finished
 from tests.faulty_endpoint import FaultyEndpoint, Reply, calls, faulty_endpoint, says
 from tests.processes import wait_until
@@ -24,10 +24,6 @@ DONE = calls("done", summary="It is done.")
 INSTALLED = """#!/bin/bash
 if [ "$(cat /app/answer.txt /etc/made)" = "42
 made" ] && [ "$(stat -c %a /app)" = 755 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
-"""
-SERVES = "cd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
-ASKS = """#!/bin/bash
-if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
 """
 
 
@@ -85,7 +81,7 @@ async def test_a_model_installs_serves_and_answers_and_is_judged_as_the_oracle_i
 ) -> None:
     installs = "#!/bin/bash\necho 42 > /app/answer.txt; echo made > /etc/made\n"
     make_task(tmp_path / "tasks/1-installs", test=INSTALLED, solve=installs)
-    make_task(tmp_path / "tasks/2-serves", test=ASKS, solve=f"#!/bin/bash\n{SERVES}")
+    make_task(tmp_path / "tasks/2-serves", test=ASKS_A_SERVICE, solve=f"#!/bin/bash\n{SERVES}")
     make_task(tmp_path / "tasks/3-wrong")
     script = (
         bash(f"echo made > /etc/made; {SERVES}"), calls("edit", path="answer.txt", new="42\n"), DONE,

@@ -9,16 +9,12 @@ from benchmarks.harbor.changes import no_changes, read_changes
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.verifier import Judged, judge_shared
 from sandbox.docker.engine import Engine
-from tests.benchmarks.harbor.tasks_made import make_task, recipe_of, verifier_of
+from tests.benchmarks.harbor.tasks_made import ASKS_A_SERVICE, SERVES, make_task, recipe_of, verifier_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 ASKS_A_COMMAND = """\
 #!/bin/bash
 if answer; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
-"""
-ASKS_A_SERVICE = """\
-#!/bin/bash
-if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
 """
 PYTEST = """\
 #!/bin/bash
@@ -118,6 +114,9 @@ async def test_a_verifier_that_takes_too_long_is_a_timeout(
     assert judged.outcome == "timeout"
 
 
+REWARD, WAIT = "/logs/verifier/reward.txt", "do sleep 0.02; done"
+UNTIL_ATTACKED = "[ ! -e /dev/shm/begun ] || until"
+"""Begins a wait for a process of the attack, where there is one: in the container that it began in."""
 ATTACKS = {
     "reward file written by the agent, which the tests then can't replace": (
         "#!/bin/bash\n[ -e /app/answer.txt ] || exit 1\necho 1 > /logs/verifier/reward.txt\n",
@@ -128,19 +127,20 @@ ATTACKS = {
         "mkdir -p /tests; echo 'def pytest_pyfunc_call(pyfuncitem): return True' > /tests/conftest.py",
     ),
     "background writer": (
-        "#!/bin/bash\n[ -e /app/answer.txt ] || echo 0 > /logs/verifier/reward.txt\nsleep 1\n",
-        "(while :; do mkdir -p /logs/verifier; echo 1 > /tmp/new; mv /tmp/new /logs/verifier/reward.txt; "
-        "sleep 0.02; done) &",
+        f"#!/bin/bash\n[ -e /app/answer.txt ] || echo 0 > {REWARD}\n"
+        f"{UNTIL_ATTACKED} grep -q 1 {REWARD}; {WAIT}\n",
+        "touch /dev/shm/begun; (while :; do mkdir -p /logs/verifier; echo 1 > /tmp/new; "
+        f"mv /tmp/new {REWARD}; sleep 0.02; done) &",
     ),
     "background editor of the test file": (
-        "#!/bin/bash\nsleep 1\nbash /tests/decide.sh\n",
-        "(while :; do echo 'echo 1 > /logs/verifier/reward.txt' > /tmp/new; mv /tmp/new /tests/decide.sh; "
-        "sleep 0.02; done) &",
+        f"#!/bin/bash\n{UNTIL_ATTACKED} grep -q 1 /tests/decide.sh; {WAIT}\nbash /tests/decide.sh\n",
+        f"touch /dev/shm/begun; (while :; do echo 'echo 1 > {REWARD}' > /tmp/new; "
+        "mv /tmp/new /tests/decide.sh; sleep 0.02; done) &",
     ),
     "time-bomb": (
-        "#!/bin/bash\necho 0 > /logs/verifier/reward.txt\nsleep 2\n",
-        "(sleep 1; while :; do echo 1 > /tmp/new; mv /tmp/new /logs/verifier/reward.txt; sleep 0.1; done) "
-        "2>/dev/null &",
+        f"#!/bin/bash\necho 0 > {REWARD}\n{UNTIL_ATTACKED} grep -q 1 {REWARD}; {WAIT}\n",
+        "touch /dev/shm/begun; (sleep 1; while :; do echo 1 > /tmp/new; "
+        f"mv /tmp/new {REWARD}; sleep 0.1; done) 2>/dev/null &",
     ),
 }
 
@@ -203,8 +203,7 @@ async def test_a_service_that_must_live_fails_apart_and_passes_shared_as_weak(
     engine: Engine, image: str, tmp_path: Path
 ) -> None:
     task = make_task(tmp_path, test=ASKS_A_SERVICE)
-    serve = "(cd /app && exec python3 -m http.server 8765) & sleep 1"
 
-    assert (await apart(engine, image, task, serve)).outcome == "failed"
-    judged = await shared(engine, image, task, serve)
+    assert (await apart(engine, image, task, SERVES)).outcome == "failed"
+    judged = await shared(engine, image, task, SERVES)
     assert (judged.outcome, judged.strength) == ("passed", "weak")

@@ -151,9 +151,9 @@ async def test_stopping_ends_a_process_that_ignores_signals_after_one_that_write
     engine: Engine, image: str
 ) -> None:
     services = """
-(trap 'echo saved > /app/state; exit' TERM; while :; do sleep 0.1; done) &
-(trap '' TERM; while :; do sleep 0.1; date +%N > /app/beat; done) &
-sleep 0.5
+(trap 'echo saved > /app/state; exit' TERM; : > /tmp/heeds; while :; do sleep 0.1; done) &
+(trap '' TERM; while :; do date +%N > /app/beat; sleep 0.1; done) &
+until [ -e /tmp/heeds ] && [ -s /app/beat ]; do sleep 0.02; done
 """
     async with open_container(engine, recipe_of(image)) as used:
         await shell(used, services)

@@ -77,12 +77,12 @@ async def test_a_suite_goes_on_after_a_task_whose_container_ends_by_itself(
 async def test_an_answer_that_ends_the_container_is_judged_by_what_it_left(
     engine: Engine, tmp_path: Path
 ) -> None:
-    waits = TEST_SH.replace("#!/bin/bash\n", "#!/bin/bash\nsleep 1\n")
+    waits = TEST_SH.replace("#!/bin/bash\n", "#!/bin/bash\n[ ! -e /app/stop ] || sleep 60\n")
     task = make_task(tmp_path, dockerfile=WATCHES, test=waits)
 
     try:
         mode = await find_harbor_mode(engine, task)
-        ends = await judge_harbor(engine, task, "echo 42 > answer.txt; touch stop; sleep 5", mode)
+        ends = await judge_harbor(engine, task, "echo 42 > answer.txt; touch stop; sleep 60", mode)
         works = await judge_harbor(engine, task, "echo 42 > answer.txt", mode)
     finally:
         await forget_image(engine, task)

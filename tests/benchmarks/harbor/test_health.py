@@ -13,12 +13,15 @@ from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import DOCKERFILE, make_task
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-LATE = f"""{DOCKERFILE}ENTRYPOINT ["sh", "-c", "(sleep 2; touch /tmp/ready) & exec \\"$@\\"", "sh"]\n"""
+WAKES = "(until [ -e /tmp/asked ]; do sleep 0.1; done; touch /tmp/ready) &"
+LATE = f"""{DOCKERFILE}ENTRYPOINT ["sh", "-c", "{WAKES} exec \\"$@\\"", "sh"]\n"""
+"""It gets ready once it was asked, so that what doesn't wait for it never finds it ready."""
 NEEDS_IT = """#!/bin/bash
 if [ -e /tmp/ready ] && [ -e /app/answer.txt ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
 """
 SOLVE = "#!/bin/bash\nif [ -e /tmp/ready ]; then touch /app/answer.txt; fi\n"
-WAITS = '[environment.healthcheck]\ncommand = "test -e /tmp/ready"\ninterval_sec = 0.2\nretries = 50\n'
+CHECK = '[environment.healthcheck]\ncommand = "touch /tmp/asked; test -e /tmp/ready"\n'
+WAITS = f"{CHECK}interval_sec = 0.2\nretries = 50\n"
 IN_START = f"{WAITS}start_period_sec = 20\nstart_interval_sec = 0.2\n".replace("50", "1")
 
 
@@ -57,7 +60,8 @@ async def test_a_health_check_that_hangs_is_a_failure_and_the_next_one_may_pass(
     engine: Engine, tmp_path: Path
 ) -> None:
     hangs_once = "[ -e /tmp/once ] || { touch /tmp/once; sleep 600; }"
-    check = f'[environment.healthcheck]\ncommand = "{hangs_once}"\ntimeout_sec = 1\ninterval_sec = 0\n'
+    patience = "timeout_sec = 1\ninterval_sec = 0\nretries = 9\n"  # a busy machine may need more than one
+    check = f'[environment.healthcheck]\ncommand = "{hangs_once}"\n{patience}'
     task = make_task(tmp_path, toml=check)
 
     mode = await find_harbor_mode(engine, task)

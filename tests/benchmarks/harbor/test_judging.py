@@ -15,14 +15,10 @@ from benchmarks.harbor.task import read_task
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
 from sandbox.docker.labels import OWNER, labels, list_containers
-from tests.benchmarks.harbor.tasks_made import make_task
+from tests.benchmarks.harbor.tasks_made import ASKS_A_SERVICE, SERVES, make_task
 from tests.coder.people.cli.console import Console
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-SERVES = "#!/bin/bash\ncd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
-ASKS = """#!/bin/bash
-if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
-"""
 REPLACES = "#!/bin/bash\nprintf '#!/bin/sh\\necho 42\\n' > /usr/bin/factor\n"
 RUNS_IT = """#!/bin/bash
 if [ "$(factor)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
@@ -112,7 +108,7 @@ async def test_a_file_name_that_is_not_utf_8_is_judged_as_any_other(engine: Engi
 async def test_a_task_whose_solution_fails_apart_is_judged_shared_and_weak(
     engine: Engine, tmp_path: Path
 ) -> None:
-    task = make_task(tmp_path, test=ASKS, solve=SERVES)
+    task = make_task(tmp_path, test=ASKS_A_SERVICE, solve=f"#!/bin/bash\n{SERVES}")
 
     mode = await find_harbor_mode(engine, task)
     own = await judge_harbor(engine, task, own_answer(task), mode)

@@ -12,15 +12,11 @@ from benchmarks.harbor.judging import find_harbor_mode
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.recipe import HarborRecipe
 from sandbox.docker.engine import Engine
-from tests.benchmarks.harbor.tasks_made import PROCESS, make_task, recipe_of
+from tests.benchmarks.harbor.tasks_made import ASKS_A_SERVICE, PROCESS, SERVES, make_task, recipe_of
 from tests.internet import Handler, internet
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-SERVES = "#!/bin/bash\ncd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
-ASKS = """#!/bin/bash
-if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
-"""
 LISTED = 'network_mode = "allowlist"\nallowed_hosts = ["pypi.org"]\n'
 
 
@@ -100,7 +96,9 @@ async def test_hosts_that_the_proxy_never_reaches_are_refused_by_name(
 async def test_tests_with_another_network_never_run_beside_the_agent(engine: Engine, tmp_path: Path) -> None:
     other = '[verifier]\nnetwork_mode = "public"\n'
 
-    mode = await find_harbor_mode(engine, make_task(tmp_path, test=ASKS, solve=SERVES, toml=other))
+    mode = await find_harbor_mode(
+        engine, make_task(tmp_path, test=ASKS_A_SERVICE, solve=f"#!/bin/bash\n{SERVES}", toml=other)
+    )
 
     assert mode.how == "broken"
     assert "its tests have another network than its agent" in mode.reason

@@ -189,7 +189,7 @@ network_mode = "no-network"
             )
             codes = [
                 await poll(each.exit_code, lambda code: code is not None, every_s=0.2, times=times)
-                for each, times in ((db, 300), (main, 50))
+                for each, times in ((db, 1500), (main, 1500 if ended[0] else 50))
             ]
 
         assert codes[::-1] == ended
