@@ -11,6 +11,7 @@ from playwright.async_api import expect
 from coder.run.event_types import QuestionAsked, RunStopped
 from coder.run.task import Task
 from tests.coder.people.cli.console import Finished
+from tests.coder.people.cli.test_chat_terminal import LongSleep
 from tests.coder.people.cli.test_solve import ADD, TASK, code
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
@@ -49,12 +50,15 @@ async def press_button(window: Window, id: str) -> None:
 
 async def test_a_model_reads_a_message_that_is_sent_while_it_works(studio: Server, window: Window) -> None:
     edit = calls("bash", command=f"cat > solution.py <<'END'\n{OTHER}END")
-    with faulty_endpoint(calls("bash", command="sleep 5"), edit, calls("done", summary="Done.")) as endpoint:
+    sleep = LongSleep()
+    work = calls("bash", command=sleep.command)
+    with faulty_endpoint(work, edit, calls("done", summary="Done.")) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
         await begin(studio, window, "steered")
-        await expect(window.page.locator("#log")).to_contain_text("sleep 5")
+        await expect(window.page.locator("#log")).to_contain_text(sleep.command)
         await send(window, "By sum, please.")
         await expect(window.page.locator(".unread")).to_contain_text("By sum, please.")
+        await asyncio.to_thread(sleep.end)
         await ends(window, "waiting")
 
     await expect(window.page.locator(".unread")).to_have_count(0)
@@ -84,13 +88,15 @@ async def test_a_reply_to_a_solved_run_is_worked_on_and_lands_when_it_is_approve
 async def test_a_message_that_comes_too_late_for_the_model_is_worked_on_next(
     studio: Server, window: Window
 ) -> None:
-    slow = replace(says(code(ADD)), pause_s=1.0)
+    is_sent = threading.Event()
+    slow = replace(says(code(ADD)), before_piece=lambda _: is_sent.wait(_PATIENCE_S))
     with faulty_endpoint(slow, says(code(OTHER))) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="repair")
         await begin(studio, window, "late")
         await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
         await send(window, "Use sum instead.")
         await expect(window.page.locator(".unread")).to_have_count(1)
+        is_sent.set()
         await ends(window, "waiting")
         await press_button(window, "answer-yes")
         await expect(window.page.locator("#log")).to_contain_text("Use sum instead.")
@@ -153,11 +159,14 @@ async def test_a_run_of_a_terminal_reads_a_message_of_the_page(studio: Server, w
 async def test_a_message_that_a_terminal_did_not_read_is_shown_and_goes_with_the_reply(
     studio: Server, window: Window
 ) -> None:
-    slow = replace(says(code(ADD)), pause_s=4.0)
+    is_sent = threading.Event()
+    slow = replace(says(code(ADD)), before_piece=lambda _: is_sent.wait(_PATIENCE_S))
     with faulty_endpoint(slow, says(code(OTHER))) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="repair")
         solving = await solve_in_a_terminal(studio, window, "unread")
         await send(window, "Hurry.")
+        await expect(window.page.locator(".unread")).to_contain_text("Hurry.")
+        is_sent.set()
         await solving
         unread = "Not read yet, as the run has stopped: Hurry."
         await expect(window.page.locator(".unread")).to_have_text(unread)

@@ -1,5 +1,6 @@
 """A run's trace and files as trees, by keys alone, and what a program prints while it runs."""
 
+import asyncio
 from decimal import Decimal
 from html import unescape
 
@@ -17,6 +18,7 @@ from coder.run.reducer import fold_all
 from coder.run.run import summarize
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
+from tests.coder.people.cli.test_chat_terminal import LongSleep
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.hostile_run import hostile_run
@@ -103,7 +105,8 @@ async def test_trace_and_files_show_as_text_whatever_a_run_says(studio: Server, 
 
 @pytest.mark.slow
 async def test_the_output_of_a_program_is_shown_while_it_runs(studio: Server, window: Window) -> None:
-    command = "for i in 1 2 3; do echo line $i; sleep 2; done"
+    sleep = LongSleep()
+    command = f"echo line 1; echo line 2; {sleep.command}; echo line 3"
     with faulty_endpoint(calls("bash", command=command), hangs()) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
         await window.open("/new")
@@ -112,6 +115,7 @@ async def test_the_output_of_a_program_is_shown_while_it_runs(studio: Server, wi
         await window.page.keyboard.press("Enter")
         await expect(window.page.locator("#output")).to_contain_text("line 2")
         assert "gave" not in await window.page.locator("#log").inner_text()  # it runs
+        await asyncio.to_thread(sleep.end)
         await expect(window.page.locator("#log")).to_contain_text("gave")
         await expect(window.page.locator("#output")).to_be_hidden()
         await press_until(window.page, "stop")
