@@ -79,7 +79,7 @@ async def _docker() -> Backend:
         engine.close()
 
     async def is_clean() -> bool:
-        return not await wait_until_none_of(mine, seconds=10, but=before)
+        return not await wait_until_none_of(mine, seconds=_PATIENCE_S, but=before)
 
     policy = session_policy(wall_s=60, image=IMAGE)
     return Backend(
