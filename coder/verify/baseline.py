@@ -30,6 +30,7 @@ from coder.source.manifests import is_ignored_module, missing_modules
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, failures, feedback, without_failures
 from coder.verify.missing_programs import find_missing_programs
+from coder.verify.offline_steps import without_offline_step
 from coder.verify.preflight import PytestMissing, check_command, require_decisive_command, require_online
 from coder.verify.uninstalled import require_pass_without, require_shown
 from coder.verify.verification import Verification
@@ -207,7 +208,8 @@ async def take_baseline(
 
     async def run(*, traces: bool = False) -> Finding:
         await verification.lay_over({})
-        return await verification.run_command(is_shown=False, traces=traces, wall_s=limit_s)
+        run = await verification.run_command(is_shown=False, traces=traces, wall_s=limit_s)
+        return await without_offline_step(verification, run)
 
     first = await run(traces=True)
     if limit_s is not None and first.result.status == "timeout":

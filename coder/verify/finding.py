@@ -155,6 +155,11 @@ _UNREACHED_HOST = re.compile(
 )
 
 
+def lacks_network(text: str) -> bool:
+    """Whether an output tells of an error of the network."""
+    return _NETWORK_ERROR.search(text) is not None
+
+
 def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
     """Return the cause of a failure and the missing modules or hosts; None if the code may be at fault.
 
@@ -170,7 +175,7 @@ def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None
         return "missing_module", modules
     # The output also tells of tests that were left out for want of the network.
     text = "\n".join(line.message for line in finding.failing) if finding.offline else finding.text
-    if _NETWORK_ERROR.search(text):
+    if lacks_network(text):
         hosts = ("".join(groups).rstrip(".") for groups in _UNREACHED_HOST.findall(text))
         return "network", tuple(dict.fromkeys(filter(None, hosts)))
     return None, ()

@@ -11,10 +11,12 @@ from pathlib import PurePosixPath
 from coder.run.command_inputs import reporter_arguments
 from coder.run.state import State
 from coder.run.verdict_words import join_names
+from coder.source.shell import format_command
 from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding
 from coder.verify.lost_tests import lost_tests
+from coder.verify.offline_steps import without_offline_step
 from coder.verify.regressions import judge, new_failures_of, shows_work, without_flaky
 from coder.verify.verification import Verification
 
@@ -32,11 +34,15 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
     run = await _run_without_flaky(verification, files)
     if state.progress.baseline is not None and state.progress.baseline.is_cut:
         run = await reach_baseline(verification, files, run, state.progress.baseline)
+    run = await without_offline_step(verification, run)
     given_paths = {test.path for test in state.task.test_files}
     is_found = bool(state.task.found) and not state.task.mends
     finding = judge(
         run, state.progress.baseline, mends=state.task.mends, is_found=is_found, given_paths=given_paths
     )
+    if format_command(command) in run.offline:
+        note = "a step behind the tests needs the network and was left out (--network HOST)"
+        finding = replace(finding, note="; ".join(filter(None, [finding.note, note])))
     if finding.passed and not (run.is_cut or state.settings.allow):
         finding = _without_losses(finding, verification)
     has_effect = not finding.passed or shows_work(

@@ -124,3 +124,41 @@ async def test_an_ignored_module_that_tests_import_is_named_beside_the_result(tm
     assert (baseline.ignored, baseline.missing) == (("settings_local",), ())
     line = progress(baseline) or ""
     assert "not in the sandbox, as git ignores it: settings_local (--show settings_local.py)" in line
+
+
+NOTIFIES = """test:
+\tpython3 -m unittest -q
+\tpython3 -c "import urllib.request as u; u.urlopen('http://example.com')"
+"""
+
+
+async def test_a_step_behind_the_tests_that_needs_the_network_keeps_no_mend_from_landing(
+    tmp_path: Path,
+) -> None:
+    files = {"mod.py": WRONG, "test_mod.py": TESTS, "Makefile": NOTIFIES}
+
+    run, _ = await run_on(tmp_path, files, "make", "test")
+
+    assert (run.status, run.calls) == ("solved", 1), run.error or run.reason
+    assert (tmp_path / "mod.py").read_text() == RIGHT
+
+
+async def test_where_only_such_a_step_is_red_there_is_nothing_for_a_model_to_fix(tmp_path: Path) -> None:
+    run, _ = await run_on(
+        tmp_path, {"mod.py": RIGHT, "test_mod.py": TESTS, "Makefile": NOTIFIES}, "make", "test"
+    )
+
+    assert (run.status, run.exit_code, run.calls) == ("error", 2, 0)
+    assert "fails for want of the network" in run.reason
+
+
+async def test_a_step_behind_the_tests_that_fails_otherwise_fails_the_change(tmp_path: Path) -> None:
+    shown = "        self.assertEqual(f(), 1)\n        print('getaddrinfo ENOTFOUND example.com')\n"
+    tests = TESTS.replace("        self.assertEqual(f(), 1)\n", shown)
+    steps = "test:\n\tpython3 -m unittest -q\n\tpython3 -c \"raise SystemExit('a finding')\"\n"
+    files = {"mod.py": WRONG, "test_mod.py": tests, "Makefile": steps}
+
+    run, _ = await run_on(tmp_path, files, "make", "test")
+
+    assert "one more was asked for" in run.reason  # the model was told of the failure
+    assert (tmp_path / "mod.py").read_text() == WRONG
