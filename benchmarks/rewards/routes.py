@@ -26,6 +26,7 @@ from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.base.errors import UsageError
+from coder.base.text.sanitize import suggest_nearest
 from coder.engine.requests import check_text
 from coder.platform.server.problems import Problem
 from coder.platform.server.serving import Serving, require_scope
@@ -61,17 +62,27 @@ class _ServedSuites:
         if installed := sorted(suite_names().keys() & files):
             raise UsageError(f"--suite {installed[0]}=…: an installed suite has this name. Give another one.")
         self._own = {name: load_suite(file) for name, file in files.items()}
+        for name, suite in self._own.items():
+            if not any(isinstance(case, FunctionCase | ScriptCase) for case in suite.cases):
+                raise UsageError(
+                    f"--suite {name}=…: it has neither functions nor scripts, which /judge takes."
+                )
         self._load = functools.cache(load_suite)
 
     async def case(self, suite: str, case: str) -> FunctionCase | ScriptCase:
         """Return a case of a served suite, never of a path. Raises UsageError if there is no such case."""
-        served = self._own.get(suite)
-        if served is None and suite in suite_names():
-            served = await asyncio.to_thread(self._load, suite)
-        cases = () if served is None else served.cases
+        names = sorted(suite_names().keys() | self._own)
+        if suite not in names:
+            raise UsageError(f"This server has no suite {suite!r}. It has: {', '.join(names)}.")
+        cases = (self._own.get(suite) or await asyncio.to_thread(self._load, suite)).cases
         named_case = next((item for item in cases if item.id == case), None)
+        if named_case is None:
+            hint = suggest_nearest(case, [item.id for item in cases])
+            raise UsageError(f"The suite {suite} has no case {case!r}{hint or '.'}")
         if not isinstance(named_case, FunctionCase | ScriptCase):
-            raise UsageError(f"No suite {suite!r} of this server has a function or a script {case!r}.")
+            raise UsageError(
+                f"The case {case} is neither a function nor a script: grade it with coder bench."
+            )
         return named_case
 
 

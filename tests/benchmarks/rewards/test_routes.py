@@ -21,6 +21,7 @@ from tests.coder.people.cli.console import Console
 from tests.coder.platform.server.served import started
 
 STARTER = load_suite("starter").cases[0]
+REPOSITORY = next(case for case in load_suite("starter").cases if case.kind == "repository")
 FULL = "The queue is full."
 RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pass\n"
 
@@ -75,6 +76,7 @@ def test_a_suite_of_the_operators_own_is_served_by_the_name_that_it_was_given(tm
         (["cases.jsonl"], "give it a name, as in --suite mine=cases.jsonl"),
         (["starter=cases.jsonl"], "an installed suite has this name"),
         (["mine=gone.jsonl"], "There is no suite and no file 'gone.jsonl'"),
+        (["mine=only.yaml"], "it has neither functions nor scripts, which /judge takes"),
         (["mine=a", "mine=b"], "mine is the name of another one"),
     ],
 )
@@ -82,10 +84,28 @@ def test_a_suite_that_cannot_be_served_ends_the_start_with_a_sentence(
     tmp_path: Path, suites: list[str], reason: str
 ) -> None:
     flags = [word for suite in suites for word in ("--suite", suite)]
+    (tmp_path / "only.yaml").write_text(f"[{REPOSITORY.model_dump_json(exclude_defaults=True)}]")
 
     ended = Console(tmp_path).run("serve", "--port", "0", *flags)
 
     assert (ended.code, reason in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("suite", "case", "reason"),
+    [
+        ("startr", STARTER.id, "This server has no suite 'startr'. It has: "),
+        ("", STARTER.id, "This server has no suite ''. It has: "),
+        ("starter", STARTER.id[:-1], f"The suite starter has no case '{STARTER.id[:-1]}'; did you mean "),
+        ("starter", REPOSITORY.id, f"The case {REPOSITORY.id} is neither a function nor a script"),
+    ],
+)
+async def test_a_request_learns_whether_the_suite_or_the_case_is_unknown(
+    http: httpx2.AsyncClient, suite: str, case: str, reason: str
+) -> None:
+    refused = await http.post("/judge", json={"suite": suite, "case": case, "answers": ["x"]})
+
+    assert (refused.status_code, refused.json()["what"].startswith(reason)) == (422, True), refused.text
 
 
 @pytest.mark.parametrize(
