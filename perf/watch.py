@@ -1,6 +1,6 @@
 """How seldom `coder bench watch` raises an alarm over an unchanged model, and how soon over a worse one.
 
-    python -m perf.watch [--series 300] [--limit 4]
+    python -m perf.watch [--series 300] [--limit 4] [--rate 0.9]
 
 The cases' rates are equal, or drawn once a series from Beta(½, ½), and each round has one sample a case.
 """
@@ -44,12 +44,13 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=300)
     parser.add_argument("--limit", type=float, help="one limit for all, instead of one by the reference")
+    parser.add_argument("--rate", type=float, action="append", help="only these rates")
     options = parser.parse_args()
     print(
         "| rates | cases | alarm within 50 quiet rounds | mean rounds to it | to -5 points, median | to -10 |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
-    for rate in RATES:
+    for rate in options.rate or RATES:
         for cases in (30, 100):
             draw = np.random.default_rng(70)
             series = [waits(cases, rate, draw, options.limit) for _ in range(options.series)]

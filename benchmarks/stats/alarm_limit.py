@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil, exp, lgamma, log, log1p
+from math import ceil, exp, lgamma, log, log1p, sqrt
 from random import Random
 
 from benchmarks.stats.cusum import MIN_REFERENCE, cusum
@@ -48,10 +48,25 @@ def passes_of_round(passed: Sequence[int], samples: int) -> list[float]:
     failed = sum(samples - count for count in passed) / MIN_REFERENCE
     added = max(0.0, _LEAST_FAILED - failed) / (of_round * len(passed))
     probabilities = [1.0]
+    likely = likely_rates(passed, samples)
     for count, cases in Counter(passed).items():
-        rate = min(1.0, max(0.0, count / samples - added))
+        rate = min(1.0, max(0.0, likely[count] - added))
         probabilities = _convolved(probabilities, _binomial(round(of_round * cases), rate))
     return probabilities
+
+
+def likely_rates(passed: Sequence[int], samples: int) -> dict[int, float]:
+    """Return the likely rate of a case by its number of passes.
+
+    A part of what shares of passes differ is chance, and rates that differ as much would vary less together,
+    and be less skewed, than the suite: they are drawn to their mean until they differ as rates do.
+    """
+    shares = {count: count / samples for count in passed}
+    mean = sum(passed) / (samples * len(passed))
+    spread = sum((shares[count] - mean) ** 2 for count in passed) / len(passed)
+    by_chance = sum(shares[count] * (1 - shares[count]) for count in passed) / (len(passed) * (samples - 1))
+    kept = sqrt(max(0.0, 1 - by_chance / spread)) if spread else 0.0
+    return {count: mean + kept * (share - mean) for count, share in shares.items()}
 
 
 def _records(probabilities: Sequence[float]) -> list[list[Record]]:

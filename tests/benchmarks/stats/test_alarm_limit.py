@@ -6,7 +6,7 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.stats.alarm_limit import alarm_limit, passes_of_round
+from benchmarks.stats.alarm_limit import alarm_limit, likely_rates, passes_of_round
 
 NEARLY_ALL = (19,) * 6 + (20,) * 24
 """Passes of 30 cases in 20 rounds: 99 % of all."""
@@ -14,11 +14,30 @@ NEARLY_ALL = (19,) * 6 + (20,) * 24
 
 @given(st.lists(st.integers(0, 39), min_size=7, max_size=12))
 def test_the_passes_of_a_round_have_the_distribution_of_a_sum_of_binomials(passed: list[int]) -> None:
-    exact = np.ones(1)
+    rates, exact = likely_rates(passed, 40), np.ones(1)
     for count in passed:
-        exact = np.convolve(exact, scipy.stats.binom.pmf(range(3), 2, count / 40))
+        exact = np.convolve(exact, scipy.stats.binom.pmf(range(3), 2, rates[count]))
 
     assert passes_of_round(passed, 40) == pytest.approx(exact.tolist(), abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=12))
+def test_likely_rates_are_shares_of_the_same_mean_and_order(passed: list[int]) -> None:
+    rates = likely_rates(passed, 20)
+
+    assert sum(rates[count] for count in passed) == pytest.approx(sum(passed) / 20)
+    assert [rates[count] for count in sorted(rates)] == sorted(rates.values())
+    assert all(0 <= rate <= 1 for rate in rates.values())
+
+
+def test_passes_that_differ_by_chance_are_of_equal_rates_and_others_are_not() -> None:
+    draw = np.random.default_rng(70)
+    alike, unlike = (
+        draw.binomial(20, rates).tolist() for rates in (np.full(400, 0.9), np.linspace(0, 1, 400))
+    )
+
+    assert 2 * np.ptp([*likely_rates(alike, 20).values()]) < np.ptp(alike) / 20
+    assert np.ptp([*likely_rates(unlike, 20).values()]) > 0.95
 
 
 def test_skewed_scores_near_one_have_a_higher_limit() -> None:
