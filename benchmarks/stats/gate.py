@@ -279,10 +279,10 @@ def _check_baseline(
     drop = min(smallest, MOST_DROP) if max_drop is None else max_drop
     decision, reason = decide(pairs, drop)
     if_lost = [*common.if_lost.values()]
-    if decision == "passed" and if_lost != pairs and decide(if_lost, drop)[0] != "passed":
-        lost = sum(new.samples for _, new in if_lost) - sum(new.samples for _, new in pairs)
+    if decision != "undecided" and if_lost != pairs and decide(if_lost, drop)[0] != decision:
+        unjudged = sum(pair != common.pairs.get(case) for case, pair in common.if_lost.items())
+        reason += f", unless the missing verdicts of {count_of(unjudged, 'case')} count as lost"
         decision = "undecided"
-        reason = f"{reason}, unless the {count_of(lost, 'sample')} without a verdict failed"
     scores = [float(sum(pair[side].share for pair in pairs) / len(pairs)) for side in (0, 1)]
     text = (
         f"pass@1 {percent(scores[0])} → {percent(scores[1])}, {100 * difference.value:+.1f} points in "

@@ -159,8 +159,20 @@ def test_a_pass_that_samples_without_a_verdict_would_change_is_undecided() -> No
     answer = gate([after], baseline=[FORTY], max_drop=0.1)
 
     assert answer.decision == "undecided"
-    assert "unless the 6 samples without a verdict failed" in answer.conditions[0].text
+    assert "unless the missing verdicts of 6 cases count as lost" in answer.conditions[0].text
     assert "left out, without a verdict in a run: p0, p1, p2, p3, p4, p5" in answer.remarks
+
+
+def test_a_failure_that_cases_without_a_verdict_in_the_baseline_would_change_is_undecided() -> None:
+    letters = dict.fromkeys([f"p{i}" for i in range(40)], "p")
+    before = report_of(letters | {f"p{i}": "i" for i in range(12, 40)})
+    after = report_of(letters | {f"p{i}": "f" for i in range(6)})
+
+    answer = gate([after], baseline=[before], max_drop=0.4)
+
+    assert gate([after], baseline=[report_of(letters)], max_drop=0.4).decision == "passed"
+    assert answer.decision == "undecided"
+    assert "unless the missing verdicts of 28 cases count as lost" in answer.conditions[0].text
 
 
 def test_a_case_that_the_run_left_out_counts_against_it_as_one_without_a_verdict_does() -> None:
