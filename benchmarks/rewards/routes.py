@@ -74,10 +74,12 @@ class _ServedSuites:
         names = sorted(suite_names().keys() | self._own)
         if suite not in names:
             raise UsageError(f"This server has no suite {suite!r}. It has: {', '.join(names)}.")
-        cases = (self._own.get(suite) or await asyncio.to_thread(self._load, suite)).cases
-        named_case = next((item for item in cases if item.id == case), None)
+        served = self._own.get(suite)
+        if served is None:
+            served = await asyncio.to_thread(self._load, suite)
+        named_case = next((item for item in served.cases if item.id == case), None)
         if named_case is None:
-            hint = suggest_nearest(case, [item.id for item in cases])
+            hint = suggest_nearest(case, [item.id for item in served.cases])
             raise UsageError(f"The suite {suite} has no case {case!r}{hint or '.'}")
         if not isinstance(named_case, FunctionCase | ScriptCase):
             raise UsageError(
