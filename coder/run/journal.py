@@ -1,7 +1,7 @@
 """Journal: the only writer of a run. It appends events to the log, folds them and informs the watch."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from coder.base.text.sanitize import join_surrogates
@@ -28,6 +28,8 @@ class Journal:
         self._appending = asyncio.Lock()
         self.limits: list[asyncio.Timeout] = []
         """Timeouts that expire at a request to stop the run."""
+        self.baseline: Callable[[float | None], Awaitable[None]] | None = None
+        """Waits for the tests before the work, as a turn does; None: they haven't begun."""
         self.intending = asyncio.Lock()
         """Held from numbering a call until its intent is logged, because calls may be made in parallel."""
 

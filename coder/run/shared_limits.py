@@ -46,7 +46,7 @@ class ChildJournal(Journal):
     def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch, shared: Attempts) -> None:
         """Create a journal that writes under this lease; `shared` are the runs with the same limits."""
         super().__init__(run, log, token=token, watch=watch)
-        self.intending = shared.parent.intending
+        self.parent, self.intending = shared.parent, shared.parent.intending
         self._shared = shared
         self.children: Attempts | None = None
         """The attempts or subagents that run for this run."""
@@ -66,7 +66,7 @@ class ChildJournal(Journal):
         """Log and return a person's messages to the parent run; each attempt reads them, a subagent none."""
         if self.state.settings.subagent is not None:
             return ""  # a person talks to the model that has delegated
-        parent, read_count = self._shared.parent, len(self.state.inputs.remarks)
+        parent, read_count = self.parent, len(self.state.inputs.remarks)
         await parent.take_messages(lines, redact)
         texts = parent.state.inputs.remarks[read_count:]
         if texts:

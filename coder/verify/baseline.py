@@ -11,6 +11,7 @@ import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from coder.base.errors import PackagesMissing, UsageError, own_command
 from coder.environment.python_line import python_line
@@ -22,6 +23,7 @@ from coder.run.find_target import find_target
 from coder.run.found_tests import FoundTests
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
+from coder.run.shared_limits import ChildJournal
 from coder.run.state import State
 from coder.run.use_tests import PASSES, TOO_SLOW, without_first_found
 from coder.run.verdict_words import join_names
@@ -44,6 +46,10 @@ FIRST_WAIT_S = 5.0
 """Seconds that the first request waits for the tests, as knowing their failures saves a call."""
 
 
+MAX_WAIT_S = 10.0
+"""Seconds that the first request of a strategy without tools waits for tests that were found."""
+
+
 class TooSlow(UsageError):
     """The found test command takes too long for a task that doesn't name it."""
 
@@ -55,7 +61,8 @@ async def pending_baseline(
     """Take the baseline of a run that has none, and wait for the result that the first request needs.
 
     A model with tools needs the first run. If that is slow, the model is asked without it, unless its task
-    is to mend failing tests. Any other model needs both runs.
+    is to mend failing tests. Any other model needs both runs, for at most `longest_wait_s`. An attempt waits
+    for the tests of its parent run.
 
     Args:
         recall: returns the lessons of a failing baseline; None: nothing is recalled.
@@ -65,6 +72,9 @@ async def pending_baseline(
         second hasn't ended; None waits for both runs.
     """
     state, loop = journal.state, asyncio.get_running_loop()
+    if isinstance(journal, ChildJournal) and state.settings.subagent is None and wants_baseline(state):
+        yield partial(_take_over, journal)
+        return
     acts = state.settings.strategy == "act"
     first: asyncio.Future[BaselineTaken] = loop.create_future()
     tests: asyncio.Task[BaselineTaken] | None = None
@@ -83,8 +93,9 @@ async def pending_baseline(
 
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
+        end = None if within_s is None else loop.time() + within_s
         while tests is not None:
-            await asyncio.wait([tests], timeout=within_s)
+            await asyncio.wait([tests], timeout=None if end is None else max(0.0, end - loop.time()))
             if not tests.done():
                 if first.done() and journal.state.progress.baseline is None:
                     await log(first.result())
@@ -105,6 +116,7 @@ async def pending_baseline(
                     await log(baseline)
 
     begin()
+    journal.baseline = log_baseline
     try:
         wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
         end = None if state.task.mends else loop.time() + wait_s
@@ -114,12 +126,30 @@ async def pending_baseline(
             if not done:
                 break
             await log_baseline(0.0)
-        await log_baseline(0.0 if acts else None)
+        await log_baseline(0.0 if acts else longest_wait_s(state))
         yield log_baseline
     finally:
         if tests is not None:
             tests.cancel()
             await asyncio.wait([tests])
+
+
+def longest_wait_s(state: State) -> float | None:
+    """Return the seconds for which a model without tools waits for the tests; None: until they end."""
+    is_hurried = state.settings.strategy in ("repair", "one-shot") and not state.task.mends
+    return MAX_WAIT_S if state.task.found and is_hurried else None
+
+
+async def _take_over(journal: ChildJournal, within_s: float | None) -> None:
+    """Wait for the baseline of the parent run, and log it in the attempt's run, too."""
+    if journal.parent.baseline is not None:
+        await journal.parent.baseline(within_s)
+    parent = journal.parent.state
+    for tests in parent.task.dropped[len(journal.state.task.dropped) :]:
+        await _drop_first(journal, tests.reason)
+    baseline = parent.progress.baseline
+    if baseline is not None and baseline != journal.state.progress.baseline:
+        await journal.append(baseline)
 
 
 async def drop_found(journal: Journal, error: UsageError) -> None:

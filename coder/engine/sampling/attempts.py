@@ -16,6 +16,7 @@ from coder.run.conversation import is_rejection
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, contradiction, going_round, nothing_to_mend, verdict
+from coder.verify.baseline import longest_wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Drawing:
         Raises:
             Waits: an attempt asks a question that nobody answers now.
         """
-        await turn.baseline(None)
+        # Attempts one by one wait for the tests of the run themselves, before they try what was written.
+        await turn.baseline(None if longest_wait_s(turn.state) is None else 0.0)
         if nothing_to_mend(turn.state) is not None:
             return None
         series = Series(self.runs, turn)

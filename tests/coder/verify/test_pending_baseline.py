@@ -16,7 +16,7 @@ from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered, parse
 from coder.run.events import Event
 from coder.run.run import Run
-from coder.run.settings import Settings
+from coder.run.settings import Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import nothing_to_mend
 from coder.verify import baseline
@@ -70,6 +70,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> LateTests:
 
     monkeypatch.setattr(baseline, "take_baseline", take_late)
     monkeypatch.setattr(baseline, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(baseline, "MAX_WAIT_S", 0.01)
     return late
 
 
@@ -108,6 +109,22 @@ async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(
     assert late.ended.is_set()
     assert (run.verified, run.calls) == ("tests", 1)
     assert (folder / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["one-shot", "repair"])
+async def test_a_model_without_tools_is_asked_before_tests_that_were_found_have_ended(
+    folder: Path, late: LateTests, strategy: StrategyName
+) -> None:
+    (folder / "CONTRIBUTING.md").write_text("Tests:\n\n```sh\npytest gone\n```\n")
+    task = Task(prompt="Mend add in calc.py.", workspace=folder)
+    model = Unhurried(late, f"`calc.py`\n```python\n{RIGHT}```\n", waits=False)
+    settings = Settings(strategy=strategy, edit_format="whole", python=only_pytest())
+
+    run = await solve(task, model=model, settings=settings, log=MemoryLog())
+
+    assert (run.status, run.verified, run.calls) == ("solved", "tests", 1), run.reason
+    assert run.test_command == "python -m unittest"
 
 
 @pytest.mark.slow
