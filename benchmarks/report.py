@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from benchmarks.verdict import Outcome, Strength, Verdict, is_pass
 from benchmarks.written import write_text
 from sandbox.result import Value
 
 
+_FINITE = ConfigDict(allow_inf_nan=False)
+
+
 class SampleUsage(Value):
     """Model usage and time of one sample."""
+
+    model_config = _FINITE
 
     id: str
     sample: int = Field(ge=0)
     calls: int = Field(default=0, ge=0)
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
-    cost_usd: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
+    cost_usd: float | None = Field(default=None, ge=0, le=1e12)
     """None if the price is unknown."""
     seconds: float = 0.0
     call_s: float = Field(default=0.0, ge=0)
@@ -64,6 +69,8 @@ class SampleUsage(Value):
 class Times(Value):
     """Start and duration of a run; only these differ between two reports of equal answers."""
 
+    model_config = _FINITE
+
     started: str | None = None
     """ISO 8601, UTC."""
     seconds: float | None = None
@@ -98,6 +105,8 @@ class LookPlan(Value):
 
 class Report(Value):
     """Scores of one run over one suite, with a verdict for each sample."""
+
+    model_config = _FINITE
 
     format: Literal["coder-report"] = "coder-report"
     version: Literal[1] = 1

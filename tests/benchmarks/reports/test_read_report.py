@@ -40,6 +40,27 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
         read_report(path)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("field", ["pass_at", "interval", "cost_usd", "seconds"])
+def test_a_figure_that_is_no_number_is_refused(tmp_path: Path, field: str, number: str) -> None:
+    document = json.loads(report_of({"a": "pp"}, cost=0.5).model_dump_json())
+    wrong = {
+        "pass_at": {"pass_at": {"1": 0.0}},
+        "interval": {"interval": [0.0, 1.0]},
+        "cost_usd": {"cost_usd": 0.0},
+        "seconds": {"times": {"seconds": 0.0}},
+    }[field]
+    path = tmp_path / "report.json"
+    path.write_text(
+        json.dumps(document | wrong).replace(
+            json.dumps(wrong)[1:-1], json.dumps(wrong)[1:-1].replace("0.0", number)
+        )
+    )
+
+    with pytest.raises(UsageError, match="is no report of coder bench"):
+        read_report(path)
+
+
 def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text('{"format": "coder-report", "version": 2}')
