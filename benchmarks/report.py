@@ -10,7 +10,6 @@ from benchmarks.verdict import Outcome, Strength, Verdict, is_pass
 from benchmarks.written import write_text
 from sandbox.result import Value
 
-
 _FINITE = ConfigDict(allow_inf_nan=False)
 
 

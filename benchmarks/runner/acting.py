@@ -84,6 +84,7 @@ async def act_and_judge(
                 run_id=run_id,
             )
         attempt = (await attempt_of(case.id, sample, run, solver.log)).after(attempt)
+        solver.watch.lose(attempt)
         if attempt.cut == "time":  # the task's own limit: what the model has left is judged
             attempt = attempt.model_copy(update={"cut": None, "error": None})
         if run.exit_code == _MACHINE and await place.has_ended():

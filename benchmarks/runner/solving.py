@@ -12,7 +12,7 @@ from coder.base.errors import ENDPOINT_ERRORS, ModelError, model_error
 from coder.base.text.sanitize import one_line
 from coder.engine.agent import solve
 from coder.models.model import Model
-from coder.models.retries import LONGEST_WAIT_S
+from coder.models.retries import LONGEST_REST_S, LONGEST_WAIT_S
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import CallRetried
 from coder.run.events import Event
@@ -26,7 +26,7 @@ from coder.store.lease import EventLog
 
 
 class WaitWatch(Unwatched):
-    """Watch of all attempts that shows the waits for which an endpoint asks, one line at a time."""
+    """Watch of all attempts that shows why an endpoint is waited for, one line at a time."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show, self._until = show, 0.0
@@ -36,13 +36,25 @@ class WaitWatch(Unwatched):
         if event.type != CallRetried.type:
             return
         retried = CallRetried.model_validate(event.body)
-        now = monotonic()
-        if retried.wait_s > LONGEST_WAIT_S and now > self._until:
-            self._until = now + retried.wait_s
-            self._show(
+        if retried.wait_s > LONGEST_WAIT_S:
+            self._show_for(
+                retried.wait_s,
                 f"The endpoint asks to wait {retried.wait_s:.0f} s: {one_line(retried.reason, width=200)}. "
-                "Ctrl-C keeps what is judged."
+                "Ctrl-C keeps what is judged.",
             )
+
+    def lose(self, attempt: CaseAttempt) -> None:
+        """Show why the endpoint gave no answer, as the next calls wait for it, too."""
+        if attempt.cut == "endpoint":
+            self._show_for(
+                LONGEST_REST_S, one_line(attempt.error or "The endpoint gave no answer.", width=300)
+            )
+
+    def _show_for(self, seconds: float, text: str) -> None:
+        now = monotonic()
+        if now > self._until:
+            self._until = now + seconds
+            self._show(text)
 
 
 class ModelSolver:
@@ -81,6 +93,7 @@ class ModelSolver:
             )
         text = run.patch if case.kind == "repository" else _module(run)
         attempt = await attempt_of(case.id, sample, run, self.log)
+        self.watch.lose(attempt)
         return attempt.model_copy(update={"text": text})
 
 
