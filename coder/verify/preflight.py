@@ -228,9 +228,11 @@ def require_decisive_command(
             f"reach it.{started or other_way}"
         )
     if module := _MISSING_MODULE.search(stderr.strip()):
-        raise UsageError(
-            f"{command} can't be run: the task's interpreter has no module {module[1]}. Install it into the "
-            "virtual environment that --python names."
+        error_type = PackagesMissing if are_declared([module[1].partition(".")[0]], texts) else UsageError
+        raise error_type(
+            f"{command} can't be run: the task's interpreter has no module {module[1]}. Have it installed "
+            "with --install where the folder declares it, else with --install-with 'pip install NAME'; or "
+            "install it into the virtual environment that --python names."
         )
     if run.passing:
         return

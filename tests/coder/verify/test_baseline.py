@@ -141,7 +141,7 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
     ("files", "command", "said"),
     [
         ({"test_calc.py": "x = 1\n"}, UNITTEST, "runs no tests"),
-        ({}, ("python", "-m", "nowhere"), "has no module nowhere"),
+        ({}, ("python", "-m", "nowhere"), "has no module nowhere. Have it installed with --install"),
         ({"t.sh": "#!/nowhere/sh\n"}, ("./t.sh",), "can't be run in the sandbox"),
         ({}, ("make", "test"), "No rule to make target 'test'"),
         ({"Makefile": ""}, ("make", "test"), "No rule to make target 'test'"),
