@@ -74,7 +74,7 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "fix": ([L_FILE, R_FILE], {"fix --strategy repair --samples 1 -- pytest -q": 0}),
     "fix-commit": ([R_FILE], {"fix --strategy repair --samples 1 --commit -- pytest -q": 0}),
     "fix-staged": ([R_FILE], {f"{CHECKED} . --commit": 0}),
-    "chat": ([says("It ignores them."), R_FILE, D_FILE], {"chat --strategy repair": 7}),
+    "chat": ([says("It ignores them."), R_FILE, D_FILE], {"chat . --strategy repair": 7}),
     "bench": ([ONE, TWO], {f"{BENCH} --out {PLACE}/report.json": 0}),
     "bench-resumed": ([ONE, hangs(), TWO], {BENCH: KILLED, "bench run --resume RUN": 0}),
 }

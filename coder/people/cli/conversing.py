@@ -100,7 +100,8 @@ class Conversation:
         folder, is_resumed = self._args["path"], self._args["resume"] is not None
         if is_resumed and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
-        if not is_resumed and folder is None and sys.stdin.isatty() and project_of(Path()) is None:
+        is_new = not (is_resumed or self._args["latest"])
+        if is_new and folder is None and project_of(Path()) is None:
             await require_own_folder(Path(), self._args, command="chat")
         folder = folder or Path()
         if not is_resumed and not folder.exists():

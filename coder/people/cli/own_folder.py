@@ -28,7 +28,7 @@ async def takes_folder(args: Mapping[str, Any]) -> bool | None:
         UsageError: a run can't read so many files.
         MachineError: the permissions can't be read or written.
     """
-    if args["detach"] or not sys.stderr.isatty():
+    if args["detach"] or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     place = _real(Path())
     permissions = Permissions(data_folder(os.environ), place)

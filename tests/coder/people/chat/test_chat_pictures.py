@@ -114,7 +114,7 @@ def test_a_picture_that_an_endpoint_refuses_is_in_no_later_request(folder: Path,
     refusals = [error(400, "no pictures here")] * 2  # with tools, and without
     with faulty_endpoint(*refusals, says("I can't see.")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        done = Console(tmp_path).run("chat", *model, cwd=folder, stdin=lines)
+        done = Console(tmp_path).run("chat", ".", *model, cwd=folder, stdin=lines)
 
     assert done.out == "I can't see.\n", done.err
     sent = [ENCODED in json.dumps(request.body) for request in endpoint.requests]

@@ -24,10 +24,16 @@ def project(folder: Path) -> Path:
 
 
 def chat(
-    console: Console, endpoint: FaultyEndpoint, *lines: str, cwd: Path, flags: tuple[str, ...] = ()
+    console: Console,
+    endpoint: FaultyEndpoint,
+    *lines: str,
+    cwd: Path,
+    flags: tuple[str, ...] = (),
+    path: str = ".",
 ) -> Finished:
     model = ("--base-url", endpoint.url, "-m", "toy")
-    return console.run("chat", *model, *flags, cwd=cwd, stdin="".join(f"{line}\n" for line in lines).encode())
+    typed = "".join(f"{line}\n" for line in lines).encode()
+    return console.run("chat", path, *model, *flags, cwd=cwd, stdin=typed)
 
 
 @pytest.mark.slow
@@ -105,7 +111,7 @@ def test_what_an_editor_makes_of_the_change_is_what_lands(console: Console, proj
         lines = ("Mend it in calc.py.", "e")
         model = ("--base-url", endpoint.url, "-m", "toy")
         typed = "".join(f"{line}\n" for line in lines).encode()
-        done = console.run("chat", *model, cwd=project, stdin=typed, EDITOR="sed -i 's/[*]/+/'")
+        done = console.run("chat", ".", *model, cwd=project, stdin=typed, EDITOR="sed -i 's/[*]/+/'")
 
     assert (project / "calc.py").read_text() == RIGHT, done.err
 
@@ -116,7 +122,7 @@ def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
 ) -> None:
     with faulty_endpoint(says("It subtracts."), hangs(), says(code(RIGHT))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        process = console.start("chat", *model, cwd=project)
+        process = console.start("chat", ".", *model, cwd=project)
         assert process.stdin is not None
         process.stdin.write(b"What is wrong?\nMend it.\n")
         process.stdin.flush()
@@ -134,7 +140,7 @@ def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
 def test_an_unknown_command_and_a_missing_folder_say_what_to_do(console: Console, project: Path) -> None:
     with faulty_endpoint() as endpoint:
         unknown = chat(console, endpoint, "/udno", cwd=project)
-        missing = chat(console, endpoint, cwd=project, flags=("nowhere",))
+        missing = chat(console, endpoint, cwd=project, path="nowhere")
 
     assert (unknown.code, missing.code) == (2, 2)
     assert "There is no command /udno; did you mean undo? See: /help" in unknown.err
@@ -208,7 +214,7 @@ def test_a_command_with_nothing_to_show_says_so(console: Console, project: Path)
 
 def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console, project: Path) -> None:
     with faulty_endpoint() as endpoint:
-        done = chat(console, endpoint, cwd=project, flags=("nowhere", "--json"))
+        done = chat(console, endpoint, cwd=project, path="nowhere", flags=("--json",))
 
     document = json.loads(done.out)
     assert (document["exit_code"], document["run_id"], document["messages"]) == (2, None, [])

@@ -250,7 +250,7 @@ def test_a_conversation_that_is_killed_at_its_question_asks_it_again_and_calls_n
     console: Console, folder: Path
 ) -> None:
     with faulty_endpoint(says(replaced("add.py", ADD))) as endpoint:
-        process = console.start("chat", "--base-url", endpoint.url, "-m", "toy", cwd=folder)
+        process = console.start("chat", ".", "--base-url", endpoint.url, "-m", "toy", cwd=folder)
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(b"Write add in add.py.\n")

@@ -61,11 +61,12 @@ def test_a_no_leaves_it_alone(console: Console, place: Path, words: tuple[str, .
     assert (place / "calc.py").read_text() == WRONG
 
 
-def test_where_nobody_can_be_asked_it_has_to_be_named(console: Console, place: Path) -> None:
-    done = console.run("fix", cwd=place)
+@pytest.mark.parametrize("command", ["fix", "chat"])
+def test_where_nobody_can_be_asked_it_has_to_be_named(console: Console, place: Path, command: str) -> None:
+    done = console.run(command, cwd=place, stdin=b"Hi.\n")
 
     assert done.code == 2
-    assert "it is worked on only if it is named: coder fix ." in done.err
+    assert f"it is worked on only if it is named: coder {command} ." in done.err
 
 
 @pytest.mark.parametrize("words", [("fix",), ("chat",)])
