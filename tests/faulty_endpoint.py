@@ -4,14 +4,17 @@ It runs in a thread with an event loop of its own, so that it serves the test as
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
@@ -183,11 +186,12 @@ def chunk(delta: dict[str, object], *, finish: str | None = None) -> dict[str, A
 
 
 def unused_port() -> int:
-    """A loopback port where nothing listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A loopback port where nothing listens, and that nobody gets who asks for any port meanwhile."""
+    lowest_for_any = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(1025, lowest_for_any)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass(slots=True)

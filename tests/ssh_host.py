@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.faulty_endpoint import unused_port
+
 HOST = "root@127.0.0.1"
 _PATIENCE_S = 30.0
 
@@ -23,8 +25,7 @@ def ssh_host() -> Iterator[subprocess.Popen[bytes]]:
     server = shutil.which("sshd") or "/usr/sbin/sshd"
     if os.geteuid() != 0 or not Path(server).exists():
         pytest.skip("a server of ssh needs root and openssh-server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     Path("/run/sshd").mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="ssh-") as folder, pytest.MonkeyPatch.context() as patch:
         place = Path(folder)

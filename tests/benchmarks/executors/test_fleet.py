@@ -1,7 +1,6 @@
 """A fleet of `coder serve`: verdicts of one machine, whatever worker dies; cases for named workers only."""
 
 import signal
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +23,7 @@ from coder.base.errors import MachineError, UsageError
 from coder.platform.server.bearer_tokens import new_token as make_token
 from tests.benchmarks.executors.answers import CASES, SUITE, answers, local_verdicts, verdicts
 from tests.coder.platform.server.served import Server, started
+from tests.faulty_endpoint import unused_port
 
 EACH = 8
 
@@ -77,8 +77,8 @@ async def test_a_worker_killed_in_the_middle_loses_and_doubles_no_verdict(
 
 @pytest.mark.slow
 async def test_a_worker_that_comes_back_goes_on_and_gets_the_cases_again(tmp_path: Path) -> None:
-    with started(tmp_path / "a") as server:
-        port = server.url.rpartition(":")[2]
+    port = str(unused_port())
+    with started(tmp_path / "a", "--port", port) as server:
         async with fleet(server.url) as pool:
             before = await verdicts(pool, 1)
             server.process.send_signal(signal.SIGKILL)
@@ -164,8 +164,7 @@ async def test_cases_go_to_the_workers_that_the_user_named_and_not_where_those_r
 
 
 async def test_a_worker_that_is_not_there_is_an_error_with_its_address() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    address = f"http://127.0.0.1:{unused_port()}"
     with pytest.raises(NodeLost, match=address):
         async with fleet(address):
             pass

@@ -12,7 +12,8 @@ from coder.config.mcp_servers import Mcp
 from coder.models.model import JsonObject
 from coder.tools.tool import Desk
 from tests.coder.tools.test_mcp_client import opened
-from tests.coder.tools.test_mcp_http import answers, free_port
+from tests.coder.tools.test_mcp_http import answers
+from tests.faulty_endpoint import unused_port
 from tests.processes import wait_until
 from tests.programs import require_npm, require_toolchain
 
@@ -51,7 +52,7 @@ def about(request: pytest.FixtureRequest) -> Iterator[Mcp]:
         node = "node" if request.param == "sandbox" else str(NODE)
         yield Mcp("all", command=(node, str(module), "stdio"), sandboxed=request.param == "sandbox")
         return
-    environment = os.environ | {"PORT": str(port := free_port())}
+    environment = os.environ | {"PORT": str(port := unused_port())}
     command = [NODE, module, "streamableHttp"]
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent) as process:

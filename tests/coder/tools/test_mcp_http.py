@@ -16,15 +16,10 @@ import pytest
 from coder.config.mcp_servers import Mcp
 from coder.tools.tool import Desk
 from tests.coder.tools.test_mcp_client import opened
+from tests.faulty_endpoint import unused_port
 
 SERVER = Path(__file__).with_name("sdk_mcp.py")
 DESK = Desk(None, lambda: 600.0, lambda text: text)  # type: ignore[arg-type]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def answers(port: int) -> bool:
@@ -107,7 +102,7 @@ async def test_a_server_that_goes_away_is_told_to_each_call() -> None:
 
 @pytest.mark.usefixtures("starts_something")
 async def test_an_address_where_nobody_listens_is_told() -> None:
-    async with opened(Mcp("it", url=f"http://127.0.0.1:{free_port()}/mcp"), DESK) as one:
+    async with opened(Mcp("it", url=f"http://127.0.0.1:{unused_port()}/mcp"), DESK) as one:
         assert one.tools == {}
         assert "MCP server it can't be used: All connection attempts failed" in one.notes[0]
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from sandbox.docker.open_docker import open_docker
 from tests.disk_turn import writing_much
 from tests.docker_engine import POLICY
 from tests.docker_images import SMALL, require_small_image
+from tests.faulty_endpoint import unused_port
 from tests.internet import FETCH, Greeting, internet
 from tests.processes import processes_with, wait_until
 
@@ -59,8 +59,7 @@ def place(_small_image: None) -> Iterator[Path]:
 @pytest.fixture
 def engine(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The pid of a second engine of Docker, which has our image; DOCKER_HOST names it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    url = f"tcp://127.0.0.1:{unused_port()}"
     folders = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "pid"}
     options = [f"{name}={place / folder}" for name, folder in folders.items()]
     command = ["unshare", "--mount", "dockerd", *options, "-H", url, "--bridge=none", "--iptables=false"]

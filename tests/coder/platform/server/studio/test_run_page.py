@@ -1,6 +1,5 @@
 """A run in the browser: watched live, cut off, and harmless whatever it says."""
 
-import socket
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +17,7 @@ from tests.coder.platform.server.studio.hostile_run import LINE, MINE, hostile_r
 from tests.coder.platform.server.studio.long_run import long_run
 from tests.coder.platform.server.studio.watching import seen_s, watch
 from tests.coder.states import call, started
+from tests.faulty_endpoint import unused_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOLVED = RunStopped(status="solved", reason="it passes", exit_code=0)
@@ -118,8 +118,7 @@ async def test_an_event_is_seen_soon_after_it_is_in_the_log(studio: Server, wind
 async def test_a_server_that_was_away_is_found_again_without_loss_or_doubles(
     tmp_path: Path, browser: Browser
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(unused_port())
     page = await browser.new_page()
     with served(tmp_path, "--port", port) as server:
         await server.append("run_cut", [started(), says("before")])
