@@ -23,6 +23,7 @@ from coder.models.answer_parts import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.session_watch import SessionWatch
 from coder.people.chat.word_stream import unshown
+from coder.people.cli.given_tests import with_given_tests
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,
@@ -231,6 +232,8 @@ async def open_editor_session(
         loaded = load(flags, workspace=folder)
         check_backend(loaded.config.options.sandbox, flags)
         task = Task(prompt="-", workspace=folder, test_command=split_command(args["test"]))
+        if not args["no_test"]:
+            task = with_given_tests(task, no_test=False, tell=watch.note)
         settings, models = new_conversation(loaded, args), loaded.config.models()
         is_price_required = loaded.cost_was_asked
         if run is not None:

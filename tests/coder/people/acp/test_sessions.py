@@ -17,6 +17,7 @@ from acp.schema import (
 
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 pytestmark = pytest.mark.slow
@@ -59,6 +60,20 @@ async def test_chats_are_listed_newest_first_by_folder_and_page(
     assert [session.title for session in of_project] == ["Third?", "First?"]
     assert [session.title for session in behind.sessions] == ["Second?", "First?"]
     assert (listed[1].cwd, refused.value.code) == (str(other), -32602)
+
+
+async def test_the_tests_that_were_given_for_the_folder_decide(console: Console, project: Path) -> None:
+    (project / "test_calc.py").write_text(SUITE)
+    given = ("--test", "python3 -m unittest -q")
+    with faulty_endpoint(says(code(RIGHT)), says(code(WRONG, RIGHT))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        await asyncio.to_thread(console.run, "fix", ".", *model, *given, cwd=project)
+        async with editing(console, endpoint) as editor:
+            session = await editor.open(project)
+            await editor.say(session, "Subtract.")
+    shown = await asyncio.to_thread(console.run, "show", session, "--json")
+
+    assert "an earlier --test" in shown.out
 
 
 async def test_a_closed_session_is_resumed_without_its_messages_and_goes_on(
