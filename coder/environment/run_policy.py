@@ -10,6 +10,7 @@ from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.environment.python_path import find_python_path
+from coder.environment.time_zone import find_time_zone
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -50,14 +51,15 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 
 def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> Policy:
-    """Add variables of the test command to a policy, PYTHONPATH with the project's folders, and folders
-    outside that it names."""
+    """Add variables of the test command to a policy, PYTHONPATH with the project's folders and folders
+    outside that it names, and the time zone of the machine on which a person works on the project."""
     variables, _ = split_assignments(task.test_command or ())
     variables.pop("PYTHONPATH", None)
     path = find_python_path(task, settings, files, python=policy.python)
     python_path = {"PYTHONPATH": ":".join(path.folders)} if path.folders else {}
     copy_of = task.workspace.resolve() if task.workspace is not None and path.is_installed else None
-    environment = {**python_path, **variables, **policy.environment}
+    zone = {} if task.workspace is None else find_time_zone(os.environ)
+    environment = {**python_path, **zone, **variables, **policy.environment}
     beside = {**policy.beside, **path.shown}
     return policy.model_copy(update={"environment": environment, "beside": beside, "copy_of": copy_of})
 

@@ -6,6 +6,7 @@ import marshal
 import os
 import resource
 import shutil
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,15 @@ _HOST_ETC = (
 )
 """Parts of the host's /etc that only list libraries and commands of /usr, or that its Java and Maven need to
 start; never Maven's `settings.xml`, which may hold passwords."""
+_UTC = (
+    b"".join(
+        b"TZif2" + struct.pack(">15x6L", 0, 0, 0, 0, 1, 4) + struct.pack(">lBB4s", 0, 0, 0, b"UTC")
+        for _ in range(2)
+    )
+    + b"\nUTC0\n"
+)
+"""Data of the time zone UTC by RFC 8536, "The Time Zone Information Format": each header counts one type of
+local time and the four bytes of its name."""
 _SERVER_SOURCE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
@@ -129,7 +139,7 @@ def two_walls(plan: SandboxPlan) -> Specification:
 
 def _two_walls(plan: SandboxPlan, slot: Slot) -> Specification:
     interpreter, policy = plan.interpreter, plan.policy
-    files = files_of_one_machine(interpreter.version) | etc_files(slot.uid) | plan.system.files
+    files = files_of_one_machine(interpreter.version) | etc_files(slot.uid, plan.system) | plan.system.files
     job = {
         "bwrap": shutil.which("bwrap"),
         "before": [*WALL, *plan.environment, *system_links(plan), *link_words(plan.system.etc_links)],
@@ -250,8 +260,11 @@ def link_words(links: Mapping[str, str]) -> list[str]:
     return [word for path, target in links.items() for word in ("--symlink", target, path)]
 
 
-def etc_files(uid: int) -> dict[str, bytes]:
-    """Build the files of /etc that programs expect: content by path."""
+def etc_files(uid: int, system: System) -> dict[str, bytes]:
+    """Build the files of /etc that programs expect: content by path.
+
+    The local time is UTC, so that no verdict hangs on the machine's zone; an image has its own.
+    """
     lines = {
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
         "group": f"root:x:0:\n{_USER}:x:{uid}:\n",
@@ -259,7 +272,8 @@ def etc_files(uid: int) -> dict[str, bytes]:
         "hostname": "sandbox\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
-    return {f"/etc/{name}": text.encode() for name, text in lines.items()}
+    files = {f"/etc/{name}": text.encode() for name, text in lines.items()}
+    return files if system.image is not None else {**files, "/etc/localtime": _UTC}
 
 
 def memory_file(content: bytes) -> int:

@@ -124,7 +124,7 @@ def _one_wall(plan: SandboxPlan, slot: Slot) -> Specification:
         packages=tuple(sorted(packages.names)) if packages else (),
         files={
             **files_of_one_machine(interpreter.version),
-            **etc_files(slot.uid),
+            **etc_files(slot.uid, plan.system),
             **plan.system.files,
             **{path: None if os.path.isdir(path) else b"" for path in plan.etc},
         },
