@@ -71,6 +71,8 @@ class Verdict(Value):
     """Outcome of the base test alone, if the case also has a harder test."""
     stateful: bool = False
     """Whether the sample failed because repeated calls gave another answer."""
+    of_case: bool = False
+    """Whether the case itself can't be judged, so that no answer to it has another verdict."""
     overfits: bool | None = None
     """Older reports only: whether the sample differs from the canonical answer on fresh inputs."""
     tripped: tuple[str, ...] = ()

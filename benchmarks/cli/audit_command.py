@@ -13,11 +13,13 @@ from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
 from benchmarks.executors.pool import default_workers
 from benchmarks.harbor.mode import HarborMode
+from benchmarks.judge.function import IDLE
 from benchmarks.judge.judge import Judge
+from benchmarks.judge.mode import Mode, with_setup
 from benchmarks.reports.inert import line
 from benchmarks.runner.judge_for import judge_for
 from benchmarks.runner.progress import SampleProgress
-from benchmarks.suite import Case, RepositoryCase, Suite
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from benchmarks.written import write_text
@@ -47,13 +49,16 @@ class CaseExamination(Value):
     """Verdict on the case's canonical answer; None if there is no such answer."""
     nothing: Outcome | None = None
     """Verdict on an empty answer; for a repository, on the unchanged tree."""
+    passed_by: str = ""
+    """What an answer returns that does nothing and passes; empty if none was tried, or none passes."""
     findings: tuple[str, ...] = ()
     """Further findings for the task's author, as sentences."""
 
     @property
     def sound(self) -> bool:
-        """Whether the canonical answer, if any, passes, and an empty answer doesn't."""
-        return self.strength is not None and self.own in ("passed", None) and self.nothing != "passed"
+        """Whether the canonical answer, if any, passes, and no answer that does nothing."""
+        passes_nothing = self.nothing == "passed" or self.passed_by == "None"
+        return self.strength is not None and self.own in ("passed", None) and not passes_nothing
 
 
 class Examination(Value):
@@ -76,7 +81,8 @@ def audit(
 ) -> None:
     """Examine a suite: how strong verdicts are, which cheats could try a case, and whether it is sound.
 
-    A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
+    A case is sound if its own answer passes, and an empty one and others that do nothing fail. Exit code 1 if
+    one isn't.
     """
     require_separate([out], [Path(suite)])
     settings, loaded_suite = bench_options.judging_settings(context), load_suite(suite)
@@ -124,14 +130,29 @@ async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
         strength=plan.strength,
         reason=plan.reason,
         exposures=exposures_of(case, plan.mode),
+        passed_by="None" if isinstance(plan.mode, Mode) and plan.mode.is_passed_by_none else "",
         findings=_findings(plan.mode),
     )
     if plan.strength is None:
-        return examination
+        is_own_wrong = isinstance(plan.case, FunctionCase) and plan.good is not None
+        return examination.model_copy(update={"own": "failed" if is_own_wrong else None})
     own_verdict = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
-    return examination.model_copy(
-        update={"own": own_verdict, "nothing": (await judge.judge(case, "")).verdict}
-    )
+    nothing = (await judge.judge(case, "")).verdict
+    examination = examination.model_copy(update={"own": own_verdict, "nothing": nothing})
+    return examination if examination.passed_by else await _try_idle_answer(judge, case, examination)
+
+
+async def _try_idle_answer(judge: Judge, case: Case, examination: CaseExamination) -> CaseExamination:
+    """Add a finding if an answer passes a function's test that only returns its first argument."""
+    returned = "its first argument"
+    if not isinstance(case, FunctionCase):
+        return examination
+    idle = with_setup(case, IDLE[returned].format(case.entry_point))
+    if (await judge.judge(case, idle, retry=False)).verdict != "passed":
+        return examination
+    finding = f"an answer that only returns {returned} passes"
+    findings = (*examination.findings, finding)
+    return examination.model_copy(update={"passed_by": returned, "findings": findings})
 
 
 def _findings(mode: object) -> tuple[str, ...]:
@@ -200,8 +221,10 @@ def _exposure_blocks(examination: Examination) -> list[Block]:
 
 
 def _cells(case: CaseExamination) -> tuple[str, ...]:
-    fault = "" if case.sound else f" (own answer: {case.own}, no answer: {case.nothing})"
-    return (line(case.id), f"{case.strength or 'judges nobody'}{fault}", line(case.reason, width=_MAX_WIDTH))
+    answers = {"own answer": case.own, "no answer": case.nothing} if not case.sound else {}
+    got = ", ".join(f"{name}: {outcome}" for name, outcome in answers.items() if outcome is not None)
+    strength = f"{case.strength or 'not judged'}{f' ({got})' if got else ''}"
+    return (line(case.id), strength, line(case.reason, width=_MAX_WIDTH))
 
 
 def _count_true(values: Sequence[bool]) -> str:

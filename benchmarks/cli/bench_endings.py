@@ -123,12 +123,23 @@ def _left(session: BenchSession) -> str:
 def _unjudged(report: Report, session: BenchSession) -> str:
     """Return which samples could not be judged, and why, and where the tracebacks are."""
     samples = [verdict for verdict in report.verdicts if verdict.verdict == "infrastructure"]
-    lines = [f"{count_of(len(samples), 'sample')} could not be judged:"]
-    lines += [f"  {one.id}, sample {one.sample}: {printable(one.detail)}" for one in samples[:_SHOWN]]
-    if len(samples) > _SHOWN:
-        lines.append(f"  and {len(samples) - _SHOWN:,} more; the report (-o FILE) has all")
-    lines.append(f"Judge them again with: {own_command()} bench {session.command} --resume {session.run}")
-    lines.append("After a change of the suite or of the samples, begin anew instead.")
+    of_cases = {one.id: one for one in samples if one.of_case}
+    others = [one for one in samples if not one.of_case]
+    lines = []
+    if of_cases:
+        lines.append(f"The suite is wrong in {count_of(len(of_cases), 'case')}, which no answer can pass:")
+        lines += _shown([f"  {case}: {printable(one.detail)}" for case, one in of_cases.items()])
+        lines.append(f"Examine it with: {own_command()} bench audit SUITE")
+    if others:
+        lines.append(f"{count_of(len(others), 'sample')} could not be judged:")
+        lines += _shown([f"  {one.id}, sample {one.sample}: {printable(one.detail)}" for one in others])
+        lines.append(f"Judge them again with: {own_command()} bench {session.command} --resume {session.run}")
+        lines.append("After a change of the suite or of the samples, begin anew instead.")
     if session.faults:
         lines.append(save_traceback("\n".join(judged.evidence.fault for judged in session.faults)))
     return "\n".join(lines)
+
+
+def _shown(lines: list[str]) -> list[str]:
+    left = len(lines) - _SHOWN
+    return lines[:_SHOWN] + ([f"  and {left:,} more; the report (-o FILE) has all"] if left > 0 else [])

@@ -1,9 +1,10 @@
 """Judge an answer to a function case, with tests and candidate in separate processes where possible."""
 
+import ast
 import functools
-import re
 from dataclasses import dataclass
 
+from benchmarks.judge.counter_trial import find_nothing_shown, with_shown
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
 from benchmarks.judge.verdicts import (
@@ -15,6 +16,7 @@ from benchmarks.judge.verdicts import (
 )
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
+from coder.source.python_names import parse_source
 from sandbox import Limits, Sandbox
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 from sandbox.verdicts.relay import TrialResult
@@ -23,10 +25,17 @@ from sandbox.verdicts.trial import Trial, run_trial, run_trial_together
 
 REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
+_OWN_RUNS = 3
+"""Runs of the canonical answer by which lines that chance or time decide about are told from others."""
+IDLE = {
+    "None": "def {}(*arguments, **named):\n    return None\n",
+    "its first argument": "def {}(*arguments, **named):\n    return arguments[0] if arguments else None\n",
+}
+"""Answers that do nothing, by what they return."""
+_IDLE_S = 2.0
+"""CPU seconds of a try of it; one that takes longer doesn't pass."""
 _STEPS_FACTOR, _EXTRA_STEPS = 4, 1_000
 """Permitted generator steps: multiple of the canonical answer's steps, plus a constant."""
-_CHANCE = re.compile(r"random|\btime\b|datetime|uuid|secrets")
-_NEVER_REACHED = "an assertion was never reached, as the loop around it never ran with this answer"
 MAX_CHARACTERS = 1 << 20
 """Maximum length of an answer; as JSON such an answer fits into one frame."""
 
@@ -52,16 +61,23 @@ async def judge_function(
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
     draft, result = await _judge(pair, case, trial, mode)
-    has_canonical = case.canonical_solution is not None
-    if draft.outcome == "failed" and "uses" in result.outcome.refused and has_canonical:
-        open_crossing = trial.crossing.model_copy(update={"uses": frozenset({ANY_USE})})
-        open_draft, _ = await _judge(pair, case, trial.model_copy(update={"crossing": open_crossing}), mode)
-        if open_draft.outcome == "passed":
-            open_draft.strength = "weaker"
-            open_draft.detail = f"it uses the test's objects as the case's own answer doesn't: {draft.detail}"
-            return open_draft
-        if open_draft.outcome == "timeout" and case.wall_s is not None and case.wall_s < case.longest_s:
-            return open_draft  # `Tries` gives it longer: on a busy machine a brief try shows nothing
+    if draft.outcome != "failed" or case.canonical_solution is None:
+        return draft
+    if "uses" in result.outcome.refused:
+        open_crossing: dict[str, frozenset[str] | None] = {"uses": frozenset({ANY_USE})}
+        does = "uses the test's objects as"
+    elif "kinds" in result.outcome.refused and _defines_class(trial.prelude):
+        open_crossing, does = {"kinds": None}, "gives objects where"
+    else:
+        return draft
+    open_trial = trial.model_copy(update={"crossing": trial.crossing.model_copy(update=open_crossing)})
+    open_draft, _ = await _judge(pair, case, open_trial, mode)
+    if open_draft.outcome == "passed":
+        open_draft.strength = "weaker"
+        open_draft.detail = f"it {does} the case's own answer doesn't: {draft.detail}"
+        return open_draft
+    if open_draft.outcome == "timeout" and case.wall_s is not None and case.wall_s < case.longest_s:
+        return open_draft  # `Tries` gives it longer: on a busy machine a brief try shows nothing
     return draft
 
 
@@ -70,8 +86,6 @@ async def _judge(
 ) -> tuple[DraftVerdict, TrialResult]:
     result = await _run_trial(pair, trial, mode, case)
     outcome, detail = _read(result, case)
-    if outcome == "passed" and (place := _unreached(result, mode)):
-        outcome, detail = "failed", f"{_NEVER_REACHED}: {_assertion_at(trial, *place)}"
     permitted_changes = (trial.crossing.changed or frozenset()) | (trial.crossing.uses or frozenset())
     if outcome == "passed" and result.outcome.changed - permitted_changes:
         # It changed arguments that the canonical answer leaves: it must also pass where that is visible.
@@ -95,10 +109,29 @@ async def _judge(
         incomplete=not result.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(has_unknown_killer, result.candidates)),
     )
+    if (
+        outcome == "passed"
+        and mode.how == "isolated"
+        and (reason := find_nothing_shown(result.outcome, mode, trial.tests))
+    ):
+        draft.strength, draft.detail = "weaker", reason
     return draft, result
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
+    """Find the judging mode by the canonical answer, and by one that does nothing: it has to fail."""
+    mode = await _find_mode(pair, case)
+    if mode.how == "broken":
+        return mode
+    brief = case.model_copy(update={"timeout_s": min(case.timeout_s, _IDLE_S)})
+    trial = _trial(brief, with_setup(case, IDLE["None"].format(case.entry_point)), mode, replays=0)
+    if _passed(await _run_trial(pair, trial, mode, brief), brief):
+        reason = "its test can't fail: an answer that only returns None passes it"
+        return mode.model_copy(update={"is_passed_by_none": True, "reason": reason})
+    return mode
+
+
+async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
     """Find the judging mode by a run of the canonical answer in which all uses of objects are permitted."""
     module = canonical_module(case)
     if module is None:
@@ -121,12 +154,11 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             uses=outcome.uses,
         )
         stateful = case.stateful or bool(outcome.stateful)
-        reached = outcome.reached if _is_repeatable((trial.prelude, *trial.tests)) else {}
-        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s, reached=reached)
-        if not (outcome.kinds or outcome.errors or outcome.uses) or await _passes_in_mode(
-            pair, case, module, mode
-        ):
-            return mode
+        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s)
+        again = _trial(case, module, mode, replays=0)
+        shown = [await _run_trial(pair, again, mode, case) for _ in range(_OWN_RUNS if outcome.lines else 1)]
+        if all(_passed(one, case) for one in shown):
+            return with_shown(mode, [one.outcome for one in shown])
         kinds = (
             ", ".join(sorted(outcome.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
         )
@@ -146,11 +178,6 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
 
 
-async def _passes_in_mode(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> bool:
-    """Whether the canonical answer passes in this mode, in which objects are copied into the checker."""
-    return _passed(await _run_trial(pair, _trial(case, module, mode, replays=0), mode, case), case)
-
-
 def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Trial:
     tests = (case.test,) if case.plus_test is None else (case.test, case.plus_test)
     helpers = prelude(case)
@@ -163,6 +190,12 @@ def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Tria
         crossing=mode.crossing,
         replays=replays,
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _defines_class(source: str) -> bool:
+    tree = parse_source(source)
+    return tree is not None and any(isinstance(node, ast.ClassDef) for node in tree.body)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -205,26 +238,6 @@ def _read(result: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
         counted = share if outcome.replayed else ""
         return "failed", f"stateful: {counted}its tests fail on a copy called before: {outcome.stateful}"
     return "passed", ""
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_repeatable(sources: tuple[str, ...]) -> bool:
-    """Return whether the tests' sources mention nothing random, so that each run takes the same path."""
-    return not any(map(_CHANCE.search, sources))
-
-
-def _unreached(result: TrialResult, mode: Mode) -> tuple[int, str] | None:
-    """Return the number of a test, and the place of an assertion that only the canonical answer reaches."""
-    reached = result.outcome.reached
-    for number, places in mode.reached.items():
-        if missed := places - reached.get(number, frozenset()):
-            return number, min(missed, key=lambda place: [*map(int, place.split(":"))])
-    return None
-
-
-def _assertion_at(trial: Trial, number: int, place: str) -> str:
-    """Return the line of a test's source at a place."""
-    return trial.tests[number].splitlines()[int(place.partition(":")[0]) - 1].strip()
 
 
 def _is_late(result: TrialResult, case: FunctionCase) -> bool:

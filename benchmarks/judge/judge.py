@@ -130,7 +130,10 @@ class Judge(CasePlans):
         case, mode = plan.case, plan.mode
         if plan.strength is None or isinstance(case, UnreadableCase):
             trace = case.trace if isinstance(case, UnreadableCase) else ""
-            return DraftVerdict("infrastructure", plan.reason, evidence=Evidence(fault=trace))
+            of_case = isinstance(case, FunctionCase | UnreadableCase)  # others may lack an image or a package
+            return DraftVerdict(
+                "infrastructure", plan.reason, evidence=Evidence(fault=trace), of_case=of_case
+            )
         if isinstance(case, HarborCase):
             assert isinstance(mode, HarborMode)
             return await judge_in_containers(self.judging_sandboxes, case, code, mode)

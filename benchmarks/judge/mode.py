@@ -37,16 +37,21 @@ class Mode(Value):
     """Answers may depend on earlier calls, as the case states or its canonical answer shows."""
     tripped: frozenset[str] = frozenset()
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
+    is_passed_by_none: bool = False
+    """Whether an answer that only returns None passes the case's test."""
     cpu_s: float = 0.0
     """CPU seconds of the canonical answer and its tests; 0 if there is none."""
-    reached: dict[int, frozenset[str]] = Field(default_factory=dict)
-    """By the number of a test: places of the assertions in loops that the canonical answer reaches."""
+    lines: dict[int, dict[int, int]] = Field(default_factory=dict)
+    """By the number of a test: how often its lines with assertions and loops run with the canonical answer,
+    each time."""
+    turned: dict[int, dict[str, frozenset[int]]] = Field(default_factory=dict)
+    """By the number of a test and place of a comparison: changes that turn it with the canonical answer."""
     reason: str = ""
 
     @property
     def strength(self) -> Strength:
         """Strength of the verdicts."""
-        return "strong" if self.how == "isolated" else "weaker"
+        return "strong" if self.how == "isolated" and not self.is_passed_by_none else "weaker"
 
 
 def without_canonical(case: FunctionCase) -> Mode:
@@ -137,12 +142,24 @@ def prelude(case: FunctionCase) -> str:
 def _prompt_helpers(prompt: str, entry_point: str) -> str:
     for ending in ("\n    pass\n", "\n"):
         if (tree := parse_source(prompt + ending)) is not None:
-            tree.body = [node for node in tree.body if getattr(node, "name", None) != entry_point]
+            if not any(isinstance(node, _DEFINITIONS) for node in tree.body):
+                return ""  # a word or a name of prose is an expression of Python, too
+            tree.body = [
+                node
+                for node in tree.body
+                if isinstance(node, (*_DEFINITIONS, *_SETTINGS))
+                and getattr(node, "name", None) != entry_point
+            ]
             try:
                 return ast.unparse(tree)
             except RecursionError as error:
                 raise UsageError("The prompt of the case is nested too deeply to be read.") from error
     return ""  # prose defines nothing
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SETTINGS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.If, ast.Try)
+"""Statements around definitions that a test may use; an `if` or `try` sets names by version or package."""
 
 
 Twins = dict[str, dict[int, tuple[str, ...]]]

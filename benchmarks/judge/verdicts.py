@@ -53,6 +53,8 @@ class DraftVerdict:
     rewards: dict[str, float] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
+    of_case: bool = False
+    """The case itself can't be judged."""
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 
@@ -68,6 +70,7 @@ class DraftVerdict:
             output=self.output,
             base=self.base,
             stateful=self.stateful,
+            of_case=self.of_case,
             tripped=tuple(sorted(map(printable, self.tripped))),
             rewards=self.rewards,
             outside=tuple(map(printable, self.outside)),

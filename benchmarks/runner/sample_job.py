@@ -109,7 +109,8 @@ class BenchWorker:
     async def do(self, job: ProbeJob, on_slow: Callable[[], None]) -> WorkerFacts: ...
 
     async def do(self, job: SampleJob | ProbeJob, on_slow: Callable[[], None]) -> SampleOutcome | WorkerFacts:
-        """Answer and judge a sample, or return facts. A failed attempt is returned without a verdict.
+        """Answer and judge a sample, or return facts. A failed attempt is returned without a verdict, and a
+        case that can't be judged isn't answered.
 
         Raises:
             SampleStepFailed: a step of the sample raised an error.
@@ -121,6 +122,8 @@ class BenchWorker:
                 version=installed_version(), judge=judge_digest(), level=level, slots=default_workers()
             )
         attempt = job.required_answer
+        if attempt is None and not await self._is_judged(job.case):
+            attempt = CaseAttempt()
         if attempt is None:
             assert self._answering is not None
             with step_of_sample("answering"):
@@ -138,6 +141,11 @@ class BenchWorker:
                 on_evidence=evidence.append,
             )
         return outcome_of(job, attempt, verdict, evidence[-1])
+
+    async def _is_judged(self, case: Case) -> bool:
+        """Whether answers to a case can be judged: if not, no model is asked for one."""
+        with step_of_sample("judging"):
+            return (await self._judge.plan(case)).strength is not None
 
 
 def outcome_of(job: SampleJob, attempt: CaseAttempt, verdict: Verdict, evidence: Evidence) -> SampleOutcome:

@@ -159,7 +159,7 @@ def _figures(
         "standard_error": standard_error(counts),
         "bounds": _bounds(samples, counts, missing_samples),
         "outcomes": dict(Counter(verdict.verdict for verdict in verdicts)),
-        "strengths": dict(Counter(verdict.strength for verdict in verdicts)),
+        "strengths": dict(Counter(verdict.strength for verdict in verdicts if not verdict.of_case)),
         "cost_usd": sum(sample_usage.cost_usd or 0.0 for sample_usage in usage) if has_costs else None,
     }
 

@@ -140,6 +140,8 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
     kind, *rest = payload
     if kind in _REFERENCES:
         return _Reference(kind, tuple(rest))
+    if kind == "Pattern":
+        raise CodecError("a regular expression, which may take long to compile")
     if kind == "ZoneInfo" and (len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _zones()):
         raise CodecError("a time zone that isn't one of this machine's")
     return from_parts(payload)

@@ -90,8 +90,11 @@ class RunReport:
     """Results by the number of the check."""
     unfinished: tuple[int, str] | None = None
     """Number and name of the test that began and didn't end."""
-    reached: dict[int, frozenset[str]] = field(default_factory=dict)
-    """By the number of a trial's test: places, as LINE:COLUMN, of the assertions in loops that it reached."""
+    lines: dict[int, dict[int, int]] = field(default_factory=dict)
+    """By the number of a trial's test that passed: how often its lines with assertions and loops ran."""
+    turned: dict[int, dict[str, frozenset[int]]] = field(default_factory=dict)
+    """By the number of a trial's test that passed, and place of a comparison as LINE:COLUMN: numbers of the
+    changes to one of its sides that turned it, whenever it ran."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
@@ -157,8 +160,12 @@ class RunReport:
                 self.decided = self.decided or (self.decides is not None and self.decides(result))
             case ("unloaded", str(reason)):
                 self.unloaded = reason
-            case ("reached", int(number), list(places)):
-                self.reached[number] = frozenset(map(str, places))
+            case ("lines", int(number), dict(counts)):
+                self.lines[number] = {int(line): int(count) for line, count in counts.items()}
+            case ("turned", int(number), dict(places)):
+                self.turned[number] = {
+                    str(place): frozenset(map(int, some)) for place, some in places.items()
+                }
             case ("replayed", int(count), int(differing), str(reason)):
                 self.replayed, self.differing, self.stateful = count, differing, reason
             case ("end", dict(crossed), int(steps), bool(timed_out), bool(custom_equality)) if (

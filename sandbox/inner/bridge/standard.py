@@ -6,6 +6,7 @@ So equality, order and hash are the receiver's own. Exact types only.
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from sandbox.inner.bridge.receiving import Items
 
 _DIGITS, _FRACTION_BITS = 200_000, 1 << 15
 """Digits of a Decimal, and bits of a part of a Fraction: either is built within 10 ms."""
+_PATTERN = 1_000
+"""Characters of a regular expression: one of ranges without case may take a second to compile."""
 _BUILTIN_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
 _BUILTIN_NAMES = {value: name for name, value in _BUILTIN_TYPES.items() if name == value.__name__}
 _ADDRESSES = ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
@@ -103,6 +106,7 @@ _PART_GETTERS_BY_NAME: dict[tuple[str, str], Callable[[Any], tuple[object, ...] 
     ("array", "array"): lambda v: (v.typecode, v.tolist()),
     **{("ipaddress", name): lambda v: (str(v),) for name in _ADDRESSES},
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
+    ("re", "Pattern"): lambda v: (v.pattern, v.flags),
 }
 
 
@@ -125,6 +129,16 @@ def _with_zone(value: Any) -> tuple[object, ...] | None:
 def _zoned(kind: str, text: str, fold: object, zone: object) -> object:
     moment = _imported("datetime", kind).fromisoformat(_exact(text, str))
     return moment.replace(fold=fold, tzinfo=zone)
+
+
+def _pattern(text: object, flags: object) -> object:
+    source = _exact(text, str, bytes)
+    if len(source) > _PATTERN:
+        raise ValueError("too long")
+    try:
+        return re.compile(source, _exact(flags, int) & ~re.DEBUG)
+    except (re.error, RecursionError) as error:
+        raise ValueError("no pattern") from error
 
 
 def _path(name: str, text: str) -> object:
@@ -201,6 +215,7 @@ _MAKE: dict[str, Callable[..., object]] = {
         _exact(code, str), [_exact(item, int, float, str) for item in _exact(items, list)]
     ),
     "path": _path,
+    "Pattern": _pattern,
     **{name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str)) for name in _ADDRESSES},
     "timedelta": lambda *parts: _imported("datetime", "timedelta")(*(_exact(part, int) for part in parts)),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import CodeType
@@ -15,7 +15,8 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.loop_marks import REACHED, mark_loops
+from sandbox.inner.checker.counter_trial import COMPARE, CounterTrial, hand_over_comparisons
+from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
 from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
 from sandbox.inner.process.wire import Channel
@@ -24,7 +25,7 @@ TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_CACHED = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
 _MAX_PLACES = 1000
-"""Most marked assertions that a test may reach to have them reported."""
+"""Most lines and comparisons of a test that are reported."""
 
 
 def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports) -> None:
@@ -95,21 +96,24 @@ class _Trial:
         """Run a test and report it; return why it failed, empty if it passed."""
         self._reports.flush()
         self._reports.number = number
-        places: set[str] = set()
-        message = self._test(self._job["checks"][number]["source"], self._link, candidate, places.add)
+        watch = Watch(self._job["checks"][number]["source"], is_tried=self._link.guard.only_data)
+        message = self._test(watch, self._link, candidate)
         self._reports.result("", not message, message)
-        if 0 < len(places) <= _MAX_PLACES:
-            self._reports.say("reached", number, sorted(places))
+        if not message:
+            self._report_watched(number, watch)
         return message
 
-    def _test(
-        self,
-        source: str,
-        link: RecordingLink,
-        candidate: Any,
-        reach: Callable[[str], None] = lambda place: None,
-    ) -> str:
-        """Run a test; return why it failed, or "". `reach` gets the place of each marked assertion."""
+    def _report_watched(self, number: int, watch: Watch) -> None:
+        """Report which lines ran, and which changes turned the comparisons, of a test that passed."""
+        lines = watch.trace.counts if watch.trace.is_complete else {}
+        if 0 < len(lines) <= _MAX_PLACES:
+            self._reports.say("lines", number, lines)
+        turned = watch.comparisons.turned
+        if 0 < len(turned) <= _MAX_PLACES:
+            self._reports.say("turned", number, {place: sorted(turned[place]) for place in turned})
+
+    def _test(self, watch: Watch, link: RecordingLink, candidate: Any) -> str:
+        """Run a test; return why it failed, or ""."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
@@ -120,7 +124,7 @@ class _Trial:
                 if isinstance(value, type) and value.__module__ == space["__name__"]
             }
             space[self._job["entry_point"]] = candidate
-            run_test(source, candidate, space, reach)
+            watch.run(candidate, space)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
             message = one_line(error)
             if isinstance(error, AssertionError) and link.last_outcome:
@@ -159,26 +163,50 @@ class _Trial:
 
     def _run_again(self, link: RecordingLink, candidate: Any, differences: list[tuple[bytes, bytes]]) -> str:
         """Run the tests on a candidate that was called before; return why one failed, empty if none did."""
-        tests = [check["source"] for check in self._job["checks"]]
+        tests = [Watch(check["source"]) for check in self._job["checks"]]
         if not self._link.is_compared:  # values that aren't compared may depend on the number of calls
             link.stop_after = random.randrange(1, self._link.count)
-            for source in tests:
-                self._test(source, link, candidate)
+            for test in tests:
+                self._test(test, link, candidate)
             link.stop_after = None
         link.substitute(differences)
-        return next(filter(None, (self._test(source, link, candidate) for source in tests)), "")
+        return next(filter(None, (self._test(test, link, candidate) for test in tests)), "")
 
 
-def run_test(
-    source: str,
-    candidate: object,
-    space: dict[str, Any],
-    reach: Callable[[str], None] = lambda place: None,
-) -> None:
-    """Run a test's source in a namespace, and its check(candidate). Raises what these raise."""
-    space[REACHED] = reach
-    execute(source, TEST, space)
-    space["check"](candidate)
+class Watch:
+    """A run of one test, and what is seen of it if it is the first."""
+
+    def __init__(self, source: str, *, is_tried: bool | None = None) -> None:
+        """Take the test's source, which defines `check(candidate)`.
+
+        Args:
+            is_tried: whether comparisons are tried with other values; None: nor are lines counted.
+        """
+        self.comparisons = CounterTrial(is_tried=bool(is_tried))
+        self._source = source
+        lines = _lines_of(source) if is_tried is not None else frozenset[int]()
+        self.trace = LineTrace(TEST, lines)
+
+    def run(self, candidate: object, space: dict[str, Any]) -> None:
+        """Run the source in a namespace, and its check(candidate). Raises what these raise."""
+        space[COMPARE] = self.comparisons.compare
+        with self.trace:
+            execute(self._source, TEST, space)
+            space["check"](candidate)
+
+
+def _lines_of(source: str) -> frozenset[int]:
+    try:
+        return _deciding_lines_once(source) if len(source) <= _MAX_CACHED else _deciding_lines(source)
+    except (SyntaxError, ValueError, RecursionError):  # running it says so
+        return frozenset()
+
+
+def _deciding_lines(source: str) -> frozenset[int]:
+    return find_deciding_lines(ast.parse(source, TEST))
+
+
+_deciding_lines_once = lru_cache(maxsize=512)(_deciding_lines)
 
 
 def prepare(job: Mapping[str, Any]) -> None:
@@ -188,6 +216,8 @@ def prepare(job: Mapping[str, Any]) -> None:
         if len(source) <= _MAX_CACHED:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
                 _compiled_once(source, filename)
+                if filename == TEST:
+                    _deciding_lines_once(source)
 
 
 def execute(source: str, filename: str, space: dict[str, Any]) -> None:
@@ -200,7 +230,7 @@ def execute(source: str, filename: str, space: dict[str, Any]) -> None:
 def _compile(source: str, filename: str) -> CodeType:
     if filename != TEST:
         return compile(source, filename, "exec", dont_inherit=True)
-    return compile(mark_loops(ast.parse(source, filename)), filename, "exec", dont_inherit=True)
+    return compile(hand_over_comparisons(ast.parse(source, filename)), filename, "exec", dont_inherit=True)
 
 
 _compiled_once = lru_cache(maxsize=512)(_compile)

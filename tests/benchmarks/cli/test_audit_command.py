@@ -81,7 +81,7 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
     assert done.code == 1
     assert done.out.splitlines()[:3] == [
         "suite: 4 cases: 1 strong, 1 decoyed, 1 weaker, 1 none (25% strong)",
-        "  own answers that pass  3 of 3",
+        "  own answers that pass  3 of 4",
         "  empty answers that fail  3 of 3",
     ]
     assert done.out.splitlines()[3:7] == [
@@ -90,7 +90,7 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
         "    habits of tests            1: lib",
         "    no isolation               1: derived",
     ]
-    assert "broken  judges nobody" in done.out
+    assert "broken  not judged (own answer: failed)" in done.out
     assert [one["exposures"] for one in report["cases"]] == [
         [],
         ["no isolation"],
@@ -99,7 +99,39 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
     ]
     assert report["exposures"] == {"operators on test objects": 1, "habits of tests": 1, "no isolation": 1}
     assert report["strengths"] == {"strong": 1, "decoyed": 1, "weaker": 1, "none": 1}
-    assert [one["own"] for one in report["cases"]] == ["passed", "passed", None, "passed"]
+    assert [one["own"] for one in report["cases"]] == ["passed", "passed", "failed", "passed"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", ["pass", "assert True", "candidate(2)"])
+def test_an_audit_names_a_test_that_an_answer_passes_which_does_nothing(console: Console, body: str) -> None:
+    idle = {**SQUARES, "id": "idle", "test": f"def check(candidate):\n    {body}\n"}
+    (console.home / "suite.jsonl").write_text(lines(SQUARES, idle))
+
+    done = console.run("bench", "audit", "suite.jsonl")
+
+    assert done.code == 1
+    assert "1 strong, 1 weaker" in done.out
+    assert "its test can't fail: an answer that only returns None passes it" in done.out
+
+
+@pytest.mark.slow
+def test_an_audit_names_a_case_whose_test_takes_the_argument_for_the_answer(console: Console) -> None:
+    least = {
+        "id": "least",
+        "prompt": "",
+        "entry_point": "least",
+        "test": "def check(candidate):\n    assert candidate(1, 2) == 1\n",
+        "canonical_solution": "def least(a, b):\n    return min(a, b)\n",
+    }
+    (console.home / "suite.jsonl").write_text(lines(SQUARES, least))
+
+    done = console.run("bench", "audit", "suite.jsonl")
+
+    assert done.code == 0
+    assert "2 strong" in done.out
+    assert "least  an answer that only returns its first argument passes" in done.out
+    assert "squares" not in done.out
 
 
 @pytest.mark.slow

@@ -652,3 +652,28 @@ def test_a_row_that_can_not_be_read_is_counted_and_named_also_without_an_answer(
     assert report["outcomes"] == {"passed": 4, "failed": 4, "infrastructure": 1}
     assert (report["missing"], report["pass_at"]["1"]) == ([], 0.4)
     assert "suite.jsonl, line 5: not JSON" in done.err
+
+
+@pytest.mark.slow
+def test_a_case_that_no_answer_can_pass_asks_no_model_and_is_named_as_the_suites_fault(
+    console: Console,
+) -> None:
+    right = {
+        "id": "right",
+        "prompt": "def f(n):",
+        "entry_point": "f",
+        "test": "def check(candidate):\n    assert candidate(2) == 4\n",
+        "canonical_solution": "    return 2 * n\n",
+    }
+    wrong = {**right, "id": "wrong", "canonical_solution": "    return n\n"}
+    (console.home / "own.jsonl").write_text(f"{json.dumps(right)}\n{json.dumps(wrong)}\n")
+
+    with faulty_endpoint(says("```python\ndef f(n):\n    return n + n\n```")) as endpoint:
+        words = ("bench", "run", "own.jsonl", "--one-shot", "--base-url", endpoint.url, "-m", "toy", "--json")
+        done = console.run(*words, OPENAI_API_KEY="x")
+
+    report = json.loads(done.out)
+    assert (done.code, len(endpoint.requests)) == (5, 1), done.err
+    assert (report["outcomes"], report["strengths"]) == ({"passed": 1, "infrastructure": 1}, {"strong": 1})
+    assert "The suite is wrong in 1 case, which no answer can pass:" in done.err
+    assert "wrong: the case's own canonical answer fails" in done.err

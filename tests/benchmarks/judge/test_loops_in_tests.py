@@ -1,12 +1,8 @@
 """Tests that assert in loops over an answer's value: nothing asserted is nothing shown."""
 
-import ast
-from typing import Any
-
 import pytest
 
 from benchmarks.judge.judge import Judge
-from sandbox.inner.checker.loop_marks import REACHED, mark_loops
 from tests.benchmarks.judge.cases import case, verdict
 
 IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -29,17 +25,17 @@ LOOPS = {
 
 @IN_ONE_LOOP
 @pytest.mark.parametrize("name", LOOPS)
-async def test_an_empty_value_fails_where_the_own_answer_reaches_an_assertion(
+async def test_a_pass_of_an_empty_value_is_weaker_where_the_own_answer_reaches_an_assertion(
     judge: Judge, name: str
 ) -> None:
     test, own = LOOPS[name]
     empty = f"def f(n):\n    return {{}} if {name == 'items'} else []\n"
 
-    failed, passed = await verdict(judge, case(test, own), empty), await verdict(judge, case(test, own), own)
+    weaker, passed = await verdict(judge, case(test, own), empty), await verdict(judge, case(test, own), own)
 
-    assert (failed.verdict, passed.verdict, passed.strength) == ("failed", "passed", "strong")
-    assert "never reached" in failed.detail
-    assert "assert" in failed.detail.rpartition(": ")[2]
+    assert (weaker.verdict, weaker.strength) == ("passed", "weaker"), weaker.detail
+    assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
+    assert "a line of the test ran" in weaker.detail
 
 
 UNMARKED = {
@@ -61,14 +57,3 @@ async def test_what_a_test_itself_leaves_out_or_to_chance_is_no_failure(judge: J
     passed = await verdict(judge, case(test, SQUARES), f"def f(n):\n    return {value}\n")
 
     assert passed.verdict == "passed", passed.detail
-
-
-def test_marks_leave_values_as_they_are_and_name_each_place() -> None:
-    loop = "for x in xs:\n    assert x in xs\n"
-    source = f"xs = [0, 1, 2]\n{loop}assert list(x or None for x in xs) == [None, 1, 2]\n"
-    places: list[str] = []
-    space: dict[str, Any] = {REACHED: places.append}
-
-    exec(compile(mark_loops(ast.parse(source)), "<test>", "exec"), space)
-
-    assert places == ["3:4"] * 3 + ["4:11"] * 3

@@ -85,3 +85,24 @@ async def test_an_answer_that_counts_its_calls_is_stateful(judge: Judge, structu
 
     assert (judged.verdict, judged.stateful) == ("failed", True), judged.detail
     assert "0 of 0" not in judged.detail
+
+
+async def test_new_objects_of_the_prompts_class_pass_weaker_where_the_own_answer_gives_the_tests_back(
+    judge: Judge,
+) -> None:
+    one = case(
+        "assert names(candidate(line('abc'))) == ['b', 'c', 'a']",
+        "    last = first\n    while last.following:\n        last = last.following\n"
+        "    last.following, first, last = first, first.following, first\n    last.following = None\n"
+        "    return first\n",
+        prompt=STATION + "\ndef f(first):\n",
+    )
+    turned = "    stops = names(first)\n    return line([*stops[1:], *stops[:1]])\n"
+
+    own = await verdict(judge, one, canonical_module(one) or "")
+    anew = await verdict(judge, one, STATION + "\ndef f(first):\n" + turned)
+    wrong = await verdict(judge, one, STATION + "\ndef f(first):\n    return line(names(first))\n")
+
+    assert (own.verdict, own.strength) == ("passed", "strong"), own.detail
+    assert (anew.verdict, anew.strength) == ("passed", "weaker"), anew.detail
+    assert wrong.verdict == "failed"

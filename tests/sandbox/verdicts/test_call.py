@@ -272,6 +272,7 @@ MISFITS = {
     "a number for an error's text": ("raised", Foreign(("error", 1, OS_ERROR, (), 1 << 20_000))),
     "half a surrogate pair": ("raised", Foreign(("error", 1, OS_ERROR, (), "\ud800"))),
     "a list for a kind": ("value", Foreign(([],))),
+    "a regular expression": ("value", Foreign(("Pattern", "a", 32))),
     "a zone that is a folder": ("value", Foreign(("ZoneInfo", "America"))),
     "a zone that is a path": ("value", Foreign(("ZoneInfo", "../" * 20 + "etc/passwd"))),
     "a zone that is no zone": ("value", Foreign(("ZoneInfo", "posixrules"))),

@@ -1,0 +1,88 @@
+"""How often the lines of a test ran that decide it."""
+
+import ast
+import sys
+
+import pytest
+
+from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
+
+STRAIGHT = """\
+def check(candidate):
+    values = candidate(3)
+    assert values == [0, 1, 4]
+    with open('/dev/null') as file:
+        assert not file.read()
+"""
+NESTED = {
+    "a for loop": ("def check(f):\n    for x in f():\n        assert x", {2, 3}),
+    "a while loop": ("def check(f):\n    while (x := f()):\n        assert x", {2, 3}),
+    "a helper": ("def same(a, b):\n    assert a == b\ndef check(f):\n    same(f(), 1)", {2, 4}),
+    "a try": ("def check(f):\n    try:\n        assert f()\n    except ValueError:\n        pass", {3}),
+    "a condition that raises": ("def check(f):\n    for x in f():\n        if x: raise OSError", {2, 3}),
+    "a sum": ("def check(f):\n    assert 0 == sum(\n        1 for x in f() if x\n    )", {2, 3, 4}),
+    "a kept list": ("def check(f):\n    bad = [x for x in f() if x]\n    assert not bad", {2, 3}),
+}  # fmt: skip
+
+
+def test_a_test_whose_assertions_all_run_needs_no_count() -> None:
+    assert find_deciding_lines(ast.parse(STRAIGHT)) == frozenset()
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_assertions_that_a_value_can_leave_out_are_counted_with_the_loops_around_them(name: str) -> None:
+    source, lines = NESTED[name]
+
+    assert find_deciding_lines(ast.parse(source)) == lines
+
+
+def counted(source: str, value: object) -> dict[int, int]:
+    space: dict[str, object] = {}
+    trace = LineTrace("<test>", find_deciding_lines(ast.parse(source)))
+    with trace:
+        exec(compile(source, "<test>", "exec"), space)
+        space["check"](lambda: value)  # type: ignore[operator]
+    assert trace.is_complete
+    return trace.counts
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "empty"),
+    [
+        ("a for loop", {2: 4, 3: 3}, {2: 1, 3: 0}),
+        ("a kept list", {2: 4, 3: 1}, {2: 1, 3: 1}),
+    ],
+)
+def test_a_line_counts_once_for_each_round_of_its_loop(
+    name: str, full: dict[int, int], empty: dict[int, int]
+) -> None:
+    source, _ = NESTED[name]
+    three = [1, 1, 1] if name == "a for loop" else [0, 0, 0]
+
+    more, fewer = counted(source, three), counted(source, [])
+
+    assert (more.keys(), fewer.keys()) == (full.keys(), empty.keys())
+    assert [line for line in more if fewer[line] < more[line]] == [
+        line for line in full if empty[line] < full[line]
+    ]
+
+
+def test_a_trace_ends_with_its_block_and_leaves_another_tracer_alone() -> None:
+    outer = sys.gettrace()
+
+    with LineTrace("<test>", frozenset({1})):
+        assert sys.gettrace() is not outer
+
+    assert sys.gettrace() is outer
+
+
+def test_a_test_of_too_many_lines_is_known_to_be_counted_in_part() -> None:
+    source = "def check(f):\n    for i in range(400_000):\n        assert True"
+    trace = LineTrace("<test>", find_deciding_lines(ast.parse(source)))
+    space: dict[str, object] = {}
+
+    with trace:
+        exec(compile(source, "<test>", "exec"), space)
+        space["check"](None)  # type: ignore[operator]
+
+    assert not trace.is_complete
