@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.examples import find_examples
 from coder.run.message import Verified
 from coder.run.state import State
-from coder.verify.finding import NOTHING_RAN, Finding, lines_of
+from coder.verify.finding import NOTHING_RAN, Finding, limit_to_reached, lines_of
 from coder.verify.verification import Verification
 from sandbox import Assertion, Check, TestFile
 
@@ -56,4 +56,5 @@ async def _run_checks(
     is_cancelled = report.candidate.killed_by == "cancel"
     result = NOTHING_RAN if is_cancelled else report.candidate
     is_late = not report.passed and report.candidate.wall_s >= seconds
-    return Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)
+    finding = Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)
+    return limit_to_reached(finding, report) if report.passed else finding

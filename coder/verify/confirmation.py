@@ -13,7 +13,7 @@ from coder.base.text.sanitize import as_text, is_binary
 from coder.run.event_types import ConfirmationStarted
 from coder.run.verdict_words import join_names
 from coder.source.plain_tests import is_plain_program
-from coder.verify.finding import Finding, lines_of
+from coder.verify.finding import Finding, limit_to_reached, lines_of
 from coder.verify.plain_suspects import (
     PlainSuspects,
     Suspects,
@@ -127,7 +127,7 @@ class _Confirmation:
             report = await self._run_all([check for check in self.checks if check.path in paths])
             passing_names |= _passing_names(report)
         if report.passed:
-            return replace(self.run, strength="outside")
+            return limit_to_reached(replace(self.run, strength="outside"), report)
         if report.custom_equality and await self._is_custom_equality_new():
             note = "A test passed only because an object of your own class claims to equal the test's data."
             return replace(self.run, passed=False, lines=lines_of(report), note=note)

@@ -181,6 +181,15 @@ def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None
     return None, ()
 
 
+def limit_to_reached(finding: Finding, report: CheckReport) -> Finding:
+    """Return a passed finding: at most `inside`, with a remark, if an assertion of the report never ran."""
+    if not report.unreached:
+        return finding
+    remark = f"An assertion never ran: {shorten(min(report.unreached), _MESSAGE_CHARACTERS)}"
+    strength = "inside" if finding.strength == "outside" else finding.strength
+    return replace(finding, strength=strength, note=" ".join(filter(None, (finding.note, remark))))
+
+
 def lines_of(report: CheckReport) -> tuple[CheckLine, ...]:
     """Return the checks of a report in the form of events."""
     return tuple(CheckLine(**result.model_dump(exclude={"cause"})) for result in report.results)

@@ -104,6 +104,8 @@ class CheckReport(Value):
     """Whether a result that made all others needless ended the check."""
     custom_equality: bool = False
     """Whether an object with a custom `__eq__` was compared with plain data, of which it equals none."""
+    unreached: frozenset[str] = frozenset()
+    """Assertions, as PATH:LINE: TEXT, that never ran though the function around them did."""
     ended: bool = True
     """Whether the checker reached the end of all checks."""
     changed: frozenset[str] = frozenset()
@@ -219,6 +221,7 @@ _COPIED_FIELDS = (
     "timed_out",
     "decided",
     "custom_equality",
+    "unreached",
     "changed",
     "uses",
     "refused",

@@ -95,6 +95,8 @@ class RunReport:
     turned: dict[int, dict[str, frozenset[int]]] = field(default_factory=dict)
     """By the number of a trial's test that passed, and place of a comparison as LINE:COLUMN: numbers of the
     changes to one of its sides that turned it, whenever it ran."""
+    unreached: frozenset[str] = frozenset()
+    """Assertions of checks, as PATH:LINE: TEXT, that never ran though the function around them did."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
@@ -166,6 +168,8 @@ class RunReport:
                 self.turned[number] = {
                     str(place): frozenset(map(int, some)) for place, some in places.items()
                 }
+            case ("unreached", str(place)):
+                self.unreached |= {place}
             case ("replayed", int(count), int(differing), str(reason)):
                 self.replayed, self.differing, self.stateful = count, differing, reason
             case ("end", dict(crossed), int(steps), bool(timed_out), bool(custom_equality)) if (

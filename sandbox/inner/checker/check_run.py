@@ -48,20 +48,22 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
             continue
         with reports.attempt(check["name"]):
             if check["kind"] == "assertion":
-                _run_assertion(check, module)
+                _run_assertion(check, module, reports)
             else:  # examples share one session
                 session.prepare(ast.parse(check["source"]))
                 run_example(check["source"], check["want"], session)
     reports.end(link)
 
 
-def _run_assertion(check: Mapping[str, Any], module: str) -> None:
+def _run_assertion(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     filename, source = "<check>", check["source"]
     register_source(filename, source)
     tree = rewrite(source, filename)
     space = Namespace(module, "check", entry_point=check["entry_point"])
     space.prepare(tree)
-    exec(compile(tree, filename, "exec"), space)
+    code = compile(tree, filename, "exec")
+    with reports.traced(ast.parse(source), filename):
+        exec(code, space)
 
 
 def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
@@ -78,10 +80,11 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     if check["as_program"]:
         _run_program(tree, check, reports)
         return
-    if _needs_pytest(tree) or (_has_conftest(path) and PathFinder.find_spec("pytest") is not None):
-        run_under_pytest(path, source, reports)
-    else:
-        _run_plainly(tree, check, module, reports)
+    with reports.traced(ast.parse(source), path, os.path.abspath(path)):
+        if _needs_pytest(tree) or (_has_conftest(path) and PathFinder.find_spec("pytest") is not None):
+            run_under_pytest(path, source, reports)
+        else:
+            _run_plainly(tree, check, module, reports)
     if reports.count == count_before:
         reports.result(path, False, _NO_TEST)
 
@@ -246,6 +249,13 @@ def _make_result(unittest: Any, path: str, reports: Reports) -> Any:
         def addUnexpectedSuccess(self, test: Any) -> None:
             reports.result(name_of(test), False, "it passed, and was expected to fail")
 
-        addFailure, addExpectedFailure = addError, addSuccess
+        def addSkip(self, test: Any, reason: str) -> None:
+            reports.skipped()
+
+        def addExpectedFailure(self, test: Any, err: Any) -> None:
+            reports.skipped()
+            self.addSuccess(test)
+
+        addFailure = addError
 
     return ReportedResult()

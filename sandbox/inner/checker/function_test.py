@@ -185,7 +185,7 @@ class Watch:
         self.comparisons = CounterTrial(is_tried=bool(is_tried))
         self._source = source
         lines = _lines_of(source) if is_tried is not None else frozenset[int]()
-        self.trace = LineTrace(TEST, lines)
+        self.trace = LineTrace((TEST,), lines)
 
     def run(self, candidate: object, space: dict[str, Any]) -> None:
         """Run the source in a namespace, and its check(candidate). Raises what these raise."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from types import FrameType
 from typing import Any
 
@@ -14,19 +15,21 @@ _MOST_ITEMS = 32
 """Items of a display that is searched: a test may have megabytes of values."""
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _WITHS = (ast.With, ast.AsyncWith)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 
 
 class LineTrace:
     """A context in which the lines of one source are counted in this thread."""
 
-    def __init__(self, filename: str, lines: frozenset[int]) -> None:
-        """Take the name under which the source was compiled, and the lines to count; without any it does
+    def __init__(self, filenames: Collection[str], lines: frozenset[int]) -> None:
+        """Take the names under which the source may be compiled, and the lines to count; without any it does
         nothing."""
         self.counts = dict.fromkeys(lines, 0)
         """How often each line ran; a comprehension on one line, once for each of its items, too."""
-        self._filename, self._left = filename, _MOST_EVENTS
+        self.calls = Counter[int]()
+        """How often each function was called, by its first line, a decorator's if it has one."""
+        self._filenames, self._left = filenames, _MOST_EVENTS
         self._outer: Any = None
 
     def __enter__(self) -> None:
@@ -44,7 +47,12 @@ class LineTrace:
         return self._left > 0
 
     def _called(self, frame: FrameType, event: str, argument: object) -> Any:
-        return self._went_on if frame.f_code.co_filename == self._filename and self._left > 0 else None
+        code = frame.f_code
+        if code.co_filename not in self._filenames or self._left <= 0:
+            return None
+        if not code.co_name.startswith("<"):  # a comprehension, a lambda or the module
+            self.calls[code.co_firstlineno] += 1
+        return self._went_on
 
     def _went_on(self, frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
@@ -63,8 +71,8 @@ def find_deciding_lines(tree: ast.Module) -> frozenset[int]:
     lines: set[int] = set()
     is_conditional = False
     for node, depth in _deciding_nodes(tree, 0, calls_count=True):
-        is_conditional = is_conditional or depth > 1 or isinstance(node, (*_LOOPS, *_COMPREHENSIONS))
-        last = node.end_lineno or node.lineno if isinstance(node, _COMPREHENSIONS) else node.lineno
+        is_conditional = is_conditional or depth > 1 or isinstance(node, (*_LOOPS, *COMPREHENSIONS))
+        last = node.end_lineno or node.lineno if isinstance(node, COMPREHENSIONS) else node.lineno
         lines.update(range(node.lineno, last + 1))
     return frozenset(lines) if is_conditional else frozenset()
 
@@ -78,7 +86,7 @@ def _deciding_nodes(
             continue
         raises = isinstance(child, ast.If) and any(isinstance(one, ast.Raise) for one in child.body)
         calls = calls_count and isinstance(child, ast.Expr) and isinstance(child.value, (ast.Call, ast.Await))
-        if raises or calls or isinstance(child, (ast.Assert, *_LOOPS, *_COMPREHENSIONS)):
+        if raises or calls or isinstance(child, (ast.Assert, *_LOOPS, *COMPREHENSIONS)):
             assert isinstance(child, ast.stmt | ast.expr)
             yield child, depth
         is_block = isinstance(child, ast.stmt) and hasattr(child, "body") and not isinstance(child, _WITHS)

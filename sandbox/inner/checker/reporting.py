@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import linecache
 from _thread import RLock
@@ -12,10 +13,13 @@ from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
+from sandbox.inner.checker.conditional_asserts import AssertionTrace
 from sandbox.inner.process.wire import Channel
 
 _MAX_MESSAGE = 2000
 _MAX_SIDE = 1000
+_MOST_LINES = 20
+"""Assertions that never ran which are reported."""
 
 
 class Reports:
@@ -32,6 +36,7 @@ class Reports:
         self._max_failures = max_failures
         self._withheld = 0
         """Withheld comparisons of the link before the current test."""
+        self._trace: AssertionTrace | None = None
         self._channel = channel
         self._turns = RLock()  # reentrant: an alarm goes off within a report, and in any thread
         self._unsent: list[bytes] = []
@@ -48,8 +53,32 @@ class Reports:
     def begin(self, name: str) -> None:
         """Report the start of a test, so that the host can name it if it never ends."""
         self._withheld = self.link.withheld if self.link is not None else 0
+        if self._trace is not None:
+            self._trace.begin_test()
         self.say("begin", self.number, name)
         self.flush()
+
+    def skipped(self) -> None:
+        """Note that the current test was skipped, or expected to fail: what it left out shows nothing."""
+        if self._trace is not None:
+            self._trace.forget_test()
+
+    @contextlib.contextmanager
+    def traced(self, tree: ast.Module, *filenames: str) -> Iterator[None]:
+        """Trace the assertions of a source in the block, and report those that never ran.
+
+        Args:
+            filenames: the names under which the source may be compiled.
+        """
+        trace = self._trace = AssertionTrace(tree, *filenames)
+        try:
+            with trace.lines:
+                yield
+        finally:
+            self._trace = None
+        for line in trace.never_ran()[:_MOST_LINES]:
+            text = linecache.getline(filenames[0], line).strip()
+            self.say("unreached", f"{filenames[0]}:{line}: {text}"[:_MAX_SIDE])
 
     def result(
         self,

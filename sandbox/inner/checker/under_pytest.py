@@ -108,8 +108,10 @@ class _Plugin:
             )
             if self._reports.leaves_out_rest:
                 self._session.shouldstop = "the other tests of the file are left out"
-        elif report.skipped and hasattr(report, "wasxfail"):
-            self._reports.result(report.nodeid, True, "expected to fail, and did")
+        elif report.skipped:
+            self._reports.skipped()
+            if hasattr(report, "wasxfail"):
+                self._reports.result(report.nodeid, True, "expected to fail, and did")
 
 
 def _remove_repeats(excinfo: Any) -> None:

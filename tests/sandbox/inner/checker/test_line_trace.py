@@ -38,7 +38,7 @@ def test_assertions_that_a_value_can_leave_out_are_counted_with_the_loops_around
 
 def counted(source: str, value: object) -> dict[int, int]:
     space: dict[str, object] = {}
-    trace = LineTrace("<test>", find_deciding_lines(ast.parse(source)))
+    trace = LineTrace(("<test>",), find_deciding_lines(ast.parse(source)))
     with trace:
         exec(compile(source, "<test>", "exec"), space)
         space["check"](lambda: value)  # type: ignore[operator]
@@ -70,7 +70,7 @@ def test_a_line_counts_once_for_each_round_of_its_loop(
 def test_a_trace_ends_with_its_block_and_leaves_another_tracer_alone() -> None:
     outer = sys.gettrace()
 
-    with LineTrace("<test>", frozenset({1})):
+    with LineTrace(("<test>",), frozenset({1})):
         assert sys.gettrace() is not outer
 
     assert sys.gettrace() is outer
@@ -78,7 +78,7 @@ def test_a_trace_ends_with_its_block_and_leaves_another_tracer_alone() -> None:
 
 def test_a_test_of_too_many_lines_is_known_to_be_counted_in_part() -> None:
     source = "def check(f):\n    for i in range(400_000):\n        assert True"
-    trace = LineTrace("<test>", find_deciding_lines(ast.parse(source)))
+    trace = LineTrace(("<test>",), find_deciding_lines(ast.parse(source)))
     space: dict[str, object] = {}
 
     with trace:
