@@ -111,6 +111,38 @@ async def test_a_test_file_decides_outside_of_the_candidates_process() -> None:
     assert (run.status, run.verified, run.strength) == ("solved", "tests", "outside")
 
 
+LOOPS = "def test_words():\n    for word in words('a b'):\n        assert len(word) == 1\n"
+
+
+@pytest.mark.parametrize("kind", ["a test file", "a check", "a test command"])
+async def test_a_pass_whose_assertion_never_ran_is_decided_inside_and_says_which(
+    kind: str, tmp_path: Path
+) -> None:
+    given: dict[str, Task] = {
+        "a test file": Task(
+            prompt="Write words(text).", test_files=(TestSource(path="test_w.py", text=LOOPS),)
+        ),
+        "a check": Task(
+            prompt="Write words(text).", checks=("assert all(len(w) == 1 for w in words('a b'))",)
+        ),
+        "a test command": Task(
+            prompt="Write words(text).", workspace=tmp_path, test_command=("python", "-m", "pytest", "-q")
+        ),
+    }
+    (tmp_path / "test_w.py").write_text(f"from solution import words\n\n\n{LOOPS}")
+    log, runs = MemoryLog(), list[Run]()
+    for returned in ("[]", "text.split()"):
+        (tmp_path / "solution.py").write_text("def words(text):\n    raise NotImplementedError\n")
+        code = f"def words(text):\n    return {returned}\n"
+        model = Scripted([whole(code) if kind == "a test command" else fenced(code)])
+        runs.append(await solve(given[kind], model=model, settings=PYTEST, log=log))
+
+    empty, full = runs
+    assert (empty.status, empty.strength, full.strength) == ("solved", "inside", "outside"), empty.reason
+    assert "An assertion never ran: " in str(await log.read(empty.run_id))
+    assert "An assertion never ran: " not in str(await log.read(full.run_id))
+
+
 @pytest.mark.slow
 async def test_a_test_command_decides_with_each_test_reported(tmp_path: Path) -> None:
     (tmp_path / "test_add.py").write_text(TEST)
