@@ -96,14 +96,14 @@ class _Trial:
         """Run a test and report it; return why it failed, empty if it passed."""
         self._reports.flush()
         self._reports.number = number
-        watch = Watch(self._job["checks"][number]["source"], is_tried=self._link.guard.only_data)
+        watch = WatchedTest(self._job["checks"][number]["source"], is_tried=self._link.guard.only_data)
         message = self._test(watch, self._link, candidate)
         self._reports.result("", not message, message)
         if not message:
             self._report_watched(number, watch)
         return message
 
-    def _report_watched(self, number: int, watch: Watch) -> None:
+    def _report_watched(self, number: int, watch: WatchedTest) -> None:
         """Report which lines ran, and which changes turned the comparisons, of a test that passed."""
         lines = watch.trace.counts if watch.trace.is_complete else {}
         if 0 < len(lines) <= _MAX_PLACES:
@@ -112,7 +112,7 @@ class _Trial:
         if 0 < len(turned) <= _MAX_PLACES:
             self._reports.say("turned", number, {place: sorted(turned[place]) for place in turned})
 
-    def _test(self, watch: Watch, link: RecordingLink, candidate: Any) -> str:
+    def _test(self, watch: WatchedTest, link: RecordingLink, candidate: Any) -> str:
         """Run a test; return why it failed, or ""."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
@@ -163,7 +163,7 @@ class _Trial:
 
     def _run_again(self, link: RecordingLink, candidate: Any, differences: list[tuple[bytes, bytes]]) -> str:
         """Run the tests on a candidate that was called before; return why one failed, empty if none did."""
-        tests = [Watch(check["source"]) for check in self._job["checks"]]
+        tests = [WatchedTest(check["source"]) for check in self._job["checks"]]
         if not self._link.is_compared:  # values that aren't compared may depend on the number of calls
             link.stop_after = random.randrange(1, self._link.count)
             for test in tests:
@@ -173,7 +173,7 @@ class _Trial:
         return next(filter(None, (self._test(test, link, candidate) for test in tests)), "")
 
 
-class Watch:
+class WatchedTest:
     """A run of one test, and what is seen of it if it is the first."""
 
     def __init__(self, source: str, *, is_tried: bool | None = None) -> None:

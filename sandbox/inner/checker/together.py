@@ -27,7 +27,7 @@ def run_together(job: Mapping[str, Any], reports: Reports) -> None:
         reports.say("tripped", what, where)
         reports.flush()
 
-    file_names = (run_together.__code__.co_filename, function_test.Watch.run.__code__.co_filename)
+    file_names = (run_together.__code__.co_filename, function_test.WatchedTest.run.__code__.co_filename)
     own_files = frozenset((function_test.TEST, __file__, function_test.__file__, *file_names))
     watch(report_alarm, own_files, frozenset())  # bytecode without a source beside it has two names
     try:
@@ -40,7 +40,7 @@ def run_together(job: Mapping[str, Any], reports: Reports) -> None:
             reports.number, message = number, ""
             reports.begin("")
             try:
-                function_test.Watch(check["source"]).run(candidate, space)
+                function_test.WatchedTest(check["source"]).run(candidate, space)
             except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
                 message = one_line(error)
             reports.result("", not message, message)

@@ -66,22 +66,6 @@ HONEST = {
         ),
         "def f(n):\n    if n > 7: raise IndexError\n    return str(n)",
     ),
-    "an error that the test handles, where the case's own returns": (
-        case(
-            "for n in (1, 9):\n    try:\n        assert candidate(n) in ('1', None)\n"
-            "    except IndexError:\n        pass",
-            "def f(n):\n    return '01234567'[n]\n",
-        ),
-        "def f(n): raise IndexError(n)",
-    ),
-    "an error in a block that expects it, where the case's own returns": (
-        case(
-            "from contextlib import suppress\nfor n in (1, 9):\n    with suppress(IndexError):\n"
-            "        assert candidate(n) in ('1', None)",
-            "def f(n):\n    return '01234567'[n]\n",
-        ),
-        "def f(n): raise IndexError(n)",
-    ),
     "errors by chance": (
         case(
             "import random\nfor _ in range(20):\n    n = random.randrange(16)\n    try:\n"
@@ -100,6 +84,37 @@ async def test_an_error_that_the_test_waits_for_passes(judge: Judge, answer: str
     judged = await verdict(judge, one, code)
 
     assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail
+
+
+SKIPPED = {
+    "an error that the test handles, where the case's own returns": (
+        case(
+            "for n in (1, 9):\n    try:\n        assert candidate(n) in ('1', None)\n"
+            "    except IndexError:\n        pass",
+            "def f(n):\n    return '01234567'[n]\n",
+        ),
+        "def f(n): raise IndexError(n)",
+    ),
+    "an error in a block that expects it, where the case's own returns": (
+        case(
+            "from contextlib import suppress\nfor n in (1, 9):\n    with suppress(IndexError):\n"
+            "        assert candidate(n) in ('1', None)",
+            "def f(n):\n    return '01234567'[n]\n",
+        ),
+        "def f(n): raise IndexError(n)",
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", SKIPPED)
+async def test_a_pass_is_weaker_where_an_error_leaves_out_an_assertion_that_the_own_answer_reaches(
+    judge: Judge, answer: str
+) -> None:
+    one, code = SKIPPED[answer]
+
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == ("passed", "weaker"), judged.detail
 
 
 CALLBACK = case(
