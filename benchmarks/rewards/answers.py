@@ -7,11 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from benchmarks.suite import Case, FunctionCase, ScriptCase
-from benchmarks.suites.extract import program_of
-from benchmarks.suites.samples import Sample
 from benchmarks.verdict import Outcome, Seconds, Strength
-from coder.base.text.thoughts import without_thoughts
-from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import parse_source
 from sandbox.result import Value
 
@@ -30,15 +26,6 @@ class JudgedAnswer(Value):
     """Number of tests; None if tests weren't counted."""
     cpu_s: Seconds = 0.0
     detail: str = ""
-
-
-def extract_answer_code(case: Case, text: str) -> str:
-    """Return the code in an answer: the last fenced block, a completion, or all text except thoughts."""
-    if isinstance(case, FunctionCase):
-        return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True)
-    text = without_thoughts(text)
-    blocks = find_blocks(text)
-    return blocks[-1].text if blocks else text
 
 
 def split_tests(case: Case) -> Sequence[Case]:

@@ -18,12 +18,13 @@ from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
 from benchmarks.executors.wire import MAX_CPU_S
-from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
+from benchmarks.rewards.answers import JudgedAnswer
 from benchmarks.rewards.judging import Judging, open_judging
 from benchmarks.rewards.notebooks import Notebooks, RunJupyter, RunJupyterResponse
 from benchmarks.rewards.programs import ProgramRunner, RunCode, RunCodeResponse, Text
 from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suites.extract import code_of
 from benchmarks.suites.load import load_suite, suite_names
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
@@ -185,7 +186,7 @@ def routes(serving: Serving) -> APIRouter:
         passed = judged.verdict == "passed"
         outcome = RunCodeResponse(status="Success" if passed else "Failed", message=judged.detail)
         tests = [{"passed": passed, "exec_info": outcome}]
-        code = extract_answer_code(case, request.completion)
+        code = code_of(case, request.completion)
         return {"id": request.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
     add_worker_routes(router, judging.service)

@@ -12,9 +12,10 @@ from typing import Any
 from benchmarks.executors.facts import ProbeJob, WorkerFacts
 from benchmarks.executors.pool import default_workers
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code, split_tests
+from benchmarks.rewards.answers import JudgedAnswer, split_tests
 from benchmarks.runner.sample_job import BenchWorker, SampleJob, SampleOutcome
 from benchmarks.suite import Case, Suite
+from benchmarks.suites.extract import code_of
 from benchmarks.verdict import Verdict
 from sandbox import Limits, Program, Result
 
@@ -99,7 +100,7 @@ class JudgingService:
         return await self._judge_answer(job, on_slow)
 
     async def _judge_answer(self, job: "AnswerJob", on_slow: Callable[[], None]) -> JudgedAnswer:
-        case, code = job.case, extract_answer_code(job.case, job.text)
+        case, code = job.case, code_of(job.case, job.text)
         if job.slow_s is not None:
             min_s = self._judge.tries.first_s(case, (await self._judge.plan(case)).own_s)
             case = case.model_copy(update={"timeout_s": min(case.timeout_s, max(job.slow_s, min_s))})

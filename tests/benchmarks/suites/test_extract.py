@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.judge.mode import with_setup
-from benchmarks.suite import FunctionCase, RepositoryCase
-from benchmarks.suites.extract import MAX_CODE, completion_patch, extract_code, program_of, script_of
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun
+from benchmarks.suites.extract import (
+    MAX_CODE,
+    code_of,
+    completion_patch,
+    extract_code,
+    program_of,
+    script_of,
+)
 from benchmarks.suites.samples import Form, Sample
 
 PROMPT = '''from typing import List
@@ -45,6 +52,8 @@ ANSWERS = {
     "a body and then a function that is cut off": f"{BODY}\n\ndef other(values: Li",
     "a demonstration that fails": f"```python\n{WHOLE}\nprint(double([1]))\nassert double([1]) == [3]\n```",
     "a main guard": f'```python\n{WHOLE}\nif __name__ == "__main__":\n    raise SystemExit(1)\n```',
+    "a first draft and its correction": "First try:\n```python\ndef double(values):\n    return values * 2\n```\n"
+    f"That repeats the list. Corrected:\n```python\n{WHOLE}```",
     "its use in a second block": f"```python\n{WHOLE}```\nUse it:\n```python\nassert double([1]) == 7\n```",
     "a helper in another block": "```python\ndef two(): return 2\n```\nand\n```python\n"
     "def double(values):\n    return [two() * v for v in values]\n```",
@@ -193,3 +202,40 @@ def test_long_thoughts_are_no_part_of_the_code() -> None:
 
 def test_an_answer_that_ends_within_its_thoughts_holds_no_code() -> None:
     assert WHOLE not in program_of(CASE, sample(f"<think>\n```python\n{WHOLE}```\nbut let me"))
+
+
+SCRIPT = "words = input().split()\nprint(len(words))\n"
+SCRIPTS = {
+    "plain code": SCRIPT,
+    "a fence": f"```python\n{SCRIPT}```",
+    "prose and a fence": f"Sure!\n\n```python\n{SCRIPT}```\nIt counts words.",
+    "a fence without a language": f"Here:\n```\n{SCRIPT}```\nDone.",
+    "a fence that nobody closed": f"Here:\n```python\n{SCRIPT}",
+    "thoughts": f"<think>\n```python\nprint(0)\n```\n</think>\n```python\n{SCRIPT}```",
+    "a draft and its correction": f"```python\nprint(0)\n```\nNo. Corrected:\n```python\n{SCRIPT}```",
+    "a shell line behind it": f"```python\n{SCRIPT}```\nRun it:\n```bash\npython count.py\n```",
+    "an output behind it": f"```python\n{SCRIPT}```\nIt prints:\n```\n3 words\n```",
+    "a list": f"1. This:\n\n{textwrap.indent(f'```python{chr(10)}{SCRIPT}```', '     ')}\n2. Done.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", SCRIPTS)
+def test_a_script_is_found_in_a_chats_answer(answer: str) -> None:
+    assert script_of(Sample("count", 0, "solution", SCRIPTS[answer], "")).strip() == SCRIPT.strip()
+
+
+def test_an_example_that_imports_what_a_block_defines_is_no_script() -> None:
+    module = "def total(xs):\n    return sum(xs)\n\nprint(total([int(input())]))\n"
+    use = "from totals import total\nprint(total([1]))\n"
+
+    code = script_of(Sample("total", 0, "solution", f"```python\n{module}```\n```python\n{use}```", ""))
+
+    assert code == module
+
+
+@pytest.mark.parametrize("answer", [*ANSWERS.values(), *SCRIPTS.values()], ids=[*ANSWERS, *SCRIPTS])
+def test_answers_that_are_graded_and_rewarded_are_read_alike(answer: str) -> None:
+    script = ScriptCase(id="count", prompt="", runs=(ScriptRun(stdout="3"),))
+
+    assert code_of(CASE, answer) == program_of(CASE, sample(answer))
+    assert code_of(script, answer) == script_of(sample(answer))
