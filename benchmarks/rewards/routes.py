@@ -186,7 +186,7 @@ def routes(serving: Serving) -> APIRouter:
         passed = judged.verdict == "passed"
         outcome = RunCodeResponse(status="Success" if passed else "Failed", message=judged.detail)
         tests = [{"passed": passed, "exec_info": outcome}]
-        code = code_of(case, request.completion)
+        code = await asyncio.to_thread(code_of, case, request.completion)
         return {"id": request.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
     add_worker_routes(router, judging.service)

@@ -100,7 +100,7 @@ class JudgingService:
         return await self._judge_answer(job, on_slow)
 
     async def _judge_answer(self, job: "AnswerJob", on_slow: Callable[[], None]) -> JudgedAnswer:
-        case, code = job.case, code_of(job.case, job.text)
+        case, code = job.case, await asyncio.to_thread(code_of, job.case, job.text)
         if job.slow_s is not None:
             min_s = self._judge.tries.first_s(case, (await self._judge.plan(case)).own_s)
             case = case.model_copy(update={"timeout_s": min(case.timeout_s, max(job.slow_s, min_s))})

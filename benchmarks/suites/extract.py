@@ -31,6 +31,8 @@ _MAX_PROSE = 100_000
 """Maximum length of an answer that is searched outside of fences."""
 _MAX_BLOCKS = 40
 """Maximum number of fenced blocks that are searched."""
+_MAX_FENCES = 2_000
+"""Maximum number of fences of an answer that is searched for code; others are taken unchanged."""
 _MAX_FENCE_INDENT = 3
 """Maximum indentation of a fence in Markdown; a larger indentation belongs to a list item."""
 _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
@@ -52,7 +54,7 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> st
         program = _join_prompt(case.prompt, text) if sample.form == "completion" else text
         if exact or (len(text) <= MAX_CODE and _is_answer(program, case.entry_point)):
             return program
-    if len(text) > MAX_CODE:
+    if len(text) > MAX_CODE or _has_many_fences(text):
         return program
     if _is_answer(whole := with_future_first(program), case.entry_point):
         return whole
@@ -69,9 +71,9 @@ def script_of(sample: Sample, *, exact: bool = False) -> str:
     if exact or (len(sample.text) <= MAX_CODE and parse_source(sample.text) is not None):
         return sample.text
     text = without_thoughts(sample.text)
-    if len(text) > MAX_CODE:
+    if len(text) > MAX_CODE or _has_many_fences(text):
         return text
-    blocks = find_blocks(_without_list_indent(text))
+    blocks = find_blocks(_without_list_indent(text))[-_MAX_BLOCKS:]
     named = [block.text for block in blocks if block.is_python and block.language]
     plain = [block.text for block in blocks if not block.language and parse_source(block.text) is not None]
     candidates = [textwrap.dedent(code) for code in named or plain]
@@ -79,12 +81,14 @@ def script_of(sample: Sample, *, exact: bool = False) -> str:
     return programs[-1] if programs else text
 
 
+def _has_many_fences(text: str) -> bool:
+    return text.count("```") + text.count("~~~") > _MAX_FENCES
+
+
 def _imports_from(code: str, others: list[str]) -> bool:
     """Whether code imports what another block defines, as an example of its use does."""
     tree = parse_source(code)
-    imports = (
-        [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)] if tree is not None else []
-    )
+    imports = [node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.ImportFrom)]
     names = {alias.name for node in imports for alias in node.names}
     return any(names & defined_names(other) for other in others if other != code)
 

@@ -52,7 +52,7 @@ ANSWERS = {
     "a body and then a function that is cut off": f"{BODY}\n\ndef other(values: Li",
     "a demonstration that fails": f"```python\n{WHOLE}\nprint(double([1]))\nassert double([1]) == [3]\n```",
     "a main guard": f'```python\n{WHOLE}\nif __name__ == "__main__":\n    raise SystemExit(1)\n```',
-    "a first draft and its correction": "First try:\n```python\ndef double(values):\n    return values * 2\n```\n"
+    "a first draft and its correction": "First:\n```python\ndef double(values):\n    return values\n```\n"
     f"That repeats the list. Corrected:\n```python\n{WHOLE}```",
     "its use in a second block": f"```python\n{WHOLE}```\nUse it:\n```python\nassert double([1]) == 7\n```",
     "a helper in another block": "```python\ndef two(): return 2\n```\nand\n```python\n"
@@ -121,6 +121,7 @@ def test_a_setting_of_the_interpreter_stays() -> None:
 
 
 HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 20_000, "     ```\n" * 20_000]
+HOSTILE += ["~~~\nx\n~~~\n" * 60_000]
 
 
 @pytest.mark.slow
@@ -128,6 +129,7 @@ HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 2
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_answers_are_looked_through_in_time(text: str) -> None:
     assert program_of(CASE, sample(text)) == PROMPT + text
+    assert script_of(sample(text, "solution")) == text
 
 
 @given(st.text())
