@@ -100,11 +100,13 @@ class ModelSolver:
 async def attempt_of(case: str, sample: int, run: Run, log: EventLog) -> CaseAttempt:
     """Return the attempt of a run, without its answer."""
     events = await read_events(log, run.run_id)
-    usage, cut = usage_of(case, sample, events), _cut_of(run, costs_of(events))
+    costs = costs_of(events)
+    usage, cut = usage_of(case, sample, events), _cut_of(run, costs)
+    is_unpaid = run.limit is not None and not costs.calls  # its own limits don't even cover the first call
     return CaseAttempt(
         cut=cut,
-        error=run.reason if cut is not None else run.error,
-        exit_code=run.exit_code if run.error is not None else 0,
+        error=run.reason if cut is not None or is_unpaid else run.error,
+        exit_code=run.exit_code if run.error is not None or is_unpaid else 0,
         run_id=run.run_id,
         usage=usage.model_copy(update={"seconds": run.seconds}) if usage is not None else None,
     )

@@ -150,3 +150,14 @@ def test_calls_of_a_sample_that_a_kill_cut_are_counted_once(console: Console) ->
     answered_count = len(server.requests) - 1  # the second was never answered
     assert sum(usage["calls"] for usage in report["usage"]) == answered_count
     assert report["cost_usd"] == pytest.approx(0.0002 * answered_count)
+
+
+@pytest.mark.slow
+def test_samples_whose_own_limit_covers_no_call_end_the_run_and_are_not_wrong(console: Console) -> None:
+    words = ("--one-shot", "--price", "1000,1000", "--json", "-m", "toy")
+
+    with faulty_endpoint(LONG) as server:
+        done = console.run("bench", "run", "suite.jsonl", "--base-url", server.url, *words)
+
+    assert (done.code, len(server.requests)) == (5, 0), done.out
+    assert "the next call could go over the limit of $1" in done.err
