@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -41,6 +42,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "in": lambda left, right: left in right,
     "not in": lambda left, right: left not in right,
 }
+_CONTAINERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict, range)
+"""Kinds of values in which a search leaves everything as it was, unlike in an iterator."""
 _IS_SAME = {"==": True, "!=": False, "in": True, "not in": False}
 """Outcome of a comparison for equal sides."""
 
@@ -70,9 +73,13 @@ class CounterTrial:
 
     def _try(self, place: str, name: str, left: Any, right: Any, outcome: Any) -> None:
         turned = frozenset[int]()
-        if not (is_proxy(left) or is_proxy(right)):
-            sides = _changed_sides(name, left, right, outcome)
-            turned = frozenset(number for number, pair in enumerate(sides) if _is_turned(name, pair, outcome))
+        is_read_once = name in ("in", "not in") and not isinstance(right, _CONTAINERS)
+        if not (is_proxy(left) or is_proxy(right) or is_read_once):
+            with suppress(Exception):  # values that can't be changed show nothing
+                sides = _changed_sides(name, left, right, outcome)
+                turned = frozenset(
+                    number for number, pair in enumerate(sides) if _is_turned(name, pair, outcome)
+                )
         self.turned[place] = self.turned.get(place, turned) & turned
 
 

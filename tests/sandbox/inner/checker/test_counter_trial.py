@@ -90,3 +90,20 @@ def test_a_class_of_the_test_that_compares_is_tried_once_and_its_errors_show_not
         __hash__ = None  # type: ignore[assignment]
 
     assert turned("a == b", a=Strict(), b=Strict()) == set()
+
+
+def test_an_iterator_that_a_test_searches_is_read_once() -> None:
+    numbers = iter([1, 2, 3, 4])
+    space: dict[str, Any] = {COMPARE: CounterTrial(is_tried=True).compare, "numbers": numbers}
+
+    exec(compile(hand_over_comparisons(ast.parse("found = 2 in numbers")), "<test>", "exec"), space)
+
+    assert (space["found"], [*numbers]) == (True, [3, 4])
+
+
+def test_a_value_that_is_nested_too_deeply_to_be_changed_fails_no_test() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert turned("a == a", a=deep) == set()
