@@ -36,6 +36,7 @@ from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.show.client_watch import ClientWatch, in_own_task
 from coder.show.failure import single
+from coder.show.given_tests import with_given_tests
 from coder.show.run_choices import RunChoices, choose
 from coder.show.workers import Workers
 from coder.store import open_log
@@ -117,7 +118,7 @@ class Runs:
         run: str | None = None,
         request: str | None = None,
     ) -> Run:
-        """Work on a task.
+        """Work on a task; without a test command, by the one that the operator gave last for its folder.
 
         Args:
             run: the id of the new run, which any server below this folder may continue.
@@ -137,6 +138,7 @@ class Runs:
             must_know_price=chosen.must_know_price,
         )
 
+        task = with_given_tests(task, no_test=False, tell=client.note)
         options_of_run = Options(settings=settings, run_id=run, team=chosen.team, stop=chosen.stop)
         return await self.run_watched(
             chosen.loaded, opening, client, lambda options: solve(task, **(options | options_of_run))

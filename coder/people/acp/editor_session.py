@@ -23,7 +23,6 @@ from coder.models.answer_parts import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.session_watch import SessionWatch
 from coder.people.chat.word_stream import unshown
-from coder.people.cli.given_tests import with_given_tests
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,
@@ -38,6 +37,7 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.show import render
 from coder.show.flags import check_backend
+from coder.show.given_tests import with_given_tests
 from coder.show.known_models import known_models
 from coder.store import open_log
 

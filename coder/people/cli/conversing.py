@@ -22,7 +22,6 @@ from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.people.chat.chat_terminal import open_reader
 from coder.people.cli.chat_observer import ChatObserver
-from coder.people.cli.given_tests import keep_tests, with_given_tests
 from coder.people.cli.own_folder import require_own_folder
 from coder.people.cli.repl import Repl
 from coder.people.cli.run_settings import (
@@ -39,6 +38,7 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.show.failure import report, single
 from coder.show.flags import check_backend, given_flags
+from coder.show.given_tests import keep_tests, with_given_tests
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import keep_terminal_modes

@@ -16,10 +16,10 @@ from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
-from coder.people.cli.given_tests import keep_tests
 from coder.people.cli.host_commands import HostCommands
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, ToolAnswered, ToolCalled, parse
 from coder.show.chat_commands import ChatCommand, help_rows, words_of
+from coder.show.given_tests import keep_tests
 from coder.show.line_reader import LineReader
 from coder.show.render import money, tool_line
 from coder.show.screen import Screen

@@ -17,7 +17,6 @@ from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
 from coder.engine.options import Options
 from coder.engine.teams.strategies import with_roles
-from coder.people.cli.given_tests import keep_tests, with_given_tests
 from coder.people.cli.installing import solve_with_packages, with_install
 from coder.people.cli.run_settings import new_settings
 from coder.run.model_choice import open_models
@@ -28,6 +27,7 @@ from coder.show import render
 from coder.show.command_groups import COMMAND
 from coder.show.failure import exit_code_of, report, single
 from coder.show.flags import check_backend, collector_url, given_flags
+from coder.show.given_tests import keep_tests, with_given_tests
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import INTERRUPTED

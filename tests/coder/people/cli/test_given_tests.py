@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.people.cli.given_tests import keep_tests, with_given_tests
 from coder.run.task import Task
+from coder.show.given_tests import keep_tests, with_given_tests
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_chat import chat
 from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code

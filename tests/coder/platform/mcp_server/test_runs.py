@@ -109,6 +109,22 @@ async def test_fix_makes_a_command_pass(served: Served, endpoint: FaultyEndpoint
 
 
 @pytest.mark.slow
+async def test_without_a_command_the_one_that_the_operator_gave_last_for_the_folder_must_pass(
+    served: Served, endpoint: FaultyEndpoint, folder: Path
+) -> None:
+    (folder / "solution.py").write_text(ADD)
+    (folder / "test_add.py").write_text(TEST)
+    served.console.run("fix", ".", "--test", "python3 -m unittest -q", cwd=folder)
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    async with served.over_stdio() as client:
+        run = document(await client.call_tool("fix", {"path": "project"}))
+
+    assert (run["status"], run["test_command"]) == ("solved", "python3 -m unittest -q"), run
+    assert run["test_command_from"] == "an earlier --test"
+
+
+@pytest.mark.slow
 async def test_a_new_test_alone_does_not_show_that_a_task_is_done(
     served: Served, endpoint: FaultyEndpoint
 ) -> None:
