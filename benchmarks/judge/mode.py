@@ -41,11 +41,12 @@ class Mode(Value):
     """Whether an answer that only returns None passes the case's test."""
     cpu_s: float = 0.0
     """CPU seconds of the canonical answer and its tests; 0 if there is none."""
-    lines: dict[int, dict[int, int]] = Field(default_factory=dict)
-    """By the number of a test: how often its lines with assertions and loops run with the canonical answer,
-    each time."""
-    turned: dict[int, dict[str, frozenset[int]]] = Field(default_factory=dict)
-    """By the number of a test and place of a comparison: changes that turn it with the canonical answer."""
+    reached: dict[int, frozenset[int]] = Field(default_factory=dict)
+    """By the number of a test: lines with assertions that always run with the canonical answer."""
+    filled: dict[int, frozenset[int]] = Field(default_factory=dict)
+    """So, lines whose comprehensions always have items."""
+    honest: dict[int, frozenset[str]] = Field(default_factory=dict)
+    """So, places and outcomes of comparisons that tell values apart."""
     reason: str = ""
 
     @property

@@ -91,10 +91,13 @@ class RunReport:
     unfinished: tuple[int, str] | None = None
     """Number and name of the test that began and didn't end."""
     lines: dict[int, dict[int, int]] = field(default_factory=dict)
-    """By the number of a trial's test that passed: how often its lines with assertions and loops ran."""
-    turned: dict[int, dict[str, frozenset[int]]] = field(default_factory=dict)
-    """By the number of a trial's test that passed, and place of a comparison as LINE:COLUMN: numbers of the
-    changes to one of its sides that turned it, whenever it ran."""
+    """By the number of a trial's test that passed: how often its lines with assertions ran; unknown if there
+    were too many."""
+    items: dict[int, dict[int, int]] = field(default_factory=dict)
+    """So, how many items the comprehensions on these lines had."""
+    compared: dict[int, dict[str, str]] = field(default_factory=dict)
+    """By the number of a trial's test that passed, place and outcome of a comparison, as LINE:COLUMN:OUTCOME:
+    what it showed, as `counter_trial.Seen`."""
     unreached: frozenset[str] = frozenset()
     """Assertions of checks, as PATH:LINE: TEXT, that never ran though the function around them did."""
     replayed: int = 0
@@ -162,12 +165,11 @@ class RunReport:
                 self.decided = self.decided or (self.decides is not None and self.decides(result))
             case ("unloaded", str(reason)):
                 self.unloaded = reason
-            case ("lines", int(number), dict(counts)):
+            case ("lines", int(number), dict(counts), dict(items)):
                 self.lines[number] = {int(line): int(count) for line, count in counts.items()}
-            case ("turned", int(number), dict(places)):
-                self.turned[number] = {
-                    str(place): frozenset(map(int, some)) for place, some in places.items()
-                }
+                self.items[number] = {int(line): int(count) for line, count in items.items()}
+            case ("compared", int(number), dict(places)):
+                self.compared[number] = {str(place): str(seen) for place, seen in places.items()}
             case ("unreached", str(place)):
                 self.unreached |= {place}
             case ("replayed", int(count), int(differing), str(reason)):

@@ -1,95 +1,116 @@
-"""Find the assertions of a test file that a value can leave out, and tell which never ran.
+"""Find the functions of a test file that ran without one of their assertions, as a loop had nothing to do.
 
-Without an answer of the task's own nothing says how often they are to run; one that never ran shows nothing.
+Without an answer of the task's own nothing says how often an assertion is to run. A function in which another
+one ran shows something, and a loop may well be empty in it.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from sandbox.inner.checker.line_trace import COMPREHENSIONS, LineTrace
+from sandbox.inner.checker.line_trace import FUNCTIONS, LOOPS, LineTrace
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_BLOCKS = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try)
-_BUILTINS = frozenset(vars(builtins))
+_WITHS = (ast.With, ast.AsyncWith)
+_FOR_ALL = ("all", "any")
 
 
 @dataclass(frozen=True)
-class ConditionalAssertion:
-    """An assertion in a loop, a `try` or a condition."""
+class LoopAssertion:
+    """An assertion that a loop makes, of a function in which loops make all of them."""
 
     function: int
     """First line of the function around it; 0 outside of functions."""
     line: int
-    base: int = 0
-    """How often the line runs where nothing is asserted, as of a loop on the same line."""
+    by: str
+    """What shows that it ran: `line`, `item` of a comprehension, or `round` of a loop on its line."""
 
 
 class AssertionTrace:
-    """Counts the conditional assertions of a test file that run."""
+    """Counts the assertions of a test file that run."""
 
     def __init__(self, tree: ast.Module, *filenames: str) -> None:
         """Take the file's tree, and the names under which it may be compiled."""
-        self._assertions = [*_Search(tree).in_statements(tree.body, 0, _names_of_module(tree), loop=None)]
+        self._assertions = [*_Search(tree).in_body(tree.body, 0)]
         self.lines = LineTrace(filenames, frozenset(one.line for one in self._assertions))
         """The context."""
-        self._before = self.lines.counts, self.lines.calls
+        self._before = self._counts()
 
     def begin_test(self) -> None:
         """Note the start of a test."""
-        self._before = self.lines.counts.copy(), self.lines.calls.copy()
+        self._before = self._counts()
 
     def forget_test(self) -> None:
         """Forget the lines of the test, which was skipped or expected to fail."""
-        self.lines.counts, self.lines.calls = self._before[0].copy(), self._before[1].copy()
+        counts, items, calls = self._before
+        self.lines.counts, self.lines.items, self.lines.calls = counts.copy(), items.copy(), calls.copy()
 
     def never_ran(self) -> list[int]:
-        """Return the lines of assertions that never ran though their function did."""
-        counts = self.lines.counts
+        """Return a line for each function that ran without any of its assertions."""
         if not self.lines.is_complete:
             return []
-        runs = {one: self.lines.calls[one.function] if one.function else 1 for one in self._assertions}
+        by_function: dict[int, list[LoopAssertion]] = {}
+        for one in self._assertions:
+            by_function.setdefault(one.function, []).append(one)
         return [
-            one.line for one in self._assertions if runs[one] and counts[one.line] <= one.base * runs[one]
+            some[0].line
+            for function, some in by_function.items()
+            if (not function or self.lines.calls[function]) and not any(map(self._ran, some))
         ]
+
+    def _ran(self, one: LoopAssertion) -> bool:
+        if one.by == "item":
+            return self.lines.items[one.line] > 0
+        runs = (
+            self.lines.calls[one.function] if one.function and one.by == "round" else int(one.by == "round")
+        )
+        return self.lines.counts[one.line] > runs
+
+    def _counts(self) -> tuple[dict[int, int], Counter[int], Counter[int]]:
+        return self.lines.counts.copy(), self.lines.items.copy(), self.lines.calls.copy()
 
 
 class _Search:
     def __init__(self, tree: ast.Module) -> None:
-        functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]
+        functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
         self._asserting = {
             node.name for node in functions if any(isinstance(one, ast.Assert) for one in ast.walk(node))
         }
 
-    def in_statements(
-        self, statements: Sequence[ast.stmt], function: int, known: frozenset[str], *, loop: int | None
-    ) -> Iterator[ConditionalAssertion]:
-        """Yield assertions below statements, but for those that the test itself leaves out.
+    def in_body(self, statements: Sequence[ast.stmt], function: int) -> Iterator[LoopAssertion]:
+        """Yield the assertions of a function, or of the module, if loops make all of them; then of those
+        inside."""
+        own = [*self._own(statements, function, loop=None)]
+        if None not in own:
+            yield from (one for one in own if one is not None)
+        for statement in statements:
+            for node in ast.walk(statement) if not isinstance(statement, FUNCTIONS) else (statement,):
+                if isinstance(node, FUNCTIONS):
+                    first = min(part.lineno for part in (node, *node.decorator_list))
+                    yield from self.in_body(node.body, first)
 
-        Those are in an `except` or `else`, in a block that is to raise, of a constant that is false, and
-        under a condition on nothing but `known` names: imports, parameters, constants, as on the platform.
-
-        Args:
-            loop: line of the loop, `try` or condition around the statements; None: they all run.
-        """
+    def _own(
+        self, statements: Sequence[ast.stmt], function: int, *, loop: int | None
+    ) -> Iterator[LoopAssertion | None]:
+        """Yield each assertion of a function; None for one that no loop makes, or that is in a condition."""
         for statement in statements:
             if isinstance(statement, ast.Assert) or self._asserts_by_call(statement):
-                base = int(loop == statement.lineno) if loop is not None else _base_of(statement)
-                if base is not None and not _is_false(statement):
-                    yield ConditionalAssertion(function, statement.lineno, base)
-                continue
-            body: Sequence[ast.stmt] = getattr(statement, "body", [])
-            if isinstance(statement, _FUNCTIONS):
-                first = min(node.lineno for node in (statement, *statement.decorator_list))
-                arguments = {node.arg for node in ast.walk(statement.args) if isinstance(node, ast.arg)}
-                yield from self.in_statements(body, first, known | arguments, loop=None)
-            elif not _is_left_out(statement, known):
-                inner = statement.lineno if isinstance(statement, _BLOCKS) else loop
-                yield from self.in_statements(body, function, known, loop=inner)
+                if loop is not None:
+                    yield LoopAssertion(
+                        function, statement.lineno, "round" if loop == statement.lineno else "line"
+                    )
+                else:
+                    yield (
+                        LoopAssertion(function, statement.lineno, "item") if _is_for_all(statement) else None
+                    )
+            elif isinstance(statement, LOOPS):
+                yield from self._own(statement.body, function, loop=statement.lineno)
+            elif isinstance(statement, _WITHS) and not any(map(_expects_error, statement.items)):
+                yield from self._own(statement.body, function, loop=loop)
+            elif not isinstance(statement, (*FUNCTIONS, ast.ClassDef)) and hasattr(statement, "body"):
+                yield None  # the test itself decides whether it asserts
 
     def _asserts_by_call(self, statement: ast.stmt) -> bool:
         """Whether a statement only calls an assertion method, or a function of the file that asserts."""
@@ -98,48 +119,15 @@ class _Search:
         return name.startswith("assert") or name in self._asserting
 
 
-def _is_left_out(statement: ast.stmt, known: frozenset[str]) -> bool:
-    if isinstance(statement, ast.If):
-        return _names(statement.test) <= known
-    withs = (ast.With, ast.AsyncWith)
-    return isinstance(statement, withs) and any(map(_expects_error, statement.items))
-
-
-def _base_of(statement: ast.stmt) -> int | None:
-    """Return how often the line of an assertion over one comprehension runs where that is empty.
-
-    None if it has no comprehension, or one that may be empty: with a filter, or beside an `or`.
-    """
-    nodes = [*ast.walk(statement)]
-    found = [node for node in nodes if isinstance(node, COMPREHENSIONS)]
-    may_be_empty = any(isinstance(node, (ast.Or, ast.IfExp, ast.Lambda)) for node in nodes)
-    if len(found) != 1 or may_be_empty or statement.end_lineno != statement.lineno:
-        return None
-    return None if any(one.ifs for one in found[0].generators) else _runs_where_empty()
-
-
-@cache
-def _runs_where_empty() -> int:
-    """Return how often a line with an empty comprehension runs, which differs between versions of Python."""
-    trace = LineTrace(("<empty>",), frozenset({1}))
-    with trace:
-        exec(compile("all(x for x in ())", "<empty>", "exec"), {})
-    return trace.counts[1]
-
-
-def _names_of_module(tree: ast.Module) -> frozenset[str]:
-    """Return the names that hold no value of the code under test: builtins, imports and constants."""
-    imported = {
-        (alias.asname or alias.name).partition(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
-    }
-    return _BUILTINS | imported | {name for name in _names(tree) if name.isupper()}
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+def _is_for_all(statement: ast.stmt) -> bool:
+    """Whether an assertion holds if a comprehension without a filter is empty: `all(…)`, `not any(…)`."""
+    test = statement.test if isinstance(statement, ast.Assert) else None
+    test = test.operand if isinstance(test, ast.UnaryOp) else test
+    if not (isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id in _FOR_ALL):
+        return False
+    (argument,) = test.args if len(test.args) == 1 else (None,)
+    is_plain = isinstance(argument, (ast.GeneratorExp, ast.ListComp)) and not argument.generators[0].ifs
+    return is_plain and statement.lineno == statement.end_lineno
 
 
 def _called(call: ast.Call) -> str:
@@ -149,8 +137,3 @@ def _called(call: ast.Call) -> str:
 def _expects_error(item: ast.withitem) -> bool:
     name = _called(item.context_expr) if isinstance(item.context_expr, ast.Call) else ""
     return name in ("raises", "suppress") or name.startswith("assertRaises")
-
-
-def _is_false(statement: ast.stmt) -> bool:
-    test = statement.test if isinstance(statement, ast.Assert) else None
-    return isinstance(test, ast.Constant) and not test.value

@@ -1,163 +1,172 @@
-"""Try each comparison of a passing test once more with other values: it has to come out the other way.
+"""Try the comparisons of a passing test once more: what holds whatever is compared shows nothing.
 
-A comparison that holds for an answer whatever is on its other side shows nothing about the answer: an object
-that equals everything, a text that contains everything, NaN. The candidate isn't called again: only what is
-compared at the place is compared once more, with one side changed.
+Comparisons of plain data are decided by Python alone, so little is tried: that both sides are equal to
+themselves, as NaN isn't, and that a text or list which holds a value doesn't hold its neighbours, too. A side
+whose class the test can't know, such as one that a text of the answer made, may equal everything. The
+candidate isn't called again, and no code of a class runs.
 """
 
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Iterator
+import builtins
+from collections.abc import Callable
 from contextlib import suppress
-from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.inner.bridge.proxies import is_proxy
+from sandbox.inner.bridge.standard import taker
 
-COMPARE = "@compare"
-"""Name of the function that compares; it is no identifier, so no source can contain it."""
+Seen = Literal["honest", "blind", "foreign", "untried"]
+"""What a comparison showed: it tells values apart, or doesn't; a side is of no known class; nothing."""
+_WORST: tuple[Seen, ...] = ("foreign", "blind", "honest", "untried")
 _ALWAYS_TRIED = 16
-"""Comparisons at one place that are all tried; then only each whose number is a power of two."""
-_MOST_ITEMS = 32
-"""Items of a display that is searched: a test may have megabytes of values."""
-_NAMES: dict[type[ast.cmpop], str] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.In: "in",
-    ast.NotIn: "not in",
-}
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "in": lambda left, right: left in right,
-    "not in": lambda left, right: left not in right,
-}
-_CONTAINERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict, range)
+"""Comparisons at one place that are tried."""
+_MOST_ITEMS = 200
+"""Items of a value that are looked at."""
+_MOST_SEARCHED = 32
+"""Items of a display in a test that are searched: a test may have megabytes of values."""
+MORE_FRAMES = 1_000
+"""Frames that comparisons of recursive classes may take more, as each passes through one of ours."""
+_SCALARS = (int, float, complex, bool, str, bytes, type(None))
+_ITEMS = (list, tuple, set, frozenset)
+_CONTAINERS = (str, bytes, list, tuple, set, frozenset, dict, range)
 """Kinds of values in which a search leaves everything as it was, unlike in an iterator."""
-_IS_SAME = {"==": True, "!=": False, "in": True, "not in": False}
-"""Outcome of a comparison for equal sides."""
+_STEPS = (1, 2, 3, 5, 7, 11, -1, -2)
+"""From a number to its neighbours."""
+_LEAST_TEXT = 3
+"""Characters of a text without digits that has neighbours: single letters are in most texts."""
+_NAMES: dict[type[ast.cmpop], str] = {
+    ast.Eq: "@==",
+    ast.NotEq: "@!=",
+    ast.Lt: "@<",
+    ast.LtE: "@<=",
+    ast.Gt: "@>",
+    ast.GtE: "@>=",
+    ast.In: "@in",
+    ast.NotIn: "@not in",
+}
+"""Names of the functions that compare; they are no identifiers, so no source can contain them."""
 
 
 class CounterTrial:
     """The comparisons of one test."""
 
     def __init__(self, *, is_tried: bool) -> None:
-        """Compare, and try other values if `is_tried`."""
-        self.turned: dict[str, frozenset[int]] = {}
-        """By place: numbers of the changes that turned each comparison there."""
-        self._is_tried = is_tried
-        self._counts: dict[str, int] = {}
+        """Compare, and try the comparisons if `is_tried`."""
+        self.seen: dict[str, Seen] = {}
+        """By place and outcome: the worst that a comparison there showed."""
+        self._left: dict[str, int] = {}
+        self._most = _ALWAYS_TRIED if is_tried else 0
 
-    def compare(self, place: str, name: str, left: Any, right: Any) -> Any:
-        """Return what the comparison is; then try it with other values. Raises what the comparison raises."""
-        outcome = _OPERATORS[name](left, right)
-        if self._is_tried:
-            count = self._counts[place] = self._counts.get(place, 0) + 1
-            if count <= _ALWAYS_TRIED or not count & (count - 1):
-                self._is_tried = False  # a class of the test may compare while it is compared
-                try:
-                    self._try(place, name, left, right, outcome)
-                finally:
-                    self._is_tried = True
+    def install(self) -> None:
+        """Have the comparisons of tests in this process call this object."""
+        operators: dict[str, Callable[[str, Any, Any], Any]] = {
+            "@==": self._equal,
+            "@!=": self._unequal,
+            "@<": self._less,
+            "@<=": self._less_or_equal,
+            "@>": self._greater,
+            "@>=": self._greater_or_equal,
+            "@in": self._contained,
+            "@not in": self._not_contained,
+        }
+        vars(builtins).update(operators)  # each namespace has them, also one that a test makes
+
+    def _note(self, place: str, left: Any, right: Any, outcome: Any, *, is_search: bool = False) -> Any:
+        left_over = self._left.get(place, self._most)
+        if left_over:
+            self._left[place] = left_over - 1
+            seen = _look(left, right, outcome, is_search=is_search)
+            key = f"{place}:{outcome is True}"
+            self.seen[key] = min(seen, self.seen.get(key, "untried"), key=_WORST.index)
         return outcome
 
-    def _try(self, place: str, name: str, left: Any, right: Any, outcome: Any) -> None:
-        turned = frozenset[int]()
-        is_read_once = name in ("in", "not in") and not isinstance(right, _CONTAINERS)
-        if not (is_proxy(left) or is_proxy(right) or is_read_once):
-            with suppress(Exception):  # values that can't be changed show nothing
-                sides = _changed_sides(name, left, right, outcome)
-                turned = frozenset(
-                    number for number, pair in enumerate(sides) if _is_turned(name, pair, outcome)
-                )
-        self.turned[place] = self.turned.get(place, turned) & turned
+    def _equal(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left == right)
+
+    def _unequal(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left != right)
+
+    def _less(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left < right)
+
+    def _less_or_equal(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left <= right)
+
+    def _greater(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left > right)
+
+    def _greater_or_equal(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left >= right)
+
+    def _contained(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left in right, is_search=True)
+
+    def _not_contained(self, place: str, left: Any, right: Any) -> Any:
+        return self._note(place, left, right, left not in right, is_search=True)
 
 
-def _is_turned(name: str, sides: tuple[Any, Any], outcome: Any) -> bool:
-    try:
-        return bool(_OPERATORS[name](*sides)) != bool(outcome)
-    except Exception:  # noqa: BLE001 - values that can't be compared show nothing
-        return False
+def _look(left: Any, right: Any, outcome: Any, *, is_search: bool) -> Seen:
+    kinds = {_kind_of(left), _kind_of(right)}
+    if kinds != {"plain"}:
+        return "foreign" if "foreign" in kinds else "untried"
+    with suppress(Exception):  # too large, or of another kind: it shows nothing
+        if is_search:
+            others = _neighbours(left) if outcome is True and type(right) in _CONTAINERS else ()
+            return ("honest" if any(one not in right for one in others) else "blind") if others else "untried"
+        return "honest" if left == left and right == right else "blind"
+    return "untried"
 
 
-def _changed_sides(name: str, left: Any, right: Any, outcome: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield pairs with one side changed, of which an honest comparison is the opposite."""
-    if name not in _IS_SAME:
-        yield from ((left, left), (right, right))
-        for near, first in ((left, True), (right, False)):
-            numbers = [near - 1, near + 1] if isinstance(near, Real) else []
-            yield from ((near, number) if first else (number, near) for number in numbers)
-    elif outcome is not _IS_SAME[name]:
-        yield from ((left, left), (right, right)) if name in ("==", "!=") else ()
-    elif name in ("==", "!="):
-        yield from ((left, change(right)), (change(left), right))
-    else:
-        yield from ((other, right) for other in _other_items(left))
+def _kind_of(value: Any) -> Literal["plain", "foreign", "untried"]:
+    """Return whether a value's classes are all of the standard library, so that no other code compares it."""
+    pending, count = [value], 0
+    while pending and count < _MOST_ITEMS:
+        one, count = pending.pop(), count + 1
+        kind = type(one)
+        if kind in _SCALARS:
+            continue
+        if kind in _ITEMS:
+            pending += list(one)[: _MOST_ITEMS - count]
+        elif kind is dict:
+            pending += [*one.keys(), *one.values()][: _MOST_ITEMS - count]
+        elif is_proxy(one) or hasattr(kind, "__next__"):
+            return "untried"
+        elif taker(kind) is None:
+            return "foreign"
+    return "plain"
 
 
-def _other_items(item: Any) -> tuple[Any, ...]:
-    if type(item) is str:
-        return tuple(other for other in (_with_digits(item), _with_letters(item)) if other != item)
-    return (change(item), change(change(item)))
+def _neighbours(value: Any) -> tuple[Any, ...]:
+    """Return other values near one; none for a value that may well stand beside any other."""
+    if type(value) in (int, float):
+        return tuple(value + step for step in _STEPS)
+    if type(value) is not str:
+        return ()
+    if any(letter in _DIGITS for letter in value):
+        return tuple(_moved(value, _DIGITS, step) for step in range(1, len(_DIGITS)))
+    return tuple(_moved(value, _LETTERS, step) for step in range(1, 9)) if len(value) >= _LEAST_TEXT else ()
 
 
-def change(value: Any) -> Any:
-    """Return another value of the same kind; a plain object for a value of no builtin kind."""
-    kind = type(value)
-    if kind is bool:
-        return not value
-    if kind in (int, float, complex):
-        return value + 1 if value + 1 != value == value else kind(0) if value else kind(1)
-    if kind is str:
-        changed = _with_letters(_with_digits(value))
-        return changed if changed != value else f"{value}x"
-    if kind is bytes:
-        return value + b"x"
-    if kind in (list, tuple):
-        return kind((change(value[0]), *value[1:])) if value else kind((0,))
-    if kind in (set, frozenset):
-        return kind((*value, _OTHER))
-    if kind is dict:
-        key = next(iter(value), 0)
-        return {**value, key: change(value.get(key))}
-    return 0 if value is None else _OTHER
+_DIGITS, _LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 
 
-_OTHER = object()
-"""Equal to nothing but itself."""
-
-
-def _with_digits(text: str) -> str:
-    return text.translate({ord("0") + digit: str((digit + 1) % 10) for digit in range(10)})
-
-
-def _with_letters(text: str) -> str:
-    return text.translate({ord(one): chr(ord(one) + (-25 if one in "zZ" else 1)) for one in _LETTERS})
-
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+def _moved(text: str, alphabet: str, step: int) -> str:
+    moved = alphabet[step:] + alphabet[:step]
+    return text.translate(str.maketrans(alphabet + alphabet.upper(), moved + moved.upper()))
 
 
 def hand_over_comparisons(tree: ast.Module) -> ast.Module:
-    """Replace each comparison of two values in a test by a call of `COMPARE`."""
+    """Replace each comparison of two values in a test by a call of the function of its operator."""
     return _HandOver().visit(tree)  # type: ignore[no-any-return]
 
 
 class _HandOver(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > _MOST_ITEMS:
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > _MOST_SEARCHED:
             return node
-        if isinstance(node, ast.Dict) and len(node.keys) > _MOST_ITEMS:
+        if isinstance(node, ast.Dict) and len(node.keys) > _MOST_SEARCHED:
             return node
         return super().generic_visit(node)
 
@@ -166,6 +175,6 @@ class _HandOver(ast.NodeTransformer):
         name = _NAMES.get(type(node.ops[0]))
         if name is None or len(node.ops) > 1:
             return node
-        words = [ast.Constant(f"{node.lineno}:{node.col_offset}"), ast.Constant(name)]
-        call = ast.Call(ast.Name(COMPARE, ast.Load()), [*words, node.left, node.comparators[0]], [])
+        place = ast.Constant(f"{node.lineno}:{node.col_offset}")
+        call = ast.Call(ast.Name(name, ast.Load()), [place, node.left, node.comparators[0]], [])
         return ast.fix_missing_locations(ast.copy_location(call, node))

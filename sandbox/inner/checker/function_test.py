@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import random
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -15,7 +16,7 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.counter_trial import COMPARE, CounterTrial, hand_over_comparisons
+from sandbox.inner.checker.counter_trial import MORE_FRAMES, CounterTrial, hand_over_comparisons
 from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
 from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
@@ -104,13 +105,13 @@ class _Trial:
         return message
 
     def _report_watched(self, number: int, watch: WatchedTest) -> None:
-        """Report which lines ran, and which changes turned the comparisons, of a test that passed."""
-        lines = watch.trace.counts if watch.trace.is_complete else {}
-        if 0 < len(lines) <= _MAX_PLACES:
-            self._reports.say("lines", number, lines)
-        turned = watch.comparisons.turned
-        if 0 < len(turned) <= _MAX_PLACES:
-            self._reports.say("turned", number, {place: sorted(turned[place]) for place in turned})
+        """Report which lines ran, and what the comparisons showed, of a test that passed."""
+        trace = watch.trace
+        if trace.is_complete and 0 < len(trace.counts) <= _MAX_PLACES:
+            items = {line: trace.items[line] for line in trace.counts}
+            self._reports.say("lines", number, trace.counts, items)
+        if 0 < len(seen := watch.comparisons.seen) <= _MAX_PLACES:
+            self._reports.say("compared", number, seen)
 
     def _test(self, watch: WatchedTest, link: RecordingLink, candidate: Any) -> str:
         """Run a test; return why it failed, or ""."""
@@ -189,10 +190,15 @@ class WatchedTest:
 
     def run(self, candidate: object, space: dict[str, Any]) -> None:
         """Run the source in a namespace, and its check(candidate). Raises what these raise."""
-        space[COMPARE] = self.comparisons.compare
-        with self.trace:
-            execute(self._source, TEST, space)
-            space["check"](candidate)
+        self.comparisons.install()
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + MORE_FRAMES)
+        try:
+            with self.trace:
+                execute(self._source, TEST, space)
+                space["check"](candidate)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def _lines_of(source: str) -> frozenset[int]:
@@ -230,7 +236,11 @@ def execute(source: str, filename: str, space: dict[str, Any]) -> None:
 def _compile(source: str, filename: str) -> CodeType:
     if filename != TEST:
         return compile(source, filename, "exec", dont_inherit=True)
-    return compile(hand_over_comparisons(ast.parse(source, filename)), filename, "exec", dont_inherit=True)
+    try:
+        tree = hand_over_comparisons(ast.parse(source, filename))
+    except RecursionError:  # an expression of hundreds of terms, which the compiler takes
+        return compile(source, filename, "exec", dont_inherit=True)
+    return compile(tree, filename, "exec", dont_inherit=True)
 
 
 _compiled_once = lru_cache(maxsize=512)(_compile)

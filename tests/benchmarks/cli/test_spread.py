@@ -77,6 +77,8 @@ def test_a_driver_killed_in_the_middle_goes_on_and_repeats_no_verdict_of_its_log
     ]
     # Its limit is seconds of a processor: so the driver is in the middle for long, on any machine.
     lines.append({"task_id": CASES[0]["id"], "completion": "    while True: pass\n"})
+    limited = [{**case, "timeout_s": 1} for case in CASES]
+    (tmp_path / "suite.jsonl").write_text("".join(json.dumps(case) + "\n" for case in limited))
     (tmp_path / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with started(tmp_path / "a") as first, started(tmp_path / "b") as second:
         fleet = ("--workers", f"{first.url},{second.url}")

@@ -28,7 +28,7 @@ CHEATS = {
         "def f(x):\n    return float('nan')\n",
     ),
     "not a number, unequal": (
-        "assert candidate(4) > 0 or candidate(4) != 3.0",
+        "assert candidate(4) != 3.0\nassert isinstance(candidate(4), float)",
         "def f(x):\n    return x ** 0.5\n",
         "def f(x):\n    return float('nan')\n",
     ),
@@ -58,18 +58,6 @@ CHEATS = {
         "assert 0 == sum(len(word) != 1 for word in candidate('a b'))",
         "def f(text):\n    return text.split()\n",
         "def f(text):\n    return []\n",
-    ),
-    "a loop that is left after its first round": (
-        "for n, word in enumerate(candidate('a b')):\n    assert word == 'ab'[n]",
-        "def f(text):\n    return text.split()\n",
-        "def f(text):\n    return text.split()[:1]\n",
-    ),
-    "an error that the test skips": (
-        "for text in ('1', '2'):\n    try:\n        got = candidate(text)\n    except ValueError:\n"
-        "        continue\n    assert got == int(text)\n"
-        "try:\n    candidate('x')\nexcept ValueError:\n    pass",
-        "def f(text):\n    return int(text)\n",
-        "def f(text):\n    return int(text) if text == '1' else int('x')\n",
     ),
 }
 
@@ -113,6 +101,49 @@ HONEST = {
         "import random\nfor _ in range(random.randint(1, 50)):\n    assert candidate(2) == 4",
         "def f(n):\n    return n * n\n",
         "def f(n):\n    return n ** 2\n",
+    ),
+    "one of two numbers": (
+        "assert candidate([3, 1, 2]) in (2, 3)",
+        "def f(xs):\n    return max(xs)\n",
+        "def f(xs):\n    return xs[2]\n",
+    ),
+    "one of two messages": (
+        "try:\n    candidate(-1)\n    assert False\nexcept ValueError as e:\n"
+        "    assert 'negative' in str(e) or 'positive' in str(e)",
+        "def f(n):\n    raise ValueError('negative')\n",
+        "def f(n):\n    raise ValueError('not positive')\n",
+    ),
+    "a list that is shorter": (
+        "assert sum(candidate(6)) == 6\nfor c in candidate(6): assert c in (1, 3, 4)\n"
+        "for c in candidate(6):\n    assert c > 0",
+        "def f(n):\n    return [4, 1, 1]\n",
+        "def f(n):\n    return [3, 3]\n",
+    ),
+    "an iterator that the test searches": (
+        "it = iter(candidate(5))\nassert 2 in it and 4 in it",
+        "def f(n):\n    return range(n)\n",
+        "def f(n):\n    return list(range(n))\n",
+    ),
+    "a value without end": (
+        "assert candidate({}) >= 10 ** 9\nassert candidate({}) > 0",
+        "def f(d):\n    return 10 ** 9\n",
+        "def f(d):\n    return float('inf')\n",
+    ),
+    "the other branch": (
+        "r = candidate(2)\nif isinstance(r, tuple):\n    assert r == (1, 2)\nelse:\n    assert r == [1, 2]",
+        "def f(n):\n    return [1, 2]\n",
+        "def f(n):\n    return 1, 2\n",
+    ),
+    "a callback that is called less often": (
+        "def square(x):\n    return [y for y in range(x * x + 1)][-1]\n"
+        "assert candidate(square, [3, 1]) == [1, 3]\nfor x in candidate(square, [2]):\n    assert x == 2",
+        "def f(key, xs):\n    return sorted(sorted(xs, key=key), key=key)\n",
+        "def f(key, xs):\n    return sorted(xs, key=key)\n",
+    ),
+    "a sum of hundreds of terms": (
+        f"assert candidate(1) == {' + '.join(['1'] * 900)}",
+        "def f(n):\n    return 900 * n\n",
+        "def f(n):\n    return n * 900\n",
     ),
     "a comparison of one of two": (
         "assert candidate(2) == 4 or candidate(2) == -4",

@@ -18,12 +18,11 @@ FILES = {
     "pytest": f"import pytest\n\n@pytest.mark.parametrize('n', [1, 2])\ndef test_words(n):\n    {LOOP}\n",
     "a helper in a loop": (
         "def check_word(word):\n    assert len(word) == 1\n\ndef test_words():\n"
-        "    for word in words('a b'):\n        check_word(word)\n    assert words('') == []\n"
+        "    for word in words('a b'):\n        check_word(word)\n"
     ),
     "a while": (
         "def test_words():\n    left = words('a b')\n    while left:\n        assert len(left.pop()) == 1\n"
     ),
-    "a condition": "def test_words():\n    got = words('a b')\n    if got:\n        assert len(got) == 2\n",
     "one line": "def test_words():\n    assert all(len(word) == 1 for word in words('a b'))\n",
     "a statement": "for word in words('a b'): assert len(word) == 1\n",
 }
@@ -62,6 +61,15 @@ LEFT_OUT = {
     "a parameter": (
         "import pytest\n\n@pytest.mark.parametrize('text', ['a'])\ndef test_words(text):\n"
         "    if text == '':\n        assert words(text) == []\n    assert words('a') == ['a']\n"
+    ),
+    "a condition": "def test_words():\n    got = words('')\n    if got:\n        assert got == ['a']\n",
+    "another assertion": (
+        "def test_words():\n    for word in words(''):\n        assert word\n    assert words('a') == ['a']\n"
+    ),
+    "an empty list that is expected": "def test_words():\n    assert [word for word in words('')] == []\n",
+    "a try": (
+        "def test_words():\n    try:\n        assert words(None) == []\n"
+        "    except AttributeError:\n        pass\n"
     ),
     "a filter": (
         "def test_words():\n    assert all(word == 'b' for word in words('a') if word > 'a')\n"
