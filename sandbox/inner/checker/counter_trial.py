@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import ChainMap, OrderedDict, UserDict, UserList, UserString
 from collections.abc import Callable
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Literal
 
+from sandbox.inner.bridge.named_tuples import class_number
+from sandbox.inner.bridge.operators import look_up
+from sandbox.inner.bridge.plain_copies import is_path
 from sandbox.inner.bridge.proxies import is_proxy
+from sandbox.inner.bridge.receiving import ComputingDict
 from sandbox.inner.bridge.standard import taker
 
 Seen = Literal["honest", "blind", "foreign", "untried"]
@@ -32,6 +38,12 @@ _SCALARS = (int, float, complex, bool, str, bytes, type(None))
 _ITEMS = (list, tuple, set, frozenset)
 _CONTAINERS = (str, bytes, list, tuple, set, frozenset, dict, range)
 """Kinds of values in which a search leaves everything as it was, unlike in an iterator."""
+_EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
+_COPIES = (
+    *(UserDict, UserList, UserString, ChainMap, MappingProxyType, ComputingDict),
+    *(type(view) for empty in _EMPTY for view in (empty.keys(), empty.values(), empty.items())),
+)
+"""Further classes of the copies that answers cross as."""
 _STEPS = (1, 2, 3, 5, 7, 11, -1, -2)
 """From a number to its neighbours."""
 _LEAST_TEXT = 3
@@ -131,9 +143,11 @@ def _kind_of(value: Any) -> Literal["plain", "foreign", "untried"]:
             pending += list(one)[: _MOST_ITEMS - count]
         elif kind is dict:
             pending += [*one.keys(), *one.values()][: _MOST_ITEMS - count]
-        elif is_proxy(one) or hasattr(kind, "__next__"):
+        elif class_number(one) is not None:  # a record of the candidate, compared as a tuple
+            continue
+        elif is_proxy(one) or look_up(kind, "__next__") is not None:
             return "untried"
-        elif taker(kind) is None:
+        elif taker(kind) is None and kind not in _COPIES and not is_path(kind):
             return "foreign"
     return "plain"
 
