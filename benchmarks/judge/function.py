@@ -26,14 +26,14 @@ from sandbox.verdicts.trial import Trial, run_trial, run_trial_together
 REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
 _OWN_RUNS = 3
-"""Runs of the canonical answer by which lines that chance or time decide about are told from others."""
+"""Runs of the canonical answer: a line that doesn't run in each of them hangs on chance or time."""
 IDLE = {
     "None": "def {}(*arguments, **named):\n    return None\n",
     "its first argument": "def {}(*arguments, **named):\n    return arguments[0] if arguments else None\n",
 }
 """Answers that do nothing, by what they return."""
 _IDLE_S = 2.0
-"""CPU seconds of a try of it; one that takes longer doesn't pass."""
+"""CPU seconds in which an answer that does nothing has to pass."""
 _STEPS_FACTOR, _EXTRA_STEPS = 4, 1_000
 """Permitted generator steps: multiple of the canonical answer's steps, plus a constant."""
 MAX_CHARACTERS = 1 << 20
