@@ -81,8 +81,8 @@ def audit(
 ) -> None:
     """Examine a suite: how strong verdicts are, which cheats could try a case, and whether it is sound.
 
-    A case is sound if its own answer passes, and an empty answer and one that returns None fail. Exit code 1 if
-    a case isn't sound.
+    A case is sound if its own answer passes, and an empty answer and one that returns None fail. Exit code 1
+    if a case isn't sound.
     """
     require_separate([out], [Path(suite)])
     settings, loaded_suite = bench_options.judging_settings(context), load_suite(suite)
