@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import venv
 from pathlib import Path
 
 import httpx2
@@ -9,17 +10,26 @@ import pytest
 
 from tests.coder.people.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.platform.server.served import Server, configure, followed, started
-from tests.coder.platform.server.test_acts import ended
+from tests.coder.platform.server.test_acts import CHECKS, ended
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
 
-SLOW = ["import time; time.sleep(3)", "assert add(2, 3) == 5"]
-"""Checks during which a server can be killed."""
+WAITS = """import os
+import sys
+import time
+
+
+def add(a, b):
+    while "go" not in os.listdir(sys.prefix + "/lib"):
+        time.sleep(0.01)
+    return a + b
+"""
+"""A right answer, whose check ends once there is a file of the environment: until then a server is killed."""
 
 
 async def begun(server: Server) -> str:
     """A run whose second answer is there, and tried."""
     async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-        run: str = (await client.post("/runs", json={"prompt": TASK, "checks": SLOW})).json()["run_id"]
+        run: str = (await client.post("/runs", json={"prompt": TASK, "checks": CHECKS})).json()["run_id"]
         async with followed(client, run) as messages:
             answers = 0
             async for message in messages:
@@ -36,15 +46,20 @@ async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no
 ) -> None:
     has_server = kept_in == "postgres"
     log = {"CODER_LOG": request.getfixturevalue("postgres").database()} if has_server else {}
-    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
-        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair", samples=1)
+    environment = tmp_path / "environment"
+    await asyncio.to_thread(venv.create, environment, symlinks=True)
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(WAITS))) as endpoint:
+        used = {"base_url": endpoint.url, "python": str(environment / "bin" / "python")}
+        configure(tmp_path, **used, model="toy", strategy="repair", samples=1, program_timeout=600)
         with started(tmp_path, **log) as first, started(tmp_path, **log) as second:
             run = await begun(first)
             first.process.send_signal(signal.SIGKILL)
+            first.process.wait(60)
+            (environment / "lib" / "go").touch()
             async with httpx2.AsyncClient(base_url=second.url, timeout=60) as client:
                 document = await ended(client, run)
 
-    assert (document["status"], document["files"]) == ("solved", {"solution.py": ADD})
+    assert (document["status"], document["files"]) == ("solved", {"solution.py": WAITS})
     assert (document["calls"], len(endpoint.requests)) == (2, 2)
 
 
@@ -60,7 +75,7 @@ async def test_two_servers_that_get_one_key_at_once_give_the_run_that_one_of_the
                 httpx2.AsyncClient(base_url=second.url, timeout=60) as other,
             ):
                 for number in range(3):
-                    key, task = {"Idempotency-Key": str(number)}, {"prompt": TASK, "checks": SLOW[1:]}
+                    key, task = {"Idempotency-Key": str(number)}, {"prompt": TASK, "checks": CHECKS}
                     both = await asyncio.gather(
                         *(client.post("/runs", json=task, headers=key) for client in (one, other))
                     )
@@ -76,7 +91,7 @@ async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         with started(tmp_path) as server:
             async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-                task = {"prompt": TASK, "checks": SLOW[1:]}
+                task = {"prompt": TASK, "checks": CHECKS}
                 run = (await client.post("/runs", json=task)).json()["run_id"]
                 await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
                 async with followed(client, run) as messages:
@@ -116,7 +131,7 @@ async def test_a_run_that_somebody_has_stopped_or_resumed_by_hand_is_not_taken_o
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         with started(tmp_path) as server:
             async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-                run = (await client.post("/runs", json={"prompt": TASK, "checks": SLOW[1:]})).json()["run_id"]
+                run = (await client.post("/runs", json={"prompt": TASK, "checks": CHECKS})).json()["run_id"]
                 await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
                 await client.post(f"/runs/{run}/stop")
             other = server.console.start("resume", run)
