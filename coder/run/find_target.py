@@ -41,7 +41,7 @@ def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers 
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
     test_sources = {test.path: test.text for test in task.test_files}
-    if not test_sources and task.test_command and (task.mends or not task.found):
+    if not test_sources and task.test_command and not task.is_found:
         test_sources = {
             path: files[path].text or "" for path in tests if path in files and path.endswith(".py")
         }

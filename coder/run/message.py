@@ -56,7 +56,7 @@ class Outcome(Value):
     contradicts: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Given tests that fail, but pass with the answer's edits of them, while everything else passes."""
     mended: int = Field(default=0, exclude_if=not_)
-    """Tests that failed before the work and pass now, if all that fail now failed then; with `mends`."""
+    """Tests that failed before the work and pass now, or only with it, if all that fail now failed then."""
     cause: Cause | None = Field(default=None, exclude_if=not_)
     """Why the code failed or the outcome is undecided, if known."""
     lacks: tuple[str, ...] = Field(default=(), exclude_if=not_)

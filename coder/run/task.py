@@ -63,9 +63,14 @@ class Task(Value):
         return self.model_copy(update={"prompt": require_prompt(text, images), "pictures": images})
 
     @property
+    def is_found(self) -> bool:
+        """Whether nobody gave the tests that decide, so that what failed before may go on failing."""
+        return bool(self.found) and not self.mends
+
+    @property
     def is_tested(self) -> bool:
         """Whether tests, checks or a schema decide about the task, so that words alone are no answer."""
-        is_given = self.test_command is not None and (self.mends or not self.found)
+        is_given = self.test_command is not None and not self.is_found
         return bool(is_given or self.test_files or self.checks or self.answer_schema)
 
     @field_validator("answer_schema")

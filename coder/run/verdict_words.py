@@ -47,21 +47,22 @@ def _before_and_after(state: State) -> str:
 
 def by_what(outcome: Outcome) -> str:
     """Return in words what shows that the task is done."""
-    if outcome.verified != "reproduced":
+    if not outcome.reproduced_by:
         return f"{outcome.verified} pass"
     by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
     return f"{by}; the task changes what these tests expect" if outcome.ordered else by
 
 
 def mended_words(outcome: Outcome) -> str:
-    """Return how many tests a change has mended, and what still fails as before the work, with messages."""
+    """Return what a change has mended, and what still fails as before the work, with messages."""
     failing = [check for check in outcome.checks if not check.passed]
     names = []
     for check in failing:
         message = one_line(telling_line(check.message), width=_MESSAGE_CHARACTERS)
         names.append(f"{check.name} ({message})" if message else check.name)
     count = outcome.mended
-    return f"{count:,} of {count + len(failing):,} mended; still red as before: {join_names(names)}"
+    by = by_what(outcome) if outcome.reproduced_by else f"{count:,} of {count + len(failing):,} mended"
+    return f"{by}; still red as before: {join_names(names)}"
 
 
 def join_names(names: Sequence[str], *, most: int = 3) -> str:

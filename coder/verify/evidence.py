@@ -41,7 +41,7 @@ async def gather_evidence(
 ) -> tuple[Outcome, tuple[Tried, ...]]:
     """Run the new tests or check of a change that broke nothing; return the outcome and these runs.
 
-    If a suite fails as before and the evidence shows nothing, the outcome is still a failure.
+    If a suite fails as before, the outcome is still a failure if it was given or the evidence shows nothing.
     """
     unrun = find_unrun_files(verification.state, code, outcome)
     trial = AnswerTrial(verification, code, unrun)
@@ -53,8 +53,12 @@ async def gather_evidence(
     names = find_new_tests(verification.state, code, result)
     if names and result.passed and result.verified != "reproduced":
         result = await trial.tests(result, names)
-    if outcome.passed or result.verified == "reproduced":
+    is_shown = result.verified == "reproduced"
+    if outcome.passed or (is_shown and verification.state.task.is_found):
         return result, tuple(trial.tried)
+    if is_shown:
+        shown = {"mended": len(result.reproduced_by), "reproduced_by": result.reproduced_by}
+        return outcome.model_copy(update=shown), tuple(trial.tried)
     return _still_red(outcome, result), tuple(trial.tried)
 
 
@@ -90,7 +94,7 @@ def _as_passed(outcome: Outcome) -> Outcome:
 
 def _is_red_as_before(state: State, outcome: Outcome) -> bool:
     baseline, given_paths = state.progress.baseline, {test.path for test in state.task.test_files}
-    if baseline is None or state.task.mends:
+    if baseline is None or state.task.mends or outcome.mended:
         return False
     if outcome.cause == "test_timeout" and not baseline.is_cut:
         return False

@@ -23,11 +23,10 @@ def judge(
 ) -> Finding:
     """Decide whether a run passes. The deciding lines come first in the result, and the note says why.
 
-    A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
-    before, no test in `given_paths` fails, and at least one that failed before passes now. With `mends`, all
-    tests that failed must pass. With `is_found`, nobody gave the tests, so that none needs to pass that
-    failed before. These rules apply to a run that the time limit stopped only if the baseline
-    was stopped, too, and the run must have all tests of the baseline.
+    A green run passes. A red one passes only with `is_found`, as nobody gave the tests: the baseline was red,
+    no test fails or is missing that passed before, and no test in `given_paths` fails. A run that the time
+    limit stopped passes only if the baseline was stopped, too, and the run has all tests of the baseline;
+    with `mends`, one that failed must pass.
     """
     failing = run.failing
     if run.passed or baseline is None or not _is_comparable(run, baseline):
@@ -44,7 +43,7 @@ def judge(
             lines=_deciding_first(run, new_failures),
             note=_regression_note(new_failures, missing, old_failures) if results_before else "",
         )
-    required = [line for line in old_failures if mends or line.name.partition("::")[0] in given_paths]
+    required = [line for line in old_failures if not is_found or line.name.partition("::")[0] in given_paths]
     mended_count = sum(results_now.get(name, True) for name, passed in results_before.items() if not passed)
     was_green = all(results_before.values()) and not mends
     if required or not (mended_count or was_green or is_found):
@@ -54,10 +53,9 @@ def judge(
             if len(deciding_lines) > 1
             else ""
         )
-        if mends and mended_count:
+        if mended_count:
             note = f"{mended_count:,} of {mended_count + len(required):,} tests that failed before pass now."
-        judged = replace(run, lines=_deciding_first(run, deciding_lines), note=note)
-        return replace(judged, mended=mended_count if mends else 0)
+        return replace(run, lines=_deciding_first(run, deciding_lines), note=note, mended=mended_count)
     notes = [f"still red, as before the work: {_join_line_names(old_failures)}"] if old_failures else []
     if not run.is_cut:
         return replace(run, passed=True, note=notes[0])

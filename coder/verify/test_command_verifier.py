@@ -36,10 +36,8 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
         run = await reach_baseline(verification, files, run, state.progress.baseline)
     run = await without_offline_step(verification, run)
     given_paths = {test.path for test in state.task.test_files}
-    is_found = bool(state.task.found) and not state.task.mends
-    finding = judge(
-        run, state.progress.baseline, mends=state.task.mends, is_found=is_found, given_paths=given_paths
-    )
+    mends, is_found = state.task.mends, state.task.is_found
+    finding = judge(run, state.progress.baseline, mends=mends, is_found=is_found, given_paths=given_paths)
     if format_command(command) in run.offline:
         note = "a step behind the tests needs the network and was left out (--network HOST)"
         finding = replace(finding, note="; ".join(filter(None, [finding.note, note])))
@@ -49,7 +47,7 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
         run.lines,
         state.progress.baseline,
         given_paths=given_paths,
-        mends=state.task.mends,
+        mends=mends,
         is_found=is_found,
     )
     unverified = replace(finding, verified="none", strength="none")

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coder.run.message import Outcome
+from coder.verify.checker_checks import verify_by_checks
 from coder.verify.finding import Finding, cause_of, failures, feedback, gist, shorten
+from coder.verify.run_alone import decide_by_cells, run_code
+from coder.verify.test_command_verifier import verify_by_command
 from coder.verify.verification import Verification
 from sandbox import Result
 from sandbox.policy import keeps_apart
@@ -47,9 +50,8 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
         cause, lacks = cause_of(failed, [*state.files, *files, target.path])
         describe = failures if failed.mended else feedback
         feedback_text = describe(failed.lines, result, note=failed.note, stop=failed.stop)
-        gist_text = gist(result, note=failed.note, stop=failed.stop)
-        remarks = {"cause": cause, "lacks": lacks, "feedback": feedback_text, "gist": gist_text}
-        remarks["mended"] = failed.mended
+        remarks = {"cause": cause, "lacks": lacks, "feedback": feedback_text, "mended": failed.mended}
+        remarks["gist"] = gist(result, note=failed.note, stop=failed.stop)
     return outcome.model_copy(update=remarks), result
 
 
@@ -67,23 +69,14 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
     With a kernel the code runs as cells first; if that fails, nothing follows.
     """
     task = verification.state.task
-    # Each is imported late, as most tasks have one kind of check.
-    if verification.state.settings.kernel:
-        from coder.verify.run_alone import decide_by_cells
-
-        if (cell_finding := await decide_by_cells(verification, files)) is not None:
-            return [cell_finding]
+    uses_cells = verification.state.settings.kernel
+    if uses_cells and (cell_finding := await decide_by_cells(verification, files)) is not None:
+        return [cell_finding]
     findings: list[Finding] = []
     if task.test_command:
-        from coder.verify.test_command_verifier import verify_by_command
-
         findings.append(await verify_by_command(verification, files))
     if task.test_files or task.checks or task.found or not task.test_command:
-        from coder.verify.checker_checks import verify_by_checks
-
         findings += await verify_by_checks(verification, files, findings[0] if findings else None)
     if not findings:
-        from coder.verify.run_alone import run_code
-
         findings.append(await run_code(verification, files))
     return findings

@@ -71,7 +71,7 @@ class Watched:
         self, *command: str, answers: tuple[str, ...] = (), mends: bool = True, context: int | None = None
     ) -> Run:
         self.model = Scripted(answers, abilities=Abilities(context=context))
-        task = Task(prompt="Fix calc.py.", workspace=self.folder, test_command=command, mends=mends)
+        task = Task(prompt="Fix calc.py.", workspace=self.folder, test_command=command or None, mends=mends)
         return await solve(task, model=self.model, settings=Settings(edit_format="whole"), log=self.log)
 
     async def baseline(self, run: Run) -> BaselineTaken:
@@ -104,11 +104,11 @@ async def test_the_first_prompt_says_how_the_command_fails(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-async def test_in_a_red_suite_only_new_failures_count(tmp_path: Path) -> None:
+async def test_in_a_red_suite_that_was_found_only_new_failures_count(tmp_path: Path) -> None:
     files = {"calc.py": WRONG, "test_calc.py": TESTS, "test_old.py": OLD}
     broken = RIGHT.replace("a * b", "a ** b")
 
-    run = await Watched(tmp_path, files).run(*UNITTEST, answers=(answer(broken), answer(RIGHT)), mends=False)
+    run = await Watched(tmp_path, files).run(answers=(answer(broken), answer(RIGHT)), mends=False)
 
     assert (run.status, run.calls) == ("solved", 2)
     assert (tmp_path / "calc.py").read_text() == RIGHT
@@ -116,12 +116,14 @@ async def test_in_a_red_suite_only_new_failures_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_to_fix_a_command_all_that_failed_must_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mends", [True, False], ids=["fix", "solve"])
+async def test_of_a_given_command_all_that_failed_must_pass(tmp_path: Path, mends: bool) -> None:
     files = {"calc.py": WRONG, "test_calc.py": TESTS, "test_old.py": OLD}
 
-    run = await Watched(tmp_path, files).run(*UNITTEST, answers=(answer(RIGHT),) * 4)
+    run = await Watched(tmp_path, files).run(*UNITTEST, answers=(answer(RIGHT),) * 4, mends=mends)
 
-    assert run.status != "solved"
+    assert (run.status, run.mended) == ("unsolved", 1)
+    assert "1 of 2 mended; still red as before: test_old.Old.test_old" in run.reason
     assert (tmp_path / "calc.py").read_text() == WRONG
 
 

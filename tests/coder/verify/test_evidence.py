@@ -114,7 +114,8 @@ async def work(
     log: MemoryLog | None = None,
     command: str = "pytest -q",
 ) -> Run:
-    task = Task(prompt="Mend the price.", workspace=shop, test_command=tuple(command.split()))
+    given = tuple(command.split()) or None
+    task = Task(prompt="Mend the price.", workspace=shop, test_command=given)
     return await solve(task, model=Scripted(answers), settings=settings, log=log or MemoryLog())
 
 
@@ -470,12 +471,24 @@ async def test_a_new_test_that_ends_differently_when_run_again_shows_nothing(sho
 
 
 @pytest.mark.slow
-async def test_in_a_suite_that_stays_red_a_new_test_can_show_that_the_task_is_done(shop: Path) -> None:
+async def test_in_a_found_suite_that_stays_red_a_new_test_can_show_that_the_task_is_done(shop: Path) -> None:
     (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
 
-    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED))
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED), command="")
 
     assert (run.status, run.verified) == ("solved", "reproduced")
+
+
+@pytest.mark.slow
+async def test_a_given_suite_that_stays_red_is_unsolved_whatever_a_new_test_shows(shop: Path) -> None:
+    (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
+    settings = PYTEST.model_copy(update={"budget": Budget(samples=1, repairs=0)})
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED), settings=settings)
+
+    assert (run.status, run.mended, run.landed) == ("unsolved", 1, ())
+    assert run.reason.startswith("reproduced: test_two.py::test_two failed without the change")
+    assert "; still red as before: test_old.py::test_old" in run.reason
 
 
 @pytest.mark.slow

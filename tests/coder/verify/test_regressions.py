@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.verify.finding import Finding, finding_of
@@ -32,8 +34,10 @@ def test_without_a_baseline_a_red_run_fails() -> None:
     assert not judge(ran(a=True, b=False), None).passed
 
 
-def test_a_red_suite_passes_when_something_was_mended_and_nothing_broken() -> None:
-    judged = judge(ran(target=True, old=False, fine=True), before(target=False, old=False, fine=True))
+def test_a_red_suite_that_was_found_passes_when_something_was_mended_and_nothing_broken() -> None:
+    red = before(target=False, old=False, fine=True)
+
+    judged = judge(ran(target=True, old=False, fine=True), red, is_found=True)
 
     assert judged.passed
     assert judged.note == "still red, as before the work: old"
@@ -75,8 +79,9 @@ def test_a_run_that_only_the_change_makes_too_long_fails() -> None:
     assert not judge(cut, before(target=False, fine=True)).passed
 
 
-def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
-    judged = judge(ran(target=True, other=False), before(target=False, other=False), mends=True)
+@pytest.mark.parametrize("mends", [True, False], ids=["fix", "solve"])
+def test_of_a_given_command_all_that_failed_must_pass(mends: bool) -> None:
+    judged = judge(ran(target=True, other=False), before(target=False, other=False), mends=mends)
 
     assert not judged.passed
     assert judged.lines[0].name == "other"
@@ -86,9 +91,9 @@ def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
 def test_what_is_mended_is_counted_only_where_nothing_else_fails() -> None:
     red = before(target=False, other=False, fine=True)
 
-    assert judge(ran(target=True, other=False, fine=False), red, mends=True).mended == 0
-    assert judge(ran(target=False, other=False, fine=True), red, mends=True).mended == 0
-    assert judge(ran(target=True, other=False, fine=True), red).mended == 0
+    assert judge(ran(target=True, other=False, fine=False), red).mended == 0
+    assert judge(ran(target=False, other=False, fine=True), red).mended == 0
+    assert judge(ran(target=True, other=False, fine=True), red).mended == 1
 
 
 def test_given_tests_must_pass_whatever_was_red() -> None:
