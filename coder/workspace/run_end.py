@@ -87,10 +87,21 @@ def ended(state: State, reason: Reason) -> RunStopped:
     if reason.status in FAILED and (paths := state.landing.broken_by):
         cause = f"the change passed until {join_names(paths)} changed in your folder, and fails since"
         text = f"{text}; {cause}" if reason.status == "limit" else cause
+    if reason.status == "answered":
+        text += _red_note(state)
     is_owed = reason.status == "answered" and _awaits_change(state)
     status = "unverified" if is_owed else reason.status
     code = 0 if _is_accepted(state, reason) else EXIT_CODES[status]
     return RunStopped(status=reason.status, reason=text, verified=verified, exit_code=code)
+
+
+def _red_note(state: State) -> str:
+    """Return which found tests fail, as an answer in words succeeds without them; empty if none is known."""
+    baseline = state.progress.baseline
+    if baseline is None or not state.task.is_found or state.settings.chat:
+        return ""
+    failing = [name for name, passed in baseline.before.items() if not passed]
+    return f"; red as before: {join_names(failing)}" if failing else ""
 
 
 def _awaits_change(state: State) -> bool:
