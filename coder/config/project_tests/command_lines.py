@@ -14,8 +14,10 @@ from pathlib import PurePosixPath
 from coder.run.command_inputs import split_assignments
 
 Argv = tuple[str, ...]
-Follow = Callable[[str, Sequence[str]], Iterator[str]]
-"""Returns the lines that a tool runs, by the tool's name and the words after it."""
+Follow = Callable[[str, Sequence[str]], Iterator[tuple[str, str]]]
+"""Returns the lines that a tool runs, each after its file, by the tool's name and the words after it."""
+Found = tuple[str, Argv, str]
+"""Folder and words of a test command, and the file that holds it; "": that of the line."""
 
 PYTEST: Argv = ("python", "-m", "pytest", "-q")
 _MAX_DEPTH = 6
@@ -71,11 +73,11 @@ class CommandLines:
 
     follow: Follow
     """Returns the lines behind a tool's words."""
-    known: dict[tuple[str, int], tuple[str, Argv] | None] = field(default_factory=dict)
+    known: dict[tuple[str, int], Found | None] = field(default_factory=dict)
     """Results by line and depth, as scripts that call one another name many lines again."""
 
-    def test_command(self, line: str, *, depth: int = 0) -> tuple[str, Argv] | None:
-        """Return the test command that a line comes down to, with its folder; None if it runs no tests.
+    def test_command(self, line: str, *, depth: int = 0) -> Found | None:
+        """Return the test command that a line comes down to; None if it runs no tests.
 
         Of several commands in a line the first that runs tests counts, in the folder of the `cd` before it.
         """
@@ -83,7 +85,7 @@ class CommandLines:
             self.known[line, depth] = self._of_line(line, depth) if depth <= _MAX_DEPTH else None
         return self.known[line, depth]
 
-    def _of_line(self, line: str, depth: int) -> tuple[str, Argv] | None:
+    def _of_line(self, line: str, depth: int) -> Found | None:
         folder = "."
         for part in _SEPARATOR.split(_without_rest(line)):
             words = _words(part)
@@ -94,11 +96,10 @@ class CommandLines:
                 continue
             found = self._of_words(words, depth)
             if found is not None:
-                inner_folder, argv = found
-                return str(PurePosixPath(folder, inner_folder)), argv
+                return str(PurePosixPath(folder, found[0])), *found[1:]
         return None
 
-    def _of_words(self, words: list[str], depth: int) -> tuple[str, Argv] | None:
+    def _of_words(self, words: list[str], depth: int) -> Found | None:
         while words and words[0].lstrip("@-") in ("", *_PREFIXES):
             words = words[1:]
         if not words:
@@ -118,7 +119,7 @@ class CommandLines:
         command = runner_command(argv)
         if command is not None:
             whole = (*set_first, *command)
-            return (".", whole) if is_plain(whole) else None
+            return (".", whole, "") if is_plain(whole) else None
         tool = PurePosixPath(argv[0]).name
         if not is_plain(set_first):
             return None
@@ -126,12 +127,13 @@ class CommandLines:
             if _PYTHON.fullmatch(argv[0]) and len(argv) > 2 and argv[1] == "-m" and argv[2] in _TOOLS:
                 return self._of_words(list(argv[2:]), depth)
             return None
-        for line in self.follow(argv[0] if "/" in argv[0] else tool, argv[1:]):
+        for path, line in self.follow(argv[0] if "/" in argv[0] else tool, argv[1:]):
             found = self.test_command(line, depth=depth + 1)
             if found is not None:
-                folder, inner = found
-                is_script = tool in _PACKAGE_MANAGERS and self._is_whole_script(argv, line, inner)
-                return folder, (*set_first, *(_script_words(argv) if is_script else inner))
+                folder, inner, place = found
+                if tool in _PACKAGE_MANAGERS and self._is_whole_script(argv, line, inner):
+                    return folder, (*set_first, *_script_words(argv)), ""
+                return folder, (*set_first, *inner), place or path
         return None
 
     def _is_whole_script(self, argv: Sequence[str], line: str, inner: Argv) -> bool:

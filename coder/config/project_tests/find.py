@@ -143,7 +143,7 @@ def _seen_through(argv: Argv, texts: Mapping[str, str]) -> Argv:
     own_texts = _below(texts, folder if folder != "." else "", ())
     if name is None or does_more(own_texts, tool, name):
         return argv
-    lines = [line for line in lines_of_tool(own_texts, tool, inner[1:]) if line.strip()]
+    lines = [line for _, line in lines_of_tool(own_texts, tool, inner[1:]) if line.strip()]
     found = (
         CommandLines(partial(lines_of_tool, own_texts)).test_command(lines[0]) if len(lines) == 1 else None
     )
@@ -165,7 +165,7 @@ def _script_called(argv: Sequence[str]) -> str | None:
 def inner_command(argv: Argv, texts: Mapping[str, str]) -> Argv | None:
     """Return the command of a runner that tox, nox, hatch or another tool starts; None if it isn't known."""
     found = CommandLines(partial(lines_of_tool, texts)).test_command(quoted(argv))
-    command = in_folder(*found) if found is not None else None
+    command = in_folder(*found[:2]) if found is not None else None
     return command if command != argv else None
 
 
@@ -285,10 +285,10 @@ def _in_project(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Argv]]:
     reader = CommandLines(partial(lines_of_tool, texts))
     for path, line in noted_lines(texts):
         if (found := reader.test_command(line)) is not None:
-            yield path, *found
+            yield found[2] or path, *found[:2]
     for path, folder, script in ci_lines(texts):
         if (found := reader.test_command(script)) is not None:
-            yield path, str(PurePosixPath(folder, found[0])), found[1]
+            yield found[2] or path, str(PurePosixPath(folder, found[0])), found[1]
     yield from ((path, ".", argv) for path, argv in _of_python(texts, reader))
     yield from ((path, ".", argv) for path, argv in _of_node(texts, reader))
     if "go.mod" in texts:
@@ -304,12 +304,9 @@ def _in_project(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Argv]]:
     for tool, names in (("make", make_targets(texts)), ("just", just_recipes(texts))):
         for name in names:
             if (found := reader.test_command(f"{tool} {name}")) is not None:
-                lines = [line for line in lines_of_tool(texts, tool, [name]) if line.strip()]
+                lines = [line for line in lines_of_tool(texts, tool, [name]) if line[1].strip()]
                 is_alone = len(lines) == 1 and not does_more(texts, tool, name)
-                yield (
-                    ("Makefile" if tool == "make" else "justfile"),
-                    *(found if is_alone else (".", (tool, name))),
-                )
+                yield (found[2], *found[:2]) if is_alone else (lines[0][0], ".", (tool, name))
 
 
 def _of_python(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[str, Argv]]:
@@ -329,10 +326,9 @@ def _of_python(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple
     if settings is None and unittests:
         yield unittests[0], _unittest(unittests, texts)
         yield unittests[0], PYTEST
-    for path, lines in (("tox.ini", tox_commands(texts)), ("noxfile.py", nox_commands(texts))):
-        for line in lines:
-            if (found := reader.test_command(line)) is not None and found[0] == ".":
-                yield path, found[1]
+    for path, line in (*tox_commands(texts), *nox_commands(texts)):
+        if (found := reader.test_command(line)) is not None and found[0] == ".":
+            yield found[2] or path, found[1]
     if "manage.py" in texts and tests:
         yield "manage.py", ("python", "manage.py", "test")
 
@@ -354,7 +350,7 @@ def _of_node(texts: Mapping[str, str], reader: CommandLines) -> Iterator[tuple[s
     for name in _SCRIPTS:
         found = reader.test_command(f"npm run {name}") if name in scripts else None
         if found is not None and found[0] == ".":
-            yield "package.json", ("npm", "test") if found[1] == ("npm", "run", "test") else found[1]
+            yield found[2] or "package.json", found[1]
     tests = [path for path in texts if NODE_TEST.fullmatch(path)]
     for module, argv in _RUNNERS_OF_NODE:
         path = next((path for path in tests[:_MAX_READ] if module.search(texts[path])), None)

@@ -11,6 +11,9 @@ from typing import Any
 
 from coder.base.text.strict_toml import parse_toml
 
+Line = tuple[str, str]
+"""The file that holds a command line, and the line."""
+
 _MAKE_FILES = ("GNUmakefile", "makefile", "Makefile")
 _JUST_FILES = ("justfile", "Justfile", ".justfile")
 _MAKE_RULE = re.compile(
@@ -32,7 +35,7 @@ _MAX_TARGETS = 50
 """Targets that a target of a Makefile needs, of which the lines are read."""
 
 
-def lines_of_tool(texts: Mapping[str, str], tool: str, words: Sequence[str]) -> Iterator[str]:
+def lines_of_tool(texts: Mapping[str, str], tool: str, words: Sequence[str]) -> Iterator[Line]:
     """Yield the command lines that a tool runs for these words, in a project with these texts."""
     plain = [word for word in words if not word.startswith("-")]
     match tool:
@@ -67,9 +70,9 @@ def package_scripts(texts: Mapping[str, str]) -> dict[str, str]:
         return {}
 
 
-def _package_script(texts: Mapping[str, str], name: str) -> Iterator[str]:
+def _package_script(texts: Mapping[str, str], name: str) -> Iterator[Line]:
     if text := package_scripts(texts).get(name):
-        yield text
+        yield "package.json", text
 
 
 def make_targets(texts: Mapping[str, str]) -> list[str]:
@@ -95,7 +98,7 @@ def _rules(text: str) -> dict[str, tuple[str, str]]:
     return rules
 
 
-def _make_target(texts: Mapping[str, str], target: str, seen: set[str] | None = None) -> Iterator[str]:
+def _make_target(texts: Mapping[str, str], target: str, seen: set[str] | None = None) -> Iterator[Line]:
     path = next((path for path in _MAKE_FILES if path in texts), None)
     seen = seen if seen is not None else set()
     if path is None or target in seen or len(seen) > _MAX_TARGETS:
@@ -105,17 +108,17 @@ def _make_target(texts: Mapping[str, str], target: str, seen: set[str] | None = 
     needed, recipe = _rules(texts[path]).get(target, ("", ""))
     for line in recipe.replace("\\\n", " ").splitlines():
         text = line.strip().lstrip("@-")
-        yield _MAKE_USE.sub(lambda use: variables.get(use[1] or use[2], use[0]), text)
+        yield path, _MAKE_USE.sub(lambda use: variables.get(use[1] or use[2], use[0]), text)
     for name in needed.partition("##")[0].split():
         yield from _make_target(texts, name, seen)
 
 
-def _just_recipe(texts: Mapping[str, str], recipe: str) -> Iterator[str]:
+def _just_recipe(texts: Mapping[str, str], recipe: str) -> Iterator[Line]:
     for path in _JUST_FILES:
         for match in _JUST_RECIPE.finditer(texts.get(path, "")):
             if match[1] == recipe:
                 lines = (line.strip().lstrip("@-") for line in match[3].splitlines())
-                yield from (re.sub(r"\{\{[^{}]*\}\}", "", line) for line in lines)
+                yield from ((path, re.sub(r"\{\{[^{}]*\}\}", "", line)) for line in lines)
 
 
 def does_more(texts: Mapping[str, str], tool: str, name: str) -> bool:
@@ -166,22 +169,24 @@ def table_of(texts: Mapping[str, str], *names: str) -> Mapping[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def tox_commands(texts: Mapping[str, str]) -> Iterator[str]:
+def tox_commands(texts: Mapping[str, str]) -> Iterator[Line]:
     """Yield the commands of tox's environments, those of the default environment first."""
     settings = table_of(texts, "tool", "tox")
     legacy = settings.get("legacy_tox_ini")
-    for text in (texts.get("tox.ini"), texts.get("setup.cfg"), legacy):
+    sources = {**{path: texts.get(path) for path in ("tox.ini", "setup.cfg")}, "pyproject.toml": legacy}
+    for path, text in sources.items():
         ini = _ini(text if isinstance(text, str) else "")
         names = [name for name in ini.sections() if name == "testenv" or name.startswith("testenv:")]
         for name in sorted(names, key=lambda name: (name != "testenv", "test" not in name.partition(":")[2])):
             commands = ini.get(name, "commands", fallback="").replace("\\\n", " ")
-            yield from (re.sub(r"^\{?py\w*\}?: ", "", line) for line in commands.splitlines())
+            lines = commands.splitlines()
+            yield from ((path, re.sub(r"^\{?py\w*\}?: ", "", line)) for line in lines)
     environments = settings.get("env")
     tables = [*environments.values()] if isinstance(environments, dict) else []
     for table in (settings.get("env_run_base"), *tables):
         for command in table.get("commands", ()) if isinstance(table, dict) else ():
             if isinstance(command, list):
-                yield " ".join(_word(word) for word in command if _word(word))
+                yield "pyproject.toml", " ".join(_word(word) for word in command if _word(word))
 
 
 def _word(word: object) -> str:
@@ -192,7 +197,7 @@ def _word(word: object) -> str:
     return shlex.quote(str(word)) if " " in str(word) else str(word)
 
 
-def nox_commands(texts: Mapping[str, str]) -> Iterator[str]:
+def nox_commands(texts: Mapping[str, str]) -> Iterator[Line]:
     """Yield the commands that the sessions of noxfile.py run, those of sessions named for tests first."""
     try:
         tree = ast.parse(texts.get("noxfile.py", "")[:_MAX_TEXT])
@@ -204,13 +209,13 @@ def nox_commands(texts: Mapping[str, str]) -> Iterator[str]:
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("run", "run_always"):
                 words = [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
                 if words and "install" not in words:
-                    yield shlex.join(words)
+                    yield "noxfile.py", shlex.join(words)
 
 
-def _hatch(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
+def _hatch(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[Line]:
     """Yield the command of `hatch test`, or of the script that `hatch run` names."""
     if words[:1] == ["test"]:
-        yield "pytest tests" if any(path.startswith("tests/") for path in texts) else "pytest"
+        yield "", "pytest tests" if any(path.startswith("tests/") for path in texts) else "pytest"
         return
     for name in words[1:2]:
         environment, _, script = name.rpartition(":")
@@ -218,23 +223,24 @@ def _hatch(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
         for chosen in (environment, "default", "test", *environments):
             scripts = environments.get(chosen, {}).get("scripts", {}) if chosen in environments else {}
             if isinstance(scripts, dict) and (value := scripts.get(script)):
-                yield from [value] if isinstance(value, str) else map(str, value)
+                lines = [value] if isinstance(value, str) else map(str, value)
+                yield from (("pyproject.toml", line) for line in lines)
 
 
-def _python_task(texts: Mapping[str, str], name: str) -> Iterator[str]:
+def _python_task(texts: Mapping[str, str], name: str) -> Iterator[Line]:
     """Yield the lines of a task of poe, taskipy, PDM or rye, and of a task of tasks.py."""
     for place in (("poe", "tasks"), ("taskipy", "tasks"), ("pdm", "scripts"), ("rye", "scripts")):
         value = table_of(texts, "tool", *place).get(name)
         if isinstance(value, dict):
             value = value.get("cmd") or value.get("shell") or value.get("sequence")
         if isinstance(value, str):
-            yield value
+            yield "pyproject.toml", value
         elif isinstance(value, list):
-            yield from (item for item in value if isinstance(item, str))
+            yield from (("pyproject.toml", item) for item in value if isinstance(item, str))
 
 
-def _script_file(texts: Mapping[str, str], path: str) -> Iterator[str]:
+def _script_file(texts: Mapping[str, str], path: str) -> Iterator[Line]:
     """Yield the lines of a shell script of the project."""
     text = texts.get(str(PurePosixPath(path)), "")
     if text.startswith("#!") and "sh" in text.partition("\n")[0]:
-        yield from text.replace("\\\n", " ").splitlines()
+        yield from ((path, line) for line in text.replace("\\\n", " ").splitlines())

@@ -56,7 +56,7 @@ SHAPES = {
             "tox.ini": "[testenv]\ncommands = pytest {posargs:tests}\n",
             "tests/test_a.py": PYTEST,
         },
-        ("python -m pytest -q tests", ".github/workflows/ci.yml"),
+        ("python -m pytest -q tests", "tox.ini"),
     ),
     "a job of GitLab": (
         {".gitlab-ci.yml": "unit:\n  script:\n    - coverage run -m pytest -n auto\n", "test_a.py": PYTEST},
@@ -189,8 +189,32 @@ def test_a_command_of_some_tests_comes_after_that_of_all(part: str) -> None:
     note = f"```\n{part}\nmake all\n```\n"
 
     assert found({"AGENTS.md": note, "Makefile": "all:\n\tnpx tape\n", "manage.py": ""})[0] == (
-        "npx tape", "AGENTS.md",
+        "npx tape", "Makefile",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "files", "expected"),
+    [
+        ("tox", {"setup.cfg": "[testenv]\ncommands = pytest\n"}, ("python -m pytest -q", "setup.cfg")),
+        (
+            "nox",
+            {"noxfile.py": "def tests(s):\n    s.run('pytest')\n"},
+            ("python -m pytest -q", "noxfile.py"),
+        ),
+        ("ci/test.sh", {"ci/test.sh": "#!/bin/sh\nnpx jest\n"}, ("npx jest", "ci/test.sh")),
+        ("just test", {"justfile": "test:\n    go test ./...\n"}, ("go test ./...", "justfile")),
+        ("npm test", {"package.json": '{"scripts": {"test": "npx jest"}}'}, ("npm test", "ci.yml")),
+    ],
+)
+def test_the_place_of_a_command_is_the_file_that_holds_its_words(
+    script: str, files: dict[str, str], expected: tuple[str, str]
+) -> None:
+    workflow = ".github/workflows/ci.yml"
+
+    first = found({workflow: WORKFLOW.format(script), "test_a.py": PYTEST, **files})[0]
+
+    assert first == (expected[0], expected[1].replace("ci.yml", workflow))
 
 
 def test_in_a_repository_of_several_projects_the_nearest_to_the_named_files_comes_first() -> None:
