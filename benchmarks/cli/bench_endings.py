@@ -1,9 +1,11 @@
 """End `coder bench run` and `grade`: the report on stdout or in files, the next step, the exit code."""
 
+import os
 import re
 import shlex
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +58,8 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession, *, is
         advice = f"The round is incomplete and isn't kept. Make it anew with: {command_line()}"
     try:
         run_id = None if is_round else session.run
-        return run_until_interrupted(work, run_id=lambda: run_id, resume_prefix=command)
+        with _stdout_for_report():
+            return run_until_interrupted(work, run_id=lambda: run_id, resume_prefix=command)
     except (ModelError, MachineError, SandboxError) as error:
         if session.logged:
             error.args = (f"{error}\n{advice}",)
@@ -65,6 +68,20 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession, *, is
         if is_round:
             error.args = (f"{error}\n{advice}",)
         raise
+
+
+@contextmanager
+def _stdout_for_report() -> Iterator[None]:
+    """Send to stderr what libraries write to descriptor 1, as Ray does about a lost worker."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def show(report: Report, session: BenchSession, *, reason: str, out: Path | None, as_json: bool) -> None:

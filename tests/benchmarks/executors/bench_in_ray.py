@@ -42,15 +42,17 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 def ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
     """What a run gave, in short."""
     out, err = process.communicate(timeout=150)
-    report = json.loads(out) if out.startswith("{") else {"verdicts": [], "cost_usd": None}
+    lines = out.splitlines()
+    report = json.loads(lines[-1]) if lines else {"verdicts": [], "cost_usd": None}
     verdicts = sorted((row["id"], row["verdict"], row["strength"]) for row in report["verdicts"])
     run = re.findall("bench_[0-9a-z]+", err)
     return {
         "code": process.returncode,
+        "lines": len(lines),
         "verdicts": verdicts,
         "cost": report["cost_usd"],
         "run": run[0] if run else "",
-        "err": (out + err)[-900:],
+        "err": (out + err)[-5000:],
     }
 
 

@@ -45,3 +45,7 @@ if "CODER_RAY_PYTHON" in os.environ:
     def test_the_call_of_a_lost_node_counts_as_it_was_reserved(printed: Any) -> None:
         assert printed["killed"] == 2
         assert (printed["lost"]["code"], printed["lost"]["calls"]) == (3, 1), printed["lost"]
+
+    @pytest.mark.slow
+    def test_the_report_alone_is_on_stdout_while_ray_tells_of_a_lost_node(printed: Any) -> None:
+        assert (printed["lost"]["lines"], "A worker died" in printed["lost"]["err"]) == (1, True)
