@@ -65,11 +65,12 @@ def note_no_folder(args: Mapping[str, Any]) -> None:
     """Print that a task works on no folder, if there are files that it might be about."""
     with os.scandir() as entries:
         has_files = any(entry.is_file() and not entry.name.startswith(".") for entry in entries)
-    if has_files and not args["quiet"]:
-        print(
-            "  · works on no folder, as this one isn't a project. To work on it all the same, add: .",
-            file=sys.stderr,
-        )
+    reason, advice = "this one isn't a project", "To work on it all the same, add: ."
+    if is_wide := is_too_wide(Path()):
+        reason = f"{folder_name(str(_real(Path())))} holds more than a project"
+        advice = f"Go into the project, or name it: {own_command()} solve TASK PATH"
+    if (has_files or is_wide) and not args["quiet"]:
+        print(f"  · works on no folder, as {reason}. {advice}", file=sys.stderr)
 
 
 def _real(folder: Path) -> Path:

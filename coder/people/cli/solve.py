@@ -59,8 +59,9 @@ def solve(
         if (project := project_of(Path())) is not None:
             path, inner = project
             where = f"I am in the folder `{inner}`." if inner else ""
-        elif not is_too_wide(Path()) and file is None:
-            path = Path() if asyncio.run(takes_folder(context.params)) else None
+        elif file is None:
+            is_taken = not is_too_wide(Path()) and asyncio.run(takes_folder(context.params))
+            path = Path() if is_taken else None
             if path is None:
                 note_no_folder(context.params)
     elif path is not None and path.is_file() and not is_too_wide(path.absolute().parent):

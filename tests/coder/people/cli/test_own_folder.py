@@ -89,6 +89,18 @@ def test_a_task_without_a_folder_says_so_where_there_are_files(console: Console,
 
 
 @pytest.mark.slow
+def test_a_task_in_the_home_folder_says_that_it_works_on_none(console: Console) -> None:
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        done = console.run("solve", "Hi.", "--base-url", endpoint.url, "-m", "toy")
+
+    assert done.code == 0
+    assert done.said[0] == (
+        "  · works on no folder, as ~ holds more than a project. Go into the project, or name it: "
+        "coder solve TASK PATH"
+    )
+
+
+@pytest.mark.slow
 def test_a_folder_of_too_many_files_is_not_asked_about(console: Console, place: Path) -> None:
     for number in range(MAX_FILES):
         os.close(os.open(place / f"{number}.txt", os.O_CREAT))
