@@ -53,8 +53,8 @@ async def run_other(
     seen_report = f"{'../' * len(PurePosixPath(place).parts)}{report}"
     printed_places = PrintedPlaces(manifest_before)
     manifest_path = str(PurePosixPath(place, "package.json"))
-    package = {"package.json": await sandbox.read(manifest_path)} if manifest_path in manifest_before else {}
-    runner = runner_of(argv, seen_report, package)
+    manifest = await _read(sandbox, manifest_path) if manifest_path in manifest_before else b""
+    runner = runner_of(argv, seen_report, {"package.json": manifest} if manifest else {})
     output = f">{seen_report}" if runner is not None and runner.render else ""
     wrapper = _WRAPPER.format(folder, output, shlex.quote(place))
     command = Command(

@@ -52,6 +52,7 @@ async def run_tests(
     call: PytestCall | None = None,
     traces: bool = False,
     environment: Mapping[str, str] = MappingProxyType({}),
+    links: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
     """Run the command in the sandbox's workspace.
 
@@ -65,6 +66,7 @@ async def run_tests(
         call: a script's call of pytest, whose folder, interpreter and variables are used.
         traces: whether the finding lists the files that a Python command opens.
         environment: variables in place of the sandbox's.
+        links: targets of the workspace's links, which a manifest leaves out.
 
     Returns:
         A finding that passed if the exit code is 0, the command ended by itself, and at least one test was
@@ -72,7 +74,10 @@ async def run_tests(
     """
     folder = split_folder(argv)[0]
     argv = (*split_assignments(argv)[1], *more)  # variables that it sets are in the sandbox's environment
-    manifest_before = await sandbox.manifest()
+    manifest = await sandbox.manifest()
+    manifest_before = {
+        path: manifest[target] for path, target in links.items() if target in manifest
+    } | manifest
     brought = [path for path in manifest_before if brings(path)]
     place = call.folder if call is not None else folder
     run = _Run(sandbox, limits, on_output, manifest_before, brought, environment, place)

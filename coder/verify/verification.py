@@ -11,12 +11,20 @@ from coder.run.target import Target, is_test
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, without_failures
 from coder.workspace.consent import is_allowed
-from coder.workspace.overlay import workspace_files
-from sandbox import Check, CheckReport, CheckResult, Limits, check
+from coder.workspace.overlay import links_among, workspace_files
+from sandbox import Check, CheckReport, CheckResult, Command, Limits, check
 
 if TYPE_CHECKING:
     from coder.run.event_types import Body
     from coder.verify.test_command import Proof
+
+_MAKE_LINKS = r"""import os, sys
+words = sys.stdin.buffer.read().split(b"\0")
+for path, target in zip(words[::2], words[1::2]):
+    os.remove(path)
+    os.symlink(os.path.relpath(target, os.path.dirname(path) or b"."), path)
+"""
+"""Program that replaces files by links to others of the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,17 @@ class Verification:
         if self.log is not None:
             await self.log(body)
 
-    async def lay(self, files: Mapping[str, bytes]) -> None:
-        """Replace the files in the candidate's workspace."""
-        await (await self.bench.candidate()).lay(files)
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Replace the files in the candidate's workspace; return the SHA-256 (hex) of each but the links.
+
+        A link of the user's folder is a link again, as programs look beside the file that it leads to.
+        """
+        candidate = await self.bench.candidate()
+        hashes = await candidate.lay(files)
+        if links := links_among(files, self.state.files):
+            words = "\0".join(word for pair in links.items() for word in pair)
+            await candidate.run(Command(argv=("python", "-I", "-c", _MAKE_LINKS)), stdin=words.encode())
+        return {path: digest for path, digest in hashes.items() if path not in links}
 
     async def lay_over(
         self, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
@@ -91,6 +107,7 @@ class Verification:
             call=call,
             traces=traces,
             environment=environment or {},
+            links={path: file.link for path, file in self.state.files.items() if file.link},
         )
         baseline = self.state.progress.baseline
         if baseline is None:

@@ -1,7 +1,7 @@
 """Overlay: the files on which a program runs: an answer's files over the user's.
 
-A link to another file of the folder is a copy that follows the file, because a sandbox has no links. When an
-answer writes to a link, the link's target is written.
+A link to another file of the folder is laid as a copy that follows the file; verification makes it a link
+again. When an answer writes to a link, the link's target is written.
 """
 
 import os
@@ -46,6 +46,12 @@ def following(
     }
     contents_of_links = {path: contents[target] for path, target in links.items() if target in contents}
     return {**{path: content for path, content in contents.items() if path not in links}, **contents_of_links}
+
+
+def links_among(contents: Mapping[str, Content], files: Mapping[str, StoredFile]) -> dict[str, str]:
+    """Return the links among these files that still follow their targets, with the targets' paths."""
+    links = {path: file.link for path, file in files.items() if file.link and path in contents}
+    return {path: target for path, target in links.items() if contents.get(target) == contents[path]}
 
 
 _MAX_SHOWN = 64 << 20

@@ -40,26 +40,27 @@ class Executor:
     async def _verify(self, turn: Turn, verification: Verification, code: CodeMessage) -> Outcome:
         state = verification.state
         files = workspace_files(state, code.changes.files)
-        async with _logged(turn, "verify", files) as end_fields:
+        async with _logged(turn, verification, "verify", files) as end_fields:
             outcome, result = await verify(verification, files)
             end_fields |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
         if code.check or state.progress.baseline is not None:
-            outcome = await weigh_evidence(verification, code, outcome, partial(_logged, turn))
+            outcome = await weigh_evidence(verification, code, outcome, partial(_logged, turn, verification))
         if code.changes.test_edits or any(map(state.target.is_unclear, code.changes.files)):
-            outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn))
+            outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn, verification))
         return outcome
 
 
 @asynccontextmanager
-async def _logged(turn: Turn, purpose: str, files: dict[str, bytes]) -> AsyncIterator[dict[str, Any]]:
+async def _logged(
+    turn: Turn, verification: Verification, purpose: str, files: dict[str, bytes]
+) -> AsyncIterator[dict[str, Any]]:
     """Log a program's start and end, with the candidate's files before and after.
 
     The block updates the yielded fields of the end event.
     """
-    candidate, start_time = await turn.bench.candidate(), time.monotonic()
-    await turn.journal.append(
-        ProgramStarted(what=purpose, before=_logged_hashes(await candidate.lay(files), turn.state))
-    )
+    start_time = time.monotonic()
+    hashes_before = _logged_hashes(await verification.lay(files), turn.state)
+    await turn.journal.append(ProgramStarted(what=purpose, before=hashes_before))
     end_fields: dict[str, Any] = {"status": "ok", "exit_code": None}
     yield end_fields
     hashes_after = _logged_hashes(await (await turn.bench.candidate()).manifest(), turn.state)

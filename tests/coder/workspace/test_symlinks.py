@@ -90,3 +90,18 @@ def test_a_chain_of_links_within_the_folder_is_followed_and_others_are_left_out(
     assert links == dict.fromkeys(chained, "lib/calc_1.py")
     left_out = {note.split(":")[0] for note in snapshot.notes}
     assert left_out == {"loop/a", "loop/b", "out/a", "out/b", "within/self"}
+
+
+@pytest.mark.slow
+async def test_programs_that_decide_find_what_lies_beside_the_file_that_a_link_leads_to(folder: Path) -> None:
+    (folder / "bin").mkdir()
+    (folder / "bin" / "run").symlink_to("../other/calc_1.py")
+    beside = "os.path.exists(os.path.join(os.path.dirname(os.path.realpath('bin/run')), 'beside.txt'))"
+    found = f"\n    def test_beside(self):\n        self.assertTrue({beside})\n"
+    (folder / "test_calc.py").write_text(f"import os\n{TEST}{found}")
+    (folder / "lib" / "beside.txt").write_text("")
+    make_repository(folder).commit()
+
+    run = await fixed(folder, ("calc.py", RIGHT))
+
+    assert (run.status, run.landed) == ("solved", ("lib/calc_1.py",)), run.reason
