@@ -34,12 +34,12 @@ def _before_and_after(state: State) -> str:
     baseline = state.progress.baseline
     if baseline is None:
         return "the tests pass, but there was no test before the change"
+    if state.task.found and not (baseline.is_cut or all(baseline.before.values())):
+        return "the tests fail as they did before the change"
     if not baseline.told:
         return "the test command succeeds, as it did before the change, and it reports no test"
     if baseline.is_cut:
         return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
-    if state.task.found and not all(baseline.before.values()):
-        return "the tests fail as they did before the change"
     if not baseline.passed:
         return f"the tests pass, and what failed before is flaky ({join_names(baseline.flaky)})"
     return "the tests passed before and after"

@@ -75,7 +75,9 @@ def _without_losses(finding: Finding, verification: Verification) -> Finding:
 
 
 def _by_exit_code(run: Finding, state: State) -> Finding:
-    """Judge a successful command without reported tests; its success only counts if it failed before."""
+    """Judge a passing command without reported tests; its success only counts if it failed before."""
+    if not run.result.ok:  # a found one that fails as before
+        return replace(run, verified="none", strength="none")
     if state.progress.baseline is not None and not all(state.progress.baseline.before.values()):
         return replace(run, note="by its exit code, which was different before the change")
     return replace(run, verified="none", strength="none", note="the command reports no test")

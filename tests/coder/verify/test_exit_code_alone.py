@@ -6,6 +6,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.models.scripted import Scripted
+from coder.run.found_tests import FoundTests
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
@@ -67,6 +68,19 @@ async def test_a_command_that_failed_before_the_work_and_succeeds_now_solves_it(
 
     assert (ended.status, ended.verified, ended.strength) == ("solved", "tests", "inside")
     assert ended.landed == ("greeting.txt",)
+
+
+@pytest.mark.slow
+async def test_a_found_command_that_fails_before_and_after_the_work_shows_nothing(project: Path) -> None:
+    (project / "check.sh").write_text("exit 1\n")
+    found = (FoundTests(argv=CHECK, place="Makefile", is_given=True),)
+    task = Task(prompt="Greet.", workspace=project, found=found, test_command=CHECK)
+    settings = Settings(edit_format="whole", budget=Budget(max_calls=1))
+
+    ended = await solve(task, model=Scripted(ANSWER), settings=settings, log=MemoryLog())
+
+    assert (ended.status, ended.verified, ended.exit_code) == ("unverified", "none", 8)
+    assert ended.reason == "the tests fail as they did before the change: nothing shows that the task is done"
 
 
 @pytest.mark.slow
