@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from typing import Literal, Self
 
 from coder.run.command_inputs import TOOL_FILES
-from coder.source.file_uses import find_users, is_code, is_script, names, split_scripts
+from coder.source.file_uses import find_users, holds_data, is_code, is_script, names, split_scripts
 from coder.source.python_names import imported_modules
+from coder.source.shipped import find_shipped
 
 Side = Literal["tests", "product", "unclear"]
 Openers = Mapping[str, Collection[str]]
@@ -27,6 +28,8 @@ _FRAMEWORK = re.compile(
 )
 _ASSERTS = re.compile(r"assert|\bexpect\(", re.IGNORECASE)
 _SHELL_DECIDES = re.compile(r"\bassert|\bfail\b|\bexit [1-9]|\breturn [1-9]|\b(?:diff|cmp)\b")
+_ENDS = re.compile(r"assert|\bexit\b|\bthrow\b|\braise\b|\bpanic|\bexpect\(", re.IGNORECASE)
+"""What a program says that fails by itself, unlike one whose output is compared."""
 _COMPARES = re.compile(r"\b(?:diff|cmp|comm)\b|\bgrep\b.* -\w*f")
 _NAMES = re.compile(r"`(?:\w+\.)*(\w{3,})|\b(\w{2,})\(")
 """Names of functions and classes in a prompt."""
@@ -66,12 +69,13 @@ class Ownership:
         } - _TEST_WORDS
         self._scripts = split_scripts(texts.get(_MANIFEST) or "", started)
         self._sides: dict[str, Side | None] = {}
+        self._sides_by_users: dict[str, Side] = {}
         self._users: dict[str, list[str]] = {}
 
     def anew(self) -> Self:
         """Return a copy without search results, because each search has a limited number of passes."""
         fresh = copy(self)
-        fresh._sides, fresh._users = {}, {}
+        fresh._sides, fresh._sides_by_users, fresh._users = {}, {}, {}
         return fresh
 
     def side(self, path: str) -> Side:
@@ -82,11 +86,36 @@ class Ownership:
             return "product"
         if path not in self._sides:
             self._sides[path] = None
-            side = self._by_users(path)
+            side = self._sides_by_users[path] = self._by_users(path)
             if _stem(path) in self._words and not (side == "tests" and self._is_check(path)):
                 side = "unclear" if side == "tests" else "product"
             self._sides[path] = side
         return self._sides[path] or "tests"  # in a circle of uses, a file doesn't influence itself
+
+    def is_support(self, path: str) -> bool:
+        """Whether a file is no code under test: a change of it alone makes tests pass, and solves nothing.
+
+        Only tests or the test command use it, the task doesn't name it, and the project doesn't ship it.
+        Where nothing says what a project ships, data counts, and programs that decide the command's result.
+        """
+        self.side(path)
+        is_searched = path in self._users
+        if not is_searched or self._sides_by_users[path] == "product" or path in self._shipped:
+            return False
+        users = self._users[path]
+        commands = [user for user in users if is_script(user) or user in TOOL_FILES]
+        is_meant = _stem(path) in self._words and not (commands and is_code(path))
+        if is_meant or PurePosixPath(path).name in self._prompt:
+            return False
+        text = self._texts[path] or ""
+        is_data = not is_code(path) or (not is_script(path) and holds_data(path, text))
+        is_of_tests = is_data and (len(commands) < len(users) or not is_code(path))
+        is_check = (
+            bool(commands)
+            and _ENDS.search(text) is not None
+            and self._is_beside_others(path, is_started=True)
+        )
+        return bool(self._shipped) or is_check or is_of_tests
 
     def _is_check(self, path: str) -> bool:
         """Whether a program that others start is a check; a script is one only if the task names it."""
@@ -139,7 +168,7 @@ class Ownership:
             is_by_make = any(user.endswith(".mk") or "make" in user.lower() for user in from_commands)
             is_deciding = bool(from_commands) and (is_by_make or _SHELL_DECIDES.search(text) is not None)
             return "tests" if is_deciding else "unclear"
-        if not self._is_beside_others(path, bool(from_commands)):
+        if not self._is_beside_others(path, is_started=bool(from_commands)):
             tops = {module.partition(".")[0] for module in imported_modules(text)}
             if not (from_commands and path.endswith(".py") and tops - sys.stdlib_module_names):
                 return "product"
@@ -147,7 +176,7 @@ class Ownership:
         return "tests" if is_outermost and _ASSERTS.search(text) else "unclear"
 
     def _side_of_data(self, path: str, users: Collection[str], commands: Collection[str]) -> Side:
-        if self._is_of_code(path) or not self._is_beside_others(path, bool(commands)):
+        if self._is_of_code(path) or not self._is_beside_others(path, is_started=bool(commands)):
             return "product"  # tests that use no code test the data
         if self._is_beside_code(path):
             return "unclear"
@@ -186,6 +215,10 @@ class Ownership:
         return bool(folder.name) and any(other not in self._tests for other in neighbours)
 
     @cached_property
+    def _shipped(self) -> frozenset[str]:
+        return find_shipped(self._texts)
+
+    @cached_property
     def _named_files(self) -> set[str]:
         words = set(_PATH.findall(self._prompt))
         file_names = {PurePosixPath(word.rstrip(".")).name for word in words if "." in word}
@@ -196,7 +229,7 @@ class Ownership:
         code = (path for path in self._texts if path not in self._tests and "/" in path and is_code(path))
         return {path.partition("/")[0] for path in code if _stem(path) in self._subjects}
 
-    def _is_beside_others(self, path: str, is_started: bool) -> bool:
+    def _is_beside_others(self, path: str, *, is_started: bool) -> bool:
         """Whether the tests that use a program use other code, too, which may be the code under test."""
         user_chain = [path]
         for member in user_chain:

@@ -50,6 +50,10 @@ class Target(Value, arbitrary_types_allowed=True):
         """Whether only the tests use a file that may be either code under test or part of the tests."""
         return self.ownership is not None and self.ownership.side(path) == "unclear"
 
+    def is_support(self, path: str) -> bool:
+        """Whether a file is used by tests or the test command alone, and is no code under test."""
+        return self.ownership is not None and self.ownership.is_support(path)
+
     @property
     def is_python(self) -> bool:
         """Whether the target is one known Python file."""

@@ -1,19 +1,26 @@
 """Find the files that import, include, run or open a given file by its name, stem or folder."""
 
+import ast
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from coder.source.languages import language_of
+from coder.source.python_names import parse_source
 
 _INCLUDING_SUFFIXES = (".html", ".htm", ".jinja", ".j2", ".tmpl", ".sql", ".mk", ".xml", ".css", ".scss")
 """Suffixes of data files that can include other files."""
 _SCRIPT_SUFFIXES = (".sh", ".bash", ".mk", ".bats")
-_PRODUCT_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
+PRODUCT_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
 """Fields of package.json that name the package's own files."""
 _RUN_SCRIPT = re.compile(r"\b(?:npm|yarn|pnpm)(?: run)? ([\w:.-]+)")
 _TEST_SCRIPTS = {"test", "pretest", "posttest"}
+
+_RUNS = re.compile(
+    r"\b(?:def|class|function|func|fn|fun|sub|proc)\b|=>|\)\s*\{|^[ \t]*[\w.]+\([^\n]*\);?$", re.MULTILINE
+)
+"""Definitions of functions and classes, and calls that are statements, in most languages."""
 
 
 def is_code(path: str) -> bool:
@@ -24,6 +31,18 @@ def is_code(path: str) -> bool:
 def is_script(path: str) -> bool:
     """Whether a file is a script of a shell or make, by its name."""
     return path.endswith(_SCRIPT_SUFFIXES) or "." not in PurePosixPath(path).name.lstrip(".")
+
+
+def holds_data(path: str, text: str) -> bool:
+    """Whether a source file only assigns values, and neither defines functions nor runs as a program."""
+    tree = parse_source(text) if path.endswith(".py") else None
+    if tree is None:
+        return _RUNS.search(text) is None
+    values = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+    return all(
+        isinstance(node, values) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in tree.body
+    )
 
 
 def find_users(
@@ -64,7 +83,7 @@ def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
         if (name := pending.pop()) in scripts and name not in reached:
             reached.add(name)
             pending += _RUN_SCRIPT.findall(scripts[name])
-    product = [json.dumps({key: manifest[key]}) for key in _PRODUCT_FIELDS & manifest.keys()]
+    product = [json.dumps({key: manifest[key]}) for key in PRODUCT_FIELDS & manifest.keys()]
     product += [line for name, line in scripts.items() if name not in reached]
     return "\n".join(scripts[name] for name in sorted(reached)), "\n".join(product)
 

@@ -3,7 +3,7 @@
 The originals decide. If only these fail, the change contradicts them, and the user decides.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import uses_pytest
@@ -62,7 +62,36 @@ async def weigh_tests(
         unshown = {"verified": "none", "unshown": "it changes given tests alone"}
         outcome = outcome.model_copy(update=unshown)
     unclear = [path for path in changes.files if state.target.is_unclear(path)]
-    return _limit_strength(outcome, unclear) if outcome.passed and unclear else outcome
+    if outcome.passed and unclear:
+        outcome = _limit_strength(outcome, unclear)
+    support = [path for path in changes.files if state.target.is_support(path)]
+    if not (support and outcome.passed and outcome.verified in ("tests", "reproduced")):
+        return outcome
+    files = {path: changes.files[path] for path in support}
+    async with logged("test support", workspace_files(state, files)):
+        return await _without_support_alone(verification, code, outcome, files)
+
+
+async def _without_support_alone(
+    verification: Verification, code: CodeMessage, outcome: Outcome, support: Mapping[str, str | None]
+) -> Outcome:
+    """Return the outcome; nothing shows it if the tests pass by changes of their support alone.
+
+    Args:
+        support: the changed files that are no code under test, and their texts.
+    """
+    state, names = verification.state, join_names([*support])
+    unshown = f"it changes only what the tests and the test command use: {names}"
+    if len(support) < len(code.changes.files):
+        await verification.lay_over(support)
+        run = await verification.run_command()
+        before = state.progress.baseline.before if state.progress.baseline is not None else {}
+        mended = {line.name for line in outcome.checks if line.passed and not before.get(line.name, True)}
+        if not (run.passing.issuperset(mended) if mended else run.result.ok):
+            return outcome
+        unshown = f"the tests pass by what it changes of their own files alone: {names}"
+    update = {"verified": "none", "strength": "none", "unshown": unshown, "test_support": tuple(support)}
+    return outcome.model_copy(update=update)
 
 
 def _needs_judgement(state: State, code: CodeMessage, outcome: Outcome) -> bool:

@@ -48,7 +48,7 @@ def _pack() -> bytes:
     with ZipFile(buffer, "w") as archive:
         for file in sorted(files(_INSIDE).iterdir(), key=lambda file: file.name):
             name, _, suffix = file.name.partition(".")
-            if suffix == "py":
+            if suffix == "py" and name != "change_start":  # that one is laid by change_trace.py
                 # A folder of its own, since it is on the path of each interpreter of a script.
                 packed_name = "start/sitecustomize" if name == "python_start" else name
                 source = file.read_bytes()

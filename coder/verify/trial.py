@@ -16,6 +16,15 @@ from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions, find_tests_lacking_names
+from coder.verify.change_trace import (
+    ChangedCode,
+    find_changed_code,
+    has_run,
+    lay_trace,
+    started_files,
+    traced,
+    traced_shell,
+)
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
@@ -90,9 +99,10 @@ class AnswerTrial:
 
     async def check(self, outcome: Outcome) -> Outcome:
         """Run the answer's check; fail the answer if the check fails with the change."""
-        name = _quoted(self.code.check)
+        name, shows_code = _quoted(self.code.check), False
         for _ in range(_CHECK_RUNS):
             run, _ = await self._run_check(self.code.changes.files)
+            shows_code = shows_code or await self._has_run_change(run)
             if not run.result.ok:
                 verb = "is stopped" if run.result.status == "timeout" else "fails"
                 note = f"The check {name} {verb} with the change."
@@ -121,21 +131,32 @@ class AnswerTrial:
                 return unshown_outcome(outcome, text, has_new_tests=True)
             if run.result.wall_s > self.long_check_s:
                 break
-        return reproduced_outcome(outcome, (name,))
+        if shows_code or await self._reports_tests():
+            return reproduced_outcome(outcome, (name,))
+        return unshown_outcome(outcome, f"the check {name} runs no code of the change, so it proves nothing")
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
         """Run the answer's new tests without the change, with which they pass: one failure is proof."""
-        remaining, unsteady = names, list[str]()
-        while remaining and len(unsteady) < _MAX_UNSTEADY:
+        remaining, unsteady, idle = names, list[str](), list[str]()
+        while remaining and len(unsteady) + len(idle) < _MAX_UNSTEADY:
             run_before = await self._run_before(remaining, outcome)
             failing = tuple(name for name in remaining if _is_red(run_before, name))[:1]
             if not failing:
                 break
             rerun_before = await self._run_before(failing, outcome)
-            if _is_red(rerun_before, failing[0]) and failing[0] in (await self._run_after(failing)).passing:
+            is_red = _is_red(rerun_before, failing[0])
+            run_after = await self._run_after(failing, traces=True) if is_red else None
+            if run_after is None or failing[0] not in run_after.passing:
+                unsteady += failing
+            elif await self._has_run_change(run_after):
                 return reproduced_outcome(outcome, failing)
-            unsteady += failing
+            else:
+                idle += failing
             remaining = tuple(name for name in remaining if name not in failing)
+        if idle:
+            return unshown_outcome(
+                outcome, f"the new tests run no code of the change, so they prove nothing: {join_names(idle)}"
+            )
         if unsteady:
             return unshown_outcome(
                 outcome, f"the new tests end differently on the same files: {join_names(unsteady)}"
@@ -159,18 +180,27 @@ class AnswerTrial:
         lacking = find_tests_lacking_names(run.lines, names, tests=self._tests, words=proof.added.words)
         return replace(run, reached=run.reached | lacking)
 
-    async def _run_after(self, names: tuple[str, ...]) -> Finding:
+    async def _run_after(self, names: tuple[str, ...], *, traces: bool = False) -> Finding:
         """Run tests on the changed code."""
         await self.verification.lay_over(self.code.changes.files)
-        return await self._run(names)
+        if traces:
+            await self._lay_trace()
+        return await self._run(names, traces=traces)
 
-    async def _run(self, names: tuple[str, ...], *, proof: Proof | None = None) -> Finding:
+    async def _run(
+        self, names: tuple[str, ...], *, proof: Proof | None = None, traces: bool = False
+    ) -> Finding:
         """Run tests on the laid files, by the test command or as its script calls pytest."""
-        call = self._call
-        test_paths = self._relative_files(call.folder if call is not None else split_folder(self._command)[0])
+        call, environment = self._call, dict[str, str]()
+        folder = call.folder if call is not None else split_folder(self._command)[0]
+        if traces:
+            environment = self._traced(call.environment if call is not None else {}, folder)
+            call = call.model_copy(update={"environment": environment}) if call is not None else None
+        test_paths = self._relative_files(folder)
         run = await self.verification.run_command(
-            more=test_paths, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
-        )
+            more=test_paths, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call,
+            environment=environment,
+        )  # fmt: skip
         command = ("pytest", *call.arguments) if call is not None else self._command
         line = format_command((*command, *test_paths))
         return self._record(run, line, names, stage="after" if proof is None else "before")
@@ -190,13 +220,17 @@ class AnswerTrial:
         """
         await self.verification.lay_over(files)
         stage: Literal["before", "after"] = "after" if outcome_with_change is None else "before"
+        if stage == "after":
+            await self._lay_trace()
         if (test_words := _python_tests(self.code.check)) is not None:
             proof = self._proof(outcome_with_change) if outcome_with_change is not None else None
+            environment = self._traced({}, split_folder(test_words)[0]) if stage == "after" else {}
             run = await self.verification.run_command(
-                test_words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof
-            )
+                test_words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof,
+                environment=environment,
+            )  # fmt: skip
             return self._record(run, self.code.check, (), stage=stage), bool(run.reached)
-        argv = ("bash", "-c", self.code.check)
+        argv = ("bash", "-c", self.code.check) if stage == "before" else traced_shell(self.code.check)
         command = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
         result = await (await self.verification.bench.candidate()).run(
             command, limits=self.verification.limits(wall_s)
@@ -204,13 +238,55 @@ class AnswerTrial:
         run = self._record(Finding("none", result.ok, result=result), self.code.check, (), stage=stage)
         return run, result.status == "error" and result.exit_code not in _NOT_RUN_CODES
 
-    def _proof(self, outcome: Outcome) -> Proof:
-        """Return the additions of the change, and the time limit of a test on the code before."""
+    async def _lay_trace(self) -> None:
+        """Lay the trace of the changed code into the workspace, where the changed files lie."""
+        tests = {*self.verification.target.tests, *self.code.changes.files} - self._traced_sources.keys()
+        await lay_trace(await self.verification.bench.candidate(), self._changed, tests)
+
+    def _traced(self, variables: Mapping[str, str], folder: str) -> dict[str, str]:
+        """Return the variables of a Python command in this folder, with the trace."""
+        usual = self.verification.bench.policy.environment.get("PYTHONPATH", "")
+        return traced({"PYTHONPATH": usual, **variables}, folder=folder)
+
+    async def _has_run_change(self, run: Finding) -> bool:
+        """Return whether a run with the change ran its code, or a test in a project of another language."""
+        is_test = run.names_tests and any(line.passed for line in run.lines)
+        return (is_test and self._changed.has_other_language) or await has_run(
+            await self.verification.bench.candidate()
+        )
+
+    async def _reports_tests(self) -> bool:
+        """Return whether the check is a known runner of tests in a project of another language."""
+        if not self._changed.has_other_language:
+            return False
+        await self.verification.lay_over(self.code.changes.files)
+        words = command_words(self.code.check)
+        run = await self.verification.run_command(words, is_shown=False, wall_s=self._wall_s)
+        return run.passed and await self._has_run_change(run)
+
+    @property
+    def _changed(self) -> ChangedCode:
+        return find_changed_code(self._sources[0], self._traced_sources)
+
+    @property
+    def _traced_sources(self) -> dict[str, str]:
+        """Changed files without those that only the check or the tests use, unless there are no others."""
+        before, code = self._sources
+        programs = started_files(self.code.check, code.keys() - before.keys())
+        support = {path for path in code if self.verification.target.is_support(path)}
+        return {path: text for path, text in code.items() if path not in programs | support} or code
+
+    @property
+    def _sources(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Texts before and after the change of the files that it changes and that aren't its tests."""
         state, files = self.verification.state, self.code.changes.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
-        sources_before = {path: state.files[path].text or "" for path in code if path in state.files}
-        limit_s = one_test_s(state, outcome.seconds, self.extra_test_s)
-        return Proof(added=find_additions(sources_before, code), limit_s=limit_s)
+        return {path: state.files[path].text or "" for path in code if path in state.files}, code
+
+    def _proof(self, outcome: Outcome) -> Proof:
+        """Return the additions of the change, and the time limit of a test on the code before."""
+        limit_s = one_test_s(self.verification.state, outcome.seconds, self.extra_test_s)
+        return Proof(added=find_additions(*self._sources), limit_s=limit_s)
 
     def _record(
         self, run: Finding, command: str, names: tuple[str, ...], *, stage: Literal["before", "after"]

@@ -45,7 +45,9 @@ class Executor:
             end_fields |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
         if code.check or state.progress.baseline is not None:
             outcome = await weigh_evidence(verification, code, outcome, partial(_logged, turn, verification))
-        if code.changes.test_edits or any(map(state.target.is_unclear, code.changes.files)):
+        target = state.target
+        are_tests = any(target.is_unclear(path) or target.is_support(path) for path in code.changes.files)
+        if code.changes.test_edits or are_tests:
             outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn, verification))
         return outcome
 

@@ -155,11 +155,12 @@ async def test_so_does_a_new_test_of_unittest(shop: Path, command: str, name: st
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ("from shop import total\n", ("solved", ("test_two.Case.test_it",))),
+        ("from shop import total\n\ntotal()\n", ("solved", ("test_two.Case.test_it",))),
+        ("from shop import total\n", ("unverified", ())),
         ("import nowhere\n", ("unverified", ())),
     ],
 )
-async def test_a_new_module_of_unittest_reproduces_if_it_imports_what_the_change_adds(
+async def test_a_new_module_of_unittest_reproduces_if_it_imports_and_runs_what_the_change_adds(
     shop: Path, new: str, expected: tuple[str, tuple[str, ...]]
 ) -> None:
     (shop / "test_shop.py").write_text(UNITTEST.format(0))
@@ -179,12 +180,14 @@ async def test_a_new_test_is_found_in_a_folder_of_tests_with_its_data(shop: Path
 
 
 @pytest.mark.slow
-async def test_so_does_one_that_only_tells_the_two_trees_apart_since_it_is_the_models_own(shop: Path) -> None:
+async def test_one_that_only_tells_the_two_trees_apart_runs_no_code_of_the_change(shop: Path) -> None:
     new = "def test_two():\n    assert '2 * n' in open('shop.py').read()\n"
 
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=new))
 
-    assert (run.verified, run.strength) == ("reproduced", "inside")
+    assert (run.status, run.verified, run.strength) == ("unverified", "none", "none")
+    reason = "the new tests run no code of the change, so they prove nothing: test_two.py::test_two"
+    assert run.reason == reason
 
 
 @pytest.mark.slow

@@ -59,14 +59,14 @@ async def checked(
     check: str, *, test_timeout: float = 300.0, **limits: Any
 ) -> tuple[Outcome, list[tuple[str, str]]]:
     """The outcome of a change with this check, and the check's runs."""
-    state = begun({"calc.txt": "a - b\n"}, test_timeout=test_timeout)
-    async with trial_of(state, {"calc.txt": "a + b\n"}, check, **limits) as trial:
+    state = begun({"calc.py": "print(2 - 1)\n"}, test_timeout=test_timeout)
+    async with trial_of(state, {"calc.py": "print(2 + 1)\n"}, check, **limits) as trial:
         outcome = await trial.check(PASSED)
     return outcome, [(run.on, run.status) for run in trial.tried]
 
 
 async def test_a_check_that_fails_on_the_untouched_code_reproduces_the_task_by_two_runs_on_each() -> None:
-    outcome, runs = await checked("grep -q + calc.txt")
+    outcome, runs = await checked("python3 calc.py | grep 3")
 
     assert outcome.verified == "reproduced"
     assert runs == [("after", "ok")] * 2 + [("before", "error")] * 2
@@ -75,7 +75,7 @@ async def test_a_check_that_fails_on_the_untouched_code_reproduces_the_task_by_t
 @pytest.mark.slow
 async def test_a_long_check_has_the_time_of_the_tests_and_runs_once_on_each_code() -> None:
     for seconds in growing_limits(1):  # its limit is twice as long, which a busy machine may need
-        check = f"sleep {seconds:g}; grep -q + calc.txt"
+        check = f"sleep {seconds:g}; python3 calc.py | grep 3"
         outcome, runs = await checked(check, extra_s=0.5, long_check_s=seconds)
         if runs[-1] != ("before", "timeout"):
             break
@@ -94,7 +94,7 @@ async def test_a_check_that_never_ends_is_stopped_at_the_limit_of_the_tests() ->
 
 @pytest.mark.slow
 async def test_a_check_that_ends_only_with_the_change_is_stopped_on_the_untouched_code() -> None:
-    outcome, runs = await checked("grep -q + calc.txt || sleep 600", extra_s=1.0)
+    outcome, runs = await checked("grep -q + calc.py || sleep 600", extra_s=1.0)
 
     assert outcome.verified != "reproduced"
     assert runs[-1] == ("before", "timeout")
