@@ -1,6 +1,6 @@
 """How often `coder gate --baseline` errs, by simulation, beside a rule that compares scores and names cases.
 
-    python -m perf.gate [--pairs 1000] [--recording REPORT]
+    python -m perf.gate [--pairs 1000] [--recording REPORT] [--plans]
 
 `perf/easy.jsonl` is a suite for a recording, by the embedded model: docs/measured.md has the command.
 
@@ -13,8 +13,9 @@ Each pair of runs is drawn from the rates of the cases: of three stated distribu
 
 Runs that are looked at as they grow (5 samples a case in the baseline, up to 8 in the later run) end at the
 look that decides: at --alpha each time (plain), or by the plan of `bench run --until-decided` (planned).
-The last tables show how often an unchanged agent passes with the samples that a plan by a small pilot says,
-and the power that the plan promises: 80 %, or more where one sample less would have less.
+The last table (--plans: that alone) shows how often an unchanged agent passes with the samples that a plan by
+a small pilot says, and the power that the plan promises: 80 %, or more where one sample less would have less,
+and at least.
 """
 
 from argparse import ArgumentParser
@@ -33,7 +34,7 @@ from benchmarks.stats.comparison import judged_tallies
 from benchmarks.stats.difference import Pair, Tally, difference_of
 from benchmarks.stats.gate import MOST_DROP, decider, excludable_drop
 from benchmarks.stats.looks import levels_of, plan_looks
-from benchmarks.stats.plan import MAX_SAMPLES, likely_variances, mean_power, samples_for
+from benchmarks.stats.plan import MAX_SAMPLES, least_power, likely_variances, mean_power, samples_for
 
 ALPHA, POWER = 0.05, 0.8
 BEFORE, AFTER = 5, 8
@@ -47,6 +48,11 @@ def uneven(draw: Generator, cases: int) -> np.ndarray:
     """Four of ten cases pass always, two never, the others at any rate."""
     kinds = np.array([1.0] * 4 + [0.0] * 2 + [-1.0] * 4)[draw.integers(0, 10, cases)]
     return np.where(kinds < 0, draw.random(cases), kinds)
+
+
+def half(_: Generator, cases: int) -> np.ndarray:
+    """Each case passes half of the time: samples vary as much as they can."""
+    return np.full(cases, 0.5)
 
 
 DISTRIBUTIONS: dict[str, Rates] = {
@@ -184,18 +190,19 @@ def looked_rows(name: str, rates: Rates, cases: int, max_drop: float, rounds: in
 
 def planned_power(rates: Rates, cases: int, pilot: int, drop: float, draw: Generator, rounds: int) -> str:
     """Return how often an unchanged agent passes with as many samples as a plan by a pilot says."""
-    passed, taken, promised = 0, 0, 0.0
+    passed, taken, promised, least = 0, 0, 0.0, 0.0
     for _ in range(rounds):
         of_cases = rates(draw, cases)
         tallies = [Tally(samples=pilot, passed=int(each)) for each in draw.binomial(pilot, of_cases)]
         variances, _ = likely_variances(tallies)
         samples = samples_for(cases, variances, drop, POWER, ALPHA) or MAX_SAMPLES
         promised += mean_power(cases, variances, samples, samples, drop, ALPHA)
+        least += least_power(cases, variances, samples, samples, drop, ALPHA)
         pairs = pairs_of(of_cases, of_cases, Size(cases, samples, samples), draw)
         passed += by_gate(pairs, drop) == "passed"
         taken += samples
-    cells = (f"{value / rounds:.1f}" for value in (taken, 100 * promised, 100 * passed))
-    return f"| {cases} × {pilot}, --drop {drop} | {' | '.join(cells)} |"
+    cells = (f"{value / rounds:.1f}" for value in (taken, 100 * promised, 100 * least, 100 * passed))
+    return f"{cases} × {pilot}, --drop {drop} | {' | '.join(cells)} |"
 
 
 def row(name: str, counts: dict[str, Counter[str]], rounds: int) -> str:
@@ -220,13 +227,14 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--recording", type=Path)
+    parser.add_argument("--plans", action="store_true")
     arguments = parser.parse_args()
     distributions = dict(DISTRIBUTIONS)
     if arguments.recording is not None:
         distributions[f"recorded: {arguments.recording.name}"] = recorded(arguments.recording)
     rounds = arguments.pairs
     sizes = [Size(100, 1, 1), Size(100, 3, 3), Size(300, 3, 3), Size(300, 5, 5), Size(100, 1, 5)]
-    for name, rates in distributions.items():
+    for name, rates in [] if arguments.plans else distributions.items():
         draw = np.random.default_rng(70)
         print(f"\n{name}\n")
         print(
@@ -254,9 +262,11 @@ def main() -> None:
         for cases, limit in ((100, 0.05), (300, 0.03)):
             for line in looked_rows(f"{cases}, --max-drop {limit}", rates, cases, limit, rounds):
                 print(line, flush=True)
-        print("\n| pilot | samples of each side | promised | passed |\n| --- | --- | --- | --- |")
-        for cases, pilot, drop in ((10, 2, 0.15), (20, 2, 0.1), (30, 2, 0.05), (100, 3, 0.05)):
-            print(planned_power(rates, cases, pilot, drop, draw, rounds), flush=True)
+    draw = np.random.default_rng(70)
+    print("\n| rates, pilot | samples of each side | promised | at least | passed |\n|" + " --- |" * 5)
+    for name, rates in (distributions | {"each ½": half}).items():
+        for cases, pilot, drop in ((10, 2, 0.15), (10, 5, 0.15), (20, 2, 0.1), (30, 2, 0.05), (100, 3, 0.05)):
+            print(f"| {name}, {planned_power(rates, cases, pilot, drop, draw, rounds)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,8 @@ def _blocks(result: SamplePlan, both: SamplePlan) -> list[Block]:
         ("samples in all", f"{result.total:,}"),
         ("they vary", _SOURCES[result.source]),
     ]
+    if result.least_power is not None and f"{result.least_power:.0%}" != f"{power:.0%}":
+        rows.append(("at least", f"in {result.least_power:.0%}, if they vary as much as this leaves open"))
     if result.cost_usd is not None:
         rows.append(("cost", f"about {money(result.cost_usd)}"))
     if result.minutes is not None:

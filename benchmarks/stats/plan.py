@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from math import fsum, sqrt
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean
 from typing import Literal
 
 from benchmarks.report import Report
@@ -29,6 +29,8 @@ class SamplePlan(Value):
     """Power that was asked for, as a share."""
     expected_power: float | None = None
     """Power of `samples`, which are whole, so that it is the same or more; None if none suffice."""
+    least_power: float | None = None
+    """Power if samples vary as much as the reports leave open: more in one of 18 pilots."""
     samples: int | None
     """Samples of each case on each side, or on the new side if the baseline is there; None: none suffice."""
     baseline_samples: int | None = None
@@ -64,12 +66,13 @@ def plan(
     judged = judged_tallies(reports) if reports else {}
     variances, source = likely_variances([tally for case, tally in judged.items() if case in cases])
     samples = samples_for(len(cases), variances, drop, power, alpha, baseline_samples)
-    reached = samples and mean_power(len(cases), variances, baseline_samples or samples, samples, drop, alpha)
+    sizes = (baseline_samples or samples or 0, samples or 0)
     result = SamplePlan(
         cases=len(cases),
         drop=drop,
         power=power,
-        expected_power=reached,
+        expected_power=mean_power(len(cases), variances, *sizes, drop, alpha) if samples else None,
+        least_power=least_power(len(cases), variances, *sizes, drop, alpha) if samples else None,
         samples=samples,
         baseline_samples=baseline_samples,
         source=source,
@@ -103,8 +106,19 @@ def samples_for(
 def mean_power(
     cases: int, variances: Sequence[float], before: int, after: int, drop: float, alpha: float
 ) -> float:
-    """Return the power of so many samples of each case, in the mean over equally likely variances."""
-    return fmean(_power(variance, cases, before, after, drop, alpha) for variance in variances)
+    """Return the power of so many samples of each case, in the mean over equally likely variances.
+
+    It is that of the largest possible variance at least.
+    """
+    powers = [_power(variance, cases, before, after, drop, alpha) for variance in (*variances, MOST)]
+    return max(fmean(powers[:-1]), powers[-1])
+
+
+def least_power(
+    cases: int, variances: Sequence[float], before: int, after: int, drop: float, alpha: float
+) -> float:
+    """Return the power of so many samples of each case at the largest of the variances."""
+    return _power(min(MOST, max(variances)), cases, before, after, drop, alpha)
 
 
 def _power(variance: float, cases: int, before: int, after: int, drop: float, alpha: float) -> float:
@@ -128,12 +142,9 @@ def likely_variances(tallies: Sequence[Tally]) -> tuple[Sequence[float], Source]
     is known: a mean of p (1 - p) is at most that of the mean rate.
     """
     tallies = [tally for tally in tallies if tally.samples]
-    # One case more varies as much as it can: samples that happen to agree are no certainty.
-    several = [sample_variance(tally) for tally in tallies if tally.samples > 1]
+    several = [tally for tally in tallies if tally.samples > 1]
     if several:
-        known = [*several, MOST]
-        estimate = NormalDist(fmean(known), stdev(known) / sqrt(len(known)))
-        return [min(MOST, max(0.0, estimate.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)], "samples"
+        return _of_samples(several), "samples"
     if not tallies:
         return [MOST], "nothing"
     # One case more of a share of half here, too: cases that happen to pass are no certainty.
@@ -142,3 +153,21 @@ def likely_variances(tallies: Sequence[Tally]) -> tuple[Sequence[float], Source]
     rates = NormalDist(score, sqrt(score * (1 - score) / number))
     likely = [min(1.0, max(0.0, rates.inv_cdf((i + 0.5) / _VALUES))) for i in range(_VALUES)]
     return [rate * (1 - rate) for rate in likely], "score"
+
+
+def _of_samples(tallies: Sequence[Tally]) -> Sequence[float]:
+    """Return equally likely variances by cases of several samples.
+
+    They may be above `MOST`: a distribution that ends there would be too low in the mean for samples that
+    vary about as much as they can. Few cases can't tell those from others of half the variance: `least_power`
+    says what is open.
+    """
+    known = [*map(sample_variance, tallies), MOST]
+    # One pair of samples more varies as much as it can: samples that happen to agree are no certainty. A pair
+    # is one degree of freedom, of which a case has one less than samples.
+    weights = [1.0] * len(tallies) + [1 / (fmean(tally.samples for tally in tallies) - 1)]
+    total = fsum(weights)
+    mean = fsum(weight * value for weight, value in zip(weights, known, strict=True)) / total
+    squares = fsum(weight * (value - mean) ** 2 for weight, value in zip(weights, known, strict=True))
+    estimate = NormalDist(mean, sqrt(squares / len(tallies) / total))
+    return [max(0.0, estimate.inv_cdf((i + 0.5) / _VALUES)) for i in range(_VALUES)]
