@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coder.environment.offline_retries import without_retries
 from coder.environment.workbench import Workbench
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.state import State
@@ -106,7 +107,7 @@ class Verification:
             proof=proof,
             call=call,
             traces=traces,
-            environment=environment or {},
+            environment={**without_retries(self.bench.policy, self.state.files), **(environment or {})},
             links={path: file.link for path, file in self.state.files.items() if file.link},
         )
         baseline = self.state.progress.baseline
