@@ -60,7 +60,12 @@ def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> R
             "go test", argv_of_report, lambda file, out, err, places: read_go(_text(file), places), render_go
         )
     if tool == "cargo" and words_after[:1] in (["test"], ["t"]) and "--format" not in words_after:
-        return Runner("cargo test", tuple(words), lambda file, out, err, places: read_cargo(out, err, places))
+        # Otherwise a failing crate hides the tests of those behind it.
+        flags = [] if "--no-fail-fast" in words_after else ["--no-fail-fast"]
+        argv_of_report = (*words_before, words_after[0], *flags, *words_after[1:])
+        return Runner(
+            "cargo test", argv_of_report, lambda file, out, err, places: read_cargo(out, err, places)
+        )
     if tool == "mocha" and not _has(words_after, "--watch"):
         return _mocha_runner([*words, *_MOCHA_FLAGS])
     flags_of_report = _flags(tool, words_after, report)

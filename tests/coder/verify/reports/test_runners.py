@@ -28,7 +28,7 @@ NODE = (
     [
         ("go test ./...", "go test -json ./..."),
         ("go test -json ./calc", "go test -json ./calc"),
-        ("cargo test --lib", "cargo test --lib"),
+        ("cargo test --lib", "cargo test --no-fail-fast --lib"),
         ("npx jest src", f"npx jest {JEST} src"),
         ("node_modules/.bin/jest", f"node_modules/.bin/jest {JEST}"),
         ("npx mocha -C test", "npx mocha -C test --reporter json"),
