@@ -18,8 +18,8 @@ from coder.config.project_tests.named_tests import (
     USES_UNITTEST,
     in_folder,
     named_of_pytest,
-    nearest_tests,
 )
+from coder.config.project_tests.nearest import nearest_tests
 from coder.config.project_tests.scripts import (
     does_more,
     just_recipes,

@@ -7,7 +7,7 @@ import pytest
 
 from coder.config.project_tests.command_lines import PYTEST
 from coder.config.project_tests.find import with_found_tests
-from coder.config.project_tests.named_tests import nearest_tests
+from coder.config.project_tests.nearest import nearest_tests
 from coder.config.task_file import mending_task
 from coder.run.found_tests import FoundTests
 from coder.run.settings import Settings
@@ -29,6 +29,33 @@ JEST = {
     "src/money.test.ts": "import { price } from './money';\n",
 }
 NODE = {"cart.js": "", "test/cart.js": "require('node:test')", "test/money.js": "require('node:test')"}
+MOCHA = {
+    "package.json": '{"scripts": {"test": "mocha --exit -r test/setup.js --reporter spec \'test/*.js\'"}}',
+    "lib/cart.js": "",
+    "test/setup.js": "",
+    "test/cart.js": "require('../lib/cart')",
+    "test/money.js": "require('../lib/money')",
+}
+CRATE = {
+    "Cargo.toml": "[package]\nname = 'shop'\n",
+    "src/lib.rs": "mod cart;\n",
+    "src/cart.rs": "#[cfg(test)]\nmod tests {}\n",
+    "tests/all.rs": "use shop::cart::total;\n",
+    "tests/other/main.rs": "use shop::money;\n",
+}
+CRATES = {
+    "Cargo.toml": "[workspace]\nmembers = ['a', 'b']\n",
+    "a/Cargo.toml": "[package]\nname = 'a-cart'\n",
+    "a/src/lib.rs": "#[test]\nfn total() {}\n",
+    "b/Cargo.toml": "[package]\nname = 'b'\n",
+}
+MAVEN = {
+    "pom.xml": "<project/>",
+    "src/main/java/shop/Cart.java": "package shop; class Cart {}\n",
+    "src/test/java/shop/CartTest.java": "class CartTest {}\n",
+    "src/test/java/shop/TestAll.java": "class TestAll { Cart cart; }\n",
+    "src/test/java/shop/MoneyTest.java": "class MoneyTest {}\n",
+}
 GO = {"cart/cart.go": "package cart\n", "cart/all_test.go": "package cart\n", "money/money_test.go": ""}
 
 
@@ -50,6 +77,21 @@ GO = {"cart/cart.go": "package cart\n", "cart/all_test.go": "package cart\n", "m
         ),
         (NODE, ("node", "--test"), "cart.js", ("node", "--test", "test/cart.js")),
         (GO, ("go", "test", "-race", "./..."), "cart/cart.go", ("go", "test", "-race", "./cart")),
+        (
+            MOCHA, ("npm", "test"), "lib/cart.js",
+            ("npx", "mocha", "--exit", "-r", "test/setup.js", "--reporter", "spec", "test/cart.js"),
+        ),
+        (MOCHA, ("npx", "mocha", "test/"), "test/money.js", ("npx", "mocha", "test/money.js")),
+        (
+            CRATE, ("cargo", "test", "-r", "--", "--nocapture"), "src/cart.rs",
+            ("cargo", "test", "-r", "--lib", "--test", "all", "--", "--nocapture"),
+        ),
+        (CRATE, ("cargo", "test"), "tests/other/main.rs", ("cargo", "test", "--test", "other")),
+        (CRATES, ("cargo", "test", "--workspace"), "a/src/lib.rs", ("cargo", "test", "-p", "a-cart")),
+        (
+            MAVEN, ("mvn", "test"), "src/main/java/shop/Cart.java",
+            ("mvn", "-Dtest=CartTest,TestAll", "-Dsurefire.failIfNoSpecifiedTests=false", "test"),
+        ),
     ],
 )  # fmt: skip
 def test_a_runner_that_takes_files_runs_those_that_are_nearest(
@@ -78,6 +120,7 @@ def test_a_command_in_a_folder_stays_there() -> None:
         (("npm", "test"), "shop/cart.py"),
         (PYTEST, "README.md"),
         (("cargo", "test"), "shop/cart.py"),
+        (("npx", "ava"), "shop/cart.py"),
     ],
 )
 def test_nothing_is_narrowed_for_another_runner_or_where_no_test_is_near(
