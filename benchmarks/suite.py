@@ -1,10 +1,11 @@
 """Define the suite: a named, versioned list of cases, with visible parts and hidden tests."""
 
 import hashlib
+from operator import not_
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from sandbox.result import Value
 
@@ -77,6 +78,26 @@ class ScriptRun(Value):
     stdout: str
 
 
+class Tolerance(Value):
+    """Largest error of a number; as either of both suffices, a number alone is meant for each."""
+
+    absolute: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    relative: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """As a part of the expected number."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_number(cls, value: object) -> object:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"absolute": value, "relative": value} if is_number else value
+
+    @model_validator(mode="after")
+    def _require_some(self) -> Self:
+        if not (self.absolute or self.relative):
+            raise ValueError("a tolerance is a number above 0, or has `absolute`, `relative` or both")
+        return self
+
+
 class ScriptCase(_Case):
     """Case in which a program is to be written; its output for given inputs decides."""
 
@@ -90,6 +111,16 @@ class ScriptCase(_Case):
     compare: Literal["lines", "numbers"] = "lines"
     """How output is compared: by lines, up to trailing blanks; with numbers, also by the values of lines of
     numbers, so that `1.0` is `1`, and up to blanks on both sides."""
+    tolerance: Tolerance | None = Field(default=None, exclude_if=not_)
+    """Largest error of numbers, line by line and word by word; other words have to be equal."""
+    checker: str | None = Field(default=None, exclude_if=not_)
+    """Hidden: source that defines `check(stdin, stdout, expected)`, which decides instead of a comparison."""
+
+    @model_validator(mode="after")
+    def _require_one_comparison(self) -> Self:
+        if (self.tolerance is not None) + (self.checker is not None) + (self.compare != "lines") > 1:
+            raise ValueError("give one of compare, tolerance and checker: each compares the whole output")
+        return self
 
 
 Runner = Literal["pytest", "django", "sympy", "go", "cargo", "status", "other"]

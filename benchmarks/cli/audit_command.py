@@ -15,7 +15,7 @@ from benchmarks.executors.pool import default_workers
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.function import IDLE
 from benchmarks.judge.judge import Judge
-from benchmarks.judge.mode import Mode, with_setup
+from benchmarks.judge.mode import Mode, RepositoryMode, with_setup
 from benchmarks.reports.inert import line
 from benchmarks.runner.judge_for import judge_for
 from benchmarks.runner.progress import SampleProgress
@@ -26,6 +26,7 @@ from benchmarks.written import write_text
 from coder.base.fs.same_place import require_separate
 from coder.base.text.sanitize import count_of
 from coder.run.settings import Settings
+from coder.run.verdict_words import join_names
 from coder.show.flags import takes
 from coder.show.interrupt import run_until_interrupted
 from coder.show.tables import Block, Column, TextTable, pairs, print_blocks
@@ -156,6 +157,8 @@ async def _try_idle_answer(judge: Judge, case: Case, examination: CaseExaminatio
 
 
 def _findings(mode: object) -> tuple[str, ...]:
+    if isinstance(mode, RepositoryMode) and mode.skipped:
+        return (f"its own patch skips tests of pass_to_pass here: {join_names(mode.skipped)}",)
     if not isinstance(mode, HarborMode) or mode.own is None or not mode.own.in_history:
         return ()
     paths = ", ".join(mode.own.in_history)

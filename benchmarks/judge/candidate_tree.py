@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.patch import apply_patch, touched_paths
+from benchmarks.suites.patch import apply_patch, find_stubs, touched_paths
 
 _CONFIGURATION = frozenset(
     {
@@ -37,6 +37,8 @@ class Tree:
     files: dict[str, bytes]
     kept_out: tuple[str, ...]
     """Paths of the patch that were ignored; the case's files are used instead."""
+    stubs: tuple[str, ...] = ()
+    """Binary files of which the patch has no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[st
     }
     files = {path: content for path, content in patched.items() if path not in kept_out}
     restored = {path: pristine[path] for path in pristine if path in kept_out or _affects_tests(path, tests)}
-    return Tree({**files, **restored, **_hidden_files(case)}, tuple(sorted(kept_out)))
+    stubs = tuple(sorted(find_stubs(patch)))
+    return Tree({**files, **restored, **_hidden_files(case)}, tuple(sorted(kept_out)), stubs)
 
 
 def _touches_runner(case: RepositoryCase) -> bool:

@@ -149,7 +149,7 @@ class Judge(CasePlans):
                 return DraftVerdict("infrastructure", str(error))  # the image was removed meanwhile
         async with self.judging_sandboxes.shared() as pair:
             if isinstance(case, ScriptCase):
-                draft = await judge_script(pair.candidate, case, code)
+                draft = await judge_script(pair, case, code)
             else:
                 assert isinstance(mode, Mode)
                 draft = await judge_function(pair, case, code, mode)

@@ -121,7 +121,10 @@ async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> Repository
     except PatchRefused as error:
         return _broken(f"the case's own patch doesn't fit: {error}")
     run = await run_logged(sandbox, case, gold)
-    nodes = nodes or tuple(sorted(name for name, outcome in run.outcomes.items() if outcome == "passed"))
+    kept = {node for node in case.pass_to_pass if run.outcomes.get(node) == "skipped"}
+    nodes = tuple(node for node in nodes if node not in kept) or tuple(
+        sorted(name for name, outcome in run.outcomes.items() if outcome == "passed")
+    )
     if failure := run.failure(nodes):
         return _broken(f"the case's own patch fails: {failure}. {output_end(run.result)[-300:]}")
     if not nodes:
@@ -131,7 +134,9 @@ async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> Repository
     if not base.missing(needed):
         return _broken("the base passes already, without any patch")
     alarm = await _fails_where_it_should(sandbox, case, gold) is True
-    return RepositoryMode(how="plain", nodes=nodes, needed=needed, alarm=alarm, reason=_REASON)
+    return RepositoryMode(
+        how="plain", nodes=nodes, needed=needed, skipped=tuple(sorted(kept)), alarm=alarm, reason=_REASON
+    )
 
 
 async def _fails_where_it_should(

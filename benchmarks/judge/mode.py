@@ -189,6 +189,8 @@ class RepositoryMode(Value):
     """Files whose tests must all pass, if no node ids are known."""
     needed: tuple[str, ...] = ()
     """Node ids that the base fails: only a correct patch, or a cheat, passes them."""
+    skipped: tuple[str, ...] = ()
+    """Tests of `pass_to_pass` that this machine skips with the case's own patch, too: they count as kept."""
     rounds: int = 1
     """Judgements with fresh twins until a blind guess is below `MAX_GUESS`."""
     apart: tuple[str, ...] = ()

@@ -188,7 +188,8 @@ async def _find_nodes(
             run_jobs(sandbox, case, tree, failing, tool=tool),
         )
         passed = _passed_nodes(gold_runs)
-        nodes = node_ids or tuple(sorted(passed))
+        skipped = _skipped_nodes(gold_runs, set(case.pass_to_pass) - passed)
+        nodes = tuple(node for node in node_ids if node not in skipped) or tuple(sorted(passed))
         # Where the case names no tests, one that needs rewritten assertions must not be lost.
         is_whole = bool(node_ids) or tool != "plain" or all(run.passes_whole for run in gold_runs)
         if is_whole and nodes and passed.issuperset(nodes):
@@ -199,7 +200,9 @@ async def _find_nodes(
                 return _broken(_BASE_PASSES), {}
             tripped = frozenset[str]().union(*(run.tripped for run in gold_runs))
             seconds = {node: node_s for run in gold_runs for node, node_s in run.seconds.items()}
-            pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, tool=tool, tripped=tripped)
+            pinned = RepositoryMode(
+                how="plain", nodes=nodes, needed=needed, skipped=skipped, tool=tool, tripped=tripped
+            )
             file_seconds = {path: run.expected_s for path, run in zip(paths, gold_runs, strict=True)}
             return pinned.model_copy(update={"seconds": file_seconds}), seconds
         failure = failure or _first_failure(
@@ -219,6 +222,12 @@ async def _find_nodes(
 
 def _passed_nodes(runs: Iterable[TestRun]) -> set[str]:
     return {node for run in runs if run.done for node in run.passed}
+
+
+def _skipped_nodes(runs: Iterable[TestRun], nodes: Iterable[str]) -> tuple[str, ...]:
+    """Return the nodes that were skipped, by themselves or with their files."""
+    skips = {node for run in runs if run.done for node in run.skips}
+    return tuple(sorted(node for node in nodes if not skips.isdisjoint((node, node.partition("::")[0]))))
 
 
 def _broken(reason: str) -> RepositoryMode:

@@ -46,6 +46,8 @@ class TestRun:
 
     skipped: set[str] = field(default_factory=set)
     """Node ids skipped before they began, by a mark or a fixture."""
+    skips: set[str] = field(default_factory=set)
+    """Node ids, and files that are skipped whole, of which a part was skipped and none failed."""
 
     @property
     def passes_whole(self) -> bool:
@@ -138,6 +140,8 @@ def read_report(result: Result, reported: Sequence[Message], streamed: Sequence[
                     report.failures.setdefault(node, _innermost(text) or outcome)
             case ["collect", str(node), str(text)]:
                 report.failures.setdefault(node, text)
+            case ["skip", str(node)]:
+                report.skips.add(node)
             case ["left", str(node)]:
                 report.left.add(node)
             case ["broke", str(node)]:
@@ -153,6 +157,9 @@ def read_report(result: Result, reported: Sequence[Message], streamed: Sequence[
     all_passed = dict.fromkeys(_PHASES, "passed")
     report.passed = {node for node, outcomes in phases.items() if outcomes == all_passed}
     report.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
+    report.skips |= {
+        node for node, outcomes in phases.items() if {*outcomes.values()} - {"passed"} == {"skipped"}
+    }
     report.unended = frozenset(phases.keys() - report.passed - report.failures.keys())
     for node in report.unended:
         report.failures[node] = "it did not end"

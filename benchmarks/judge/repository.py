@@ -14,6 +14,7 @@ from benchmarks.judge.mode import RepositoryMode, files_of
 from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
+from coder.run.verdict_words import join_names
 from sandbox import Sandbox
 from sandbox.result import out_of_time
 from sandbox.verdicts.run_report import ANY_COMPARISON
@@ -33,8 +34,14 @@ async def judge_repository(
         draft = await _judge_isolated(opened, case, tree, mode, mode.nodes)
     else:
         draft = await _together_and_apart(sandbox, opened, case, tree, mode)
-    if draft.outcome != "passed" and tree.kept_out:
-        draft.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
+    remarks = {
+        "left as the case has them": tree.kept_out if draft.outcome != "passed" else (),
+        "left out, as the patch has no content of them": tree.stubs,
+        "skipped here with the case's own patch, too": mode.skipped,
+    }
+    for remark, names in remarks.items():
+        draft.detail += f" ({remark}: {join_names(names, most=5)})" if names else ""
+    draft.detail = draft.detail.lstrip()
     draft.died = draft.died and draft.outcome != "passed"
     return draft
 

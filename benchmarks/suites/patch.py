@@ -3,15 +3,12 @@
 A hunk may have moved: its lines are searched near the stated line, and must match exactly.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from benchmarks.suites.binary_patch import apply_binary
-from coder.edits.lines import split_lines
+from coder.edits.lines import split_lines, usual_end
 from coder.edits.unified import FileDiff, read_diff, unprefixed
-
-_HEADER_WITH_CR = re.compile(r"^(?:---|\+\+\+|@@) .*\r$", re.MULTILINE)
 
 
 class PatchRefused(ValueError):
@@ -21,21 +18,24 @@ class PatchRefused(ValueError):
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
     """Return the tree after the patch, without deleted files. Raises PatchRefused.
 
-    A patch whose line ends were all changed to CRLF is applied without them, as by `patch`.
+    A patch that doesn't fit is applied with the line ends of each file, as one may pass through a program
+    that changes them.
     """
     try:
         return _apply(files, patch)
-    except PatchRefused:
-        if not _HEADER_WITH_CR.search(patch):
-            raise
-        return _apply(files, patch.replace("\r\n", "\n"))
+    except PatchRefused as refusal:
+        try:
+            return _apply(files, patch.replace("\r\n", "\n"), converts=True)
+        except PatchRefused:
+            raise refusal from None
 
 
-def _apply(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
+def _apply(files: Mapping[str, bytes], patch: str, *, converts: bool = False) -> dict[str, bytes]:
     tree = dict(files)
     changes = _changes(patch)
     if patch.strip() and not changes:
-        raise PatchRefused("this is no unified diff")
+        stubs = ", ".join(sorted(find_stubs(patch)))
+        raise PatchRefused(f"no content of binary files: {stubs}" if stubs else "this is no unified diff")
     for change in changes:
         old_content = b"" if change.old is None else files.get(change.old)
         if old_content is None:
@@ -43,7 +43,7 @@ def _apply(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
         if change.old is None and change.new in files:
             raise PatchRefused(f"{change.new} is in the tree already")
         if change.binary is None:
-            new_content = _apply_hunks(old_content, change)
+            new_content = _apply_hunks(old_content, change, converts=converts)
         else:
             try:
                 new_content = apply_binary(change.binary, old_content)
@@ -61,11 +61,23 @@ def touched_paths(patch: str) -> set[str]:
     return {path for change in _changes(patch) for path in (change.old, change.new) if path is not None}
 
 
-def _changes(patch: str) -> list[FileDiff]:
-    """Return the changes of a patch, file by file. Raises PatchRefused."""
+def find_stubs(patch: str) -> set[str]:
+    """Return the paths of binary files that a patch names without content, so that they are left out.
+
+    An agent's build leaves such files behind: "Binary files a/x and b/x differ".
+    """
     changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
-    # A line such as "Binary files a/x and b/x differ" has no content: an agent's build left the file behind.
-    changes = [change for change in changes if change.binary is None or change.binary]
+    return {change.new or change.old or "" for change in changes if _is_stub(change)}
+
+
+def _is_stub(change: FileDiff) -> bool:
+    return change.binary is not None and not change.binary
+
+
+def _changes(patch: str) -> list[FileDiff]:
+    """Return the changes of a patch, file by file, without stubs. Raises PatchRefused."""
+    changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
+    changes = [change for change in changes if not _is_stub(change)]
     for change in changes:
         if change.fault and change.binary is None:
             raise PatchRefused(f"{change.new or change.old}: {change.fault}")
@@ -85,20 +97,24 @@ def _require_inside(name: str | None, change: FileDiff) -> str | None:
     return str(PurePosixPath(path))
 
 
-def _apply_hunks(content: bytes, change: FileDiff) -> bytes:
+def _apply_hunks(content: bytes, change: FileDiff, *, converts: bool) -> bytes:
     lines = split_lines(content.decode("utf-8", errors="surrogateescape"))
+    end = usual_end(lines) if converts else "\n"
     shift = 0
     result_lines: list[str] = []
     next_line = 0
     for hunk in change.hunks:
-        hunk_lines, line = hunk.old, hunk.line or 0
+        hunk_lines, new_lines = (
+            [text.replace("\n", end) for text in texts] for texts in (hunk.old, hunk.new)
+        )
+        line = hunk.line or 0
         start = line - 1 if hunk_lines else line
         expected_place = min(max(start + shift, next_line), len(lines))
         place = _find_nearest(lines, hunk_lines, expected_place, next_line)
         if place is None:
             raise PatchRefused(f"{change.new or change.old}: the hunk at line {line} doesn't fit")
         shift = place - start
-        result_lines += lines[next_line:place] + hunk.new
+        result_lines += lines[next_line:place] + new_lines
         next_line = place + len(hunk_lines)
     return "".join(result_lines + lines[next_line:]).encode("utf-8", errors="surrogateescape")
 

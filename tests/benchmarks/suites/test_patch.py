@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.suites.patch import PatchRefused, apply_patch, touched_paths
+from benchmarks.suites.patch import PatchRefused, apply_patch, find_stubs, touched_paths
 from coder.workspace.diff import unified_diff
 
 LINES = [
@@ -136,3 +136,31 @@ def test_a_patch_whose_line_ends_became_crlf_is_applied_without_them() -> None:
 
     assert apply_patch({"m.py": b"a\nb\n"}, patch) == {"m.py": b"a\nc\n"}
     assert apply_patch({"m.py": b"a\r\nb\r\n"}, patch) == {"m.py": b"a\r\nc\r\n"}
+
+
+def test_a_patch_whose_lines_became_lf_is_applied_with_the_line_ends_of_each_file() -> None:
+    patch = "--- a/m.py\n+++ b/m.py\n@@ -1,2 +1,3 @@\n a\n-b\n+c\n+d\n"
+    other = "--- a/n.py\n+++ b/n.py\n@@ -1 +1 @@\n-e\n+f\n"
+
+    assert apply_patch({"m.py": b"a\r\nb\r\n", "n.py": b"e\n"}, patch + other) == {
+        "m.py": b"a\r\nc\r\nd\r\n",
+        "n.py": b"f\n",
+    }
+
+
+def test_a_patch_of_which_only_the_bodies_became_crlf_is_applied() -> None:
+    patch = "--- a/m.py\n+++ b/m.py\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+c\r\n"
+
+    assert apply_patch({"m.py": b"a\nb\n"}, patch) == {"m.py": b"a\nc\n"}
+
+
+def test_what_does_not_fit_with_other_line_ends_either_is_refused_for_the_first_reason() -> None:
+    with pytest.raises(PatchRefused, match=r"m\.py: the hunk at line 1 doesn't fit"):
+        apply_patch({"m.py": b"x\r\n"}, "--- a/m.py\n+++ b/m.py\n@@ -1 +1 @@\n-a\n+b\n")
+
+
+def test_files_of_which_a_patch_has_no_content_are_found() -> None:
+    stub = "diff --git a/a.png b/a.png\nnew file mode 100644\nBinary files /dev/null and b/a.png differ\n"
+
+    assert find_stubs(f"--- a/m.py\n+++ b/m.py\n@@ -1 +1 @@\n-a\n+b\n{stub}") == {"a.png"}
+    assert find_stubs("--- a/m.py\n+++ b/m.py\n@@ -1 +1 @@\n-a\n+b\n") == set()
