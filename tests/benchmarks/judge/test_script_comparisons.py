@@ -24,7 +24,6 @@ def case(**fields: object) -> ScriptCase:
     return ScriptCase.model_validate({"id": "s", "prompt": "", "runs": [PRIME_FACTORS], **fields})
 
 
-@IN_SESSION
 @pytest.mark.parametrize(
     ("actual", "expected", "tolerance", "near"),
     [
@@ -69,6 +68,7 @@ def test_a_case_without_them_has_the_digest_that_it_had() -> None:
     assert case(tolerance=1e-6).digest != case().digest
 
 
+@IN_SESSION
 @pytest.mark.parametrize(
     ("answer", "verdict", "detail"),
     [
