@@ -5,7 +5,7 @@
 #   SUITE      a suite's name, file or folder
 #   ANSWERS    samples to grade; without it a model answers
 #   MODEL      who answers
-#   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines; quotes hold blanks
+#   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, quoted as in a shell
 #   MIN_PASS, MIN_STRENGTH, BASELINE, MAX_DROP, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
 #   STRICT     `true`: compare scores alone, as is done for ANSWERS unless it is `false`
 #   UNDECIDED  whether a gate that can't tell is to `warn` (as it does by default) or to `fail`
@@ -32,11 +32,10 @@ refuse() {
 }
 case ${STRICT:-} in '' | true | false) ;; *) refuse "STRICT has to be true or false, not $STRICT." ;; esac
 case ${UNDECIDED:-} in '' | warn | fail) ;; *) refuse "UNDECIDED has to be warn or fail, not $UNDECIDED." ;; esac
-words=$(xargs -r printf '%s\n' <<<"${ARGUMENTS:-}") || {
-    refuse "ARGUMENTS can't be split into flags: ${ARGUMENTS}"
-}
-more=()
-[ -z "$words" ] || readarray -t more <<<"$words"
+# As a shell quotes them, but nothing is expanded or run.
+split='import os, shlex; [os.write(1, os.fsencode(word) + b"\0") for word in shlex.split(os.environ.get("ARGUMENTS", ""))]'
+readarray -d '' -t more < <(python3 -c "$split" 2>/dev/null)
+wait "$!" || refuse "ARGUMENTS can't be split into flags: ${ARGUMENTS}"
 # Of the run and the gate alike, so that all reports count as the gate does.
 strength=(${MIN_STRENGTH:+--min-strength "$MIN_STRENGTH"})
 mkdir -p "$folder"

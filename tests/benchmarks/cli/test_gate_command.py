@@ -287,10 +287,33 @@ def test_the_script_of_ci_refuses_what_it_cant_use_before_anything_is_judged(
 
 
 @pytest.mark.slow
-def test_the_script_of_ci_takes_quoted_words_for_one_flag(tmp_path: Path) -> None:
-    ended = judged(tmp_path, "    return a + b\n", ARGUMENTS='--filter "add"', MIN_PASS="1")
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        ("--filter 'say \"it''s\"' --workers 1", 'say "its"'),
+        ('--filter "say \\"hi\\""\n--workers 1', 'say "hi"'),
+        ("--filter '$(touch run)|nothing'", "$(touch run)"),
+        ("--filter `touch\\ run`", "`touch run`"),
+        ('--filter "back\\\\slash"', "back\\slash"),
+        ("--filter 'two\nlines'", "two\nlines"),
+    ],
+)
+def test_the_script_of_ci_takes_words_as_a_shell_quotes_them_and_runs_none(
+    tmp_path: Path, arguments: str, chosen: str
+) -> None:
+    row = json.loads(SUITE % CHECK)
+    rows = [json.dumps(row | {"id": each}) + "\n" for each in (chosen, "add", "say", "run")]
+    (tmp_path / "odd.jsonl").write_text("".join(rows))
+    answer = {"task_id": chosen, "completion": "    return a + b\n"}
+    (tmp_path / "odd_answers.jsonl").write_text(json.dumps(answer))
+
+    files = {"SUITE": "odd.jsonl", "ANSWERS": "odd_answers.jsonl"}
+    ended = judged(tmp_path, "", ARGUMENTS=arguments, MIN_PASS="1", **files)
 
     assert ended.returncode == 0, ended.stderr
+    report = json.loads((tmp_path / "coder-report" / "report.json").read_text())
+    assert [verdict["id"] for verdict in report["verdicts"]] == [chosen]
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
