@@ -131,7 +131,7 @@ async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
         strength=plan.strength,
         reason=plan.reason,
         exposures=exposures_of(case, plan.mode),
-        passed_by="None" if isinstance(plan.mode, Mode) and plan.mode.is_passed_by_none else "",
+        passed_by=plan.mode.passed_by if isinstance(plan.mode, Mode) else "",
         findings=_findings(plan.mode),
     )
     if plan.strength is None:

@@ -1,60 +1,140 @@
-"""Weigh a pass by what its tests showed: lines that ran, and comparisons that tell values apart.
+"""Weigh a pass by what its tests say to other answers, where the answer isn't the case's own.
 
-What the case's own answer shows is the measure: where a test is one-sided by nature, or leaves lines to
-chance, nothing more is asked of an answer. Both are recorded in the checker's process, where no candidate is.
+An answer that gives what the case's own gives, call by call, is as right as that. For any other pass, tests
+run again on the recorded answers with one of them, or a constant of the test, changed: they have to fail
+about as often as with the case's own answer. That answer is the measure for lines that run, too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
 
-from benchmarks.judge.mode import Mode
 from sandbox.verdicts.run_report import RunReport
 
-Place = TypeVar("Place", int, str)
+_LEAST_SHARE = 0.25
+"""Share of changes that have to fail a test, as a part of the share with the case's own answer."""
+_CHANCE = 0.05
+"""Probability of as few failures, with that share, below which a pass shows less."""
+_LEAST_RUNS = 20
+"""Runs after which a test of which none failed can't tell answers apart."""
+_CHANGED = {"values": "changed answers", "errors": "changed messages", "constants": "changed constants of it"}
 
 
-def with_shown(mode: Mode, reports: Sequence[RunReport]) -> Mode:
-    """Return the mode with what all of several runs of the canonical answer showed."""
-    reached = _in_all([_positive(report.lines) for report in reports])
-    filled = _in_all([_positive(report.items) for report in reports])
-    honest = _in_all([_chosen(report.compared, lambda seen: seen == "honest") for report in reports])
-    return mode.model_copy(update={"reached": reached, "filled": filled, "honest": honest})
+@dataclass(frozen=True, slots=True)
+class OwnRuns:
+    """Runs of the case's own answer."""
+
+    reports: tuple[RunReport, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each exchange took place: the most of any run."""
+        return {
+            key: max(report.given.get(key, 0) for report in self.reports)
+            for report in self.reports
+            for key in report.given
+        }
+
+    @property
+    def varies(self) -> bool:
+        """Whether exchanges differ among the runs, as by chance."""
+        first, *others = self.reports
+        return any(other.given != first.given for other in others)
+
+    def letters(self, request: str) -> str:
+        """Return what the answers to a request are, as `Exchanged.answer` ends; "" also for unknown ones."""
+        return "".join(_letters(key) for key in self.counts if key.startswith(f"{request}:"))
+
+    def knows(self, request: str) -> bool:
+        """Whether a request was made."""
+        return any(key.startswith(f"{request}:") for key in self.counts)
 
 
-def find_nothing_shown(report: RunReport, mode: Mode, tests: Sequence[str]) -> str:
-    """Return why a pass shows less than one of the canonical answer; "" if it shows as much."""
-    for counts, places in ((report.lines, mode.reached), (report.items, mode.filled)):
-        for number, lines in places.items():
-            missed = [line for line in lines if counts.get(number, {}).get(line) == 0]
-            if missed:
-                text = _line(tests[number], min(missed))
-                return f"it passed, and nothing came to an assertion of the test: {text}"
-    for number, honest in mode.honest.items():
-        for place, seen in report.compared.get(number, {}).items():
-            if place in honest and seen in ("blind", "foreign"):
-                text = _line(tests[number], int(place.partition(":")[0]))
-                return f"it passed, and a comparison of the test holds for other values, too: {text}"
+def requests_of(report: RunReport) -> frozenset[str]:
+    """Return the requests whose answers differ."""
+    return frozenset(key.partition(":")[0] for key in report.other_exchanges)
+
+
+def find_nothing_shown(
+    report: RunReport, own: OwnRuns, own_changed: Mapping[str, tuple[int, int]], tests: Sequence[str]
+) -> str:
+    """Return why a pass shows less than one of the case's own answer; "" if it shows as much.
+
+    Args:
+        own_changed: `RunReport.counter_trials` of the case's own answer, at the same requests.
+    """
+    if not (report.other_exchanges or report.fewer_exchanges):
+        return ""
+    if text := _unreached(report, own, tests) or (_unlike(report, own) if not own.varies else ""):
+        return f"it passed, and {text}"
+    text = next(iter(report.other_exchanges.values()), "it gave less")
+    if report.evaluated - frozenset().union(*(one.evaluated for one in own.reports)):
+        return f"it passed, and {text}, unlike the case's own answer; its test makes code of that"
+    for what, (tried, failed) in report.counter_trials.items():
+        own_tried, own_failed = own_changed.get(what, (0, 0))
+        is_blind = what == "values" and not own_failed + failed and min(tried, own_tried) >= _LEAST_RUNS
+        share = _LEAST_SHARE * own_failed / max(own_tried, 1)
+        if is_blind or _probability_of_at_most(failed, tried, share) < _CHANCE:
+            shares = f"{failed} of {tried} {_CHANGED[what]}, and {own_failed} of {own_tried} with that answer"
+            return f"it passed, and {text}, unlike the case's own answer; its test fails {shares}"
     return ""
 
 
-def _positive(counts: Mapping[int, Mapping[int, int]]) -> dict[int, frozenset[int]]:
-    return _chosen(counts, lambda count: count > 0)
+def _probability_of_at_most(count: int, tries: int, share: float) -> float:
+    """Return the cumulative probability of a binomial distribution."""
+    return sum(comb(tries, k) * share**k * (1 - share) ** (tries - k) for k in range(count + 1))
 
 
-def _chosen(
-    values: Mapping[int, Mapping[Place, object]], fits: Callable[..., bool]
-) -> dict[int, frozenset[Place]]:
-    return {
-        number: frozenset(p for p, value in some.items() if fits(value)) for number, some in values.items()
-    }
+def find_blindness(own: RunReport) -> str:
+    """Return which changed answers of the case's own pass its test, as it can't tell them apart; else ""."""
+    tried, failed = own.counter_trials.get("values", (0, 0))
+    if tried < _LEAST_RUNS or failed or "errors" in own.counter_trials:
+        return ""
+    return "changed answers of its own" if own.counter_trials.get("nothing") == (1, 0) else ""
 
 
-def _in_all(runs: Sequence[Mapping[int, frozenset[Place]]]) -> dict[int, frozenset[Place]]:
-    first, *others = runs
-    return {
-        number: places.intersection(*(other.get(number, frozenset()) for other in others))
-        for number, places in first.items()
-    }
+def _unreached(report: RunReport, own: OwnRuns, tests: Sequence[str]) -> str:
+    for counts, own_counts in (
+        (report.lines, [one.lines for one in own.reports]),
+        (report.items, [one.items for one in own.reports]),
+    ):
+        for number, lines in counts.items():
+            missed = [
+                line
+                for line, count in lines.items()
+                if count == 0 and all(one.get(number, {}).get(line, 0) > 0 for one in own_counts)
+            ]
+            if missed:
+                return f"nothing came to an assertion of the test: {_line(tests[number], min(missed))}"
+    return ""
+
+
+def _unlike(report: RunReport, own: OwnRuns) -> str:
+    """Return which answer is of a kind that the case's own answer doesn't give there."""
+    if not report.other_exchanges:
+        return "it gave less than the case's own answer"
+    for key, text in report.other_exchanges.items():
+        request = key.partition(":")[0]
+        if not own.knows(request):
+            continue
+        own_letters = own.letters(request)
+        for letter in set(_letters(key)) & set(_UNLIKE) - set(own_letters):
+            is_false = letter == "e" and "z" in own_letters
+            if not is_false and (letter.islower() or set(own_letters) & set(_KINDS)):
+                return f"{text}, where the case's own answer {_UNLIKE[letter]}"
+    keys = [key for key in report.other_exchanges if own.knows(key.partition(":")[0])]
+    if keys and all("a" in _letters(key) and "a" not in own.letters(key.partition(":")[0]) for key in keys):
+        return f"{report.other_exchanges[keys[0]]}, which is its argument"
+    return ""
+
+
+_KINDS = dict.fromkeys("NTC", "gives another kind of value")
+_UNLIKE = {"r": "returns a value", "e": "gives something", "n": "gives a number", **_KINDS}
+"""What the case's own answer does, by letters of another answer that it doesn't have."""
+
+
+def _letters(key: str) -> str:
+    return key.rpartition(":")[2]
 
 
 def _line(test: str, number: int) -> str:

@@ -2,9 +2,10 @@
 
 import ast
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 
-from benchmarks.judge.counter_trial import find_nothing_shown, with_shown
+from benchmarks.judge.counter_trial import OwnRuns, find_blindness, find_nothing_shown, requests_of
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
 from benchmarks.judge.verdicts import (
@@ -20,13 +21,15 @@ from coder.source.python_names import parse_source
 from sandbox import Limits, Sandbox
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 from sandbox.verdicts.relay import TrialResult
-from sandbox.verdicts.run_report import ANY_CROSSING, ANY_USE, Crossing
-from sandbox.verdicts.trial import Trial, run_trial, run_trial_together
+from sandbox.verdicts.run_report import ANY_CROSSING, ANY_USE, Crossing, RunReport
+from sandbox.verdicts.trial import Trial, Weighed, run_trial, run_trial_together
 
 REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
 _OWN_RUNS = 3
-"""Runs of the canonical answer: a line that doesn't run in each of them hangs on chance or time."""
+"""Weighed runs of the canonical answer: what differs among them hangs on chance or time."""
+_WEIGHING_FACTOR, _WEIGHING_S = 2.0, 5.0
+"""CPU seconds of a weighed run: a multiple of the case's, and some more."""
 IDLE = {
     "None": "def {}(*arguments, **named):\n    return None\n",
     "its first argument": "def {}(*arguments, **named):\n    return arguments[0] if arguments else None\n",
@@ -48,6 +51,8 @@ class Pair:
     checker: Sandbox
     candidates: Candidates
     checkers: Checkers
+    own_runs: dict[str, OwnRuns | None] = field(default_factory=dict)
+    """Weighed runs of canonical answers, by the digest of the case; None if they can't be weighed."""
 
 
 async def judge_function(
@@ -58,7 +63,7 @@ async def judge_function(
         detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
         return DraftVerdict("error", detail)
     module = with_setup(case, code)
-    may_differ = not mode.stateful and not keeps_nothing(module)
+    may_differ = not mode.stateful and (mode.repeats or not keeps_nothing(module))
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
     draft, result = await _judge(pair, case, trial, mode)
     if draft.outcome != "failed" or case.canonical_solution is None:
@@ -109,13 +114,50 @@ async def _judge(
         incomplete=not result.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(has_unknown_killer, result.candidates)),
     )
-    if (
-        outcome == "passed"
-        and mode.how == "isolated"
-        and (reason := find_nothing_shown(result.outcome, mode, trial.tests))
-    ):
+    is_other = mode.how == "isolated" and result.outcome.exchanged != mode.exchanged
+    if outcome == "passed" and is_other and (reason := await _weigh(pair, case, trial, mode)):
         draft.strength, draft.detail = "weaker", reason
     return draft, result
+
+
+async def _weigh(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> str:
+    """Return why a pass shows less than one of the canonical answer, whose exchanges were others; else ""."""
+    if not mode.exchanged:
+        return ""
+    seed, case = _seed(case), _with_weighing_time(case)
+    key = sha256(case.model_dump_json().encode()).hexdigest()
+
+    async def run(source: str, **fields: object) -> RunReport | None:
+        update = {"source": source, "replays": 0, "tidy": False}
+        weighed = Weighed(seed=seed).model_copy(update=fields)
+        result = await _run_trial(pair, trial.model_copy(update={**update, "weighed": weighed}), mode, case)
+        return result.outcome if _passed(result, case) and result.outcome.weighed else None
+
+    own_module = canonical_module(case)
+    assert own_module is not None
+    if key not in pair.own_runs:
+        reports = [await run(own_module) for _ in range(_OWN_RUNS)]
+        known = tuple(report for report in reports if report is not None)
+        pair.own_runs[key] = OwnRuns(known) if len(known) == len(reports) else None
+    own = pair.own_runs[key]
+    if own is None:
+        return ""
+    report = await run(trial.source, own=own.counts)
+    if report is None:
+        return "it passed, and its answers, unlike the case's own, couldn't be weighed in a second run"
+    if not (report.other_exchanges or report.fewer_exchanges):
+        return ""
+    own_report = await run(own_module, targets=requests_of(report))
+    return find_nothing_shown(report, own, own_report.counter_trials if own_report else {}, trial.tests)
+
+
+def _with_weighing_time(case: FunctionCase) -> FunctionCase:
+    longer_s = _WEIGHING_FACTOR * case.timeout_s + _WEIGHING_S
+    return case.model_copy(update={"timeout_s": longer_s, "wall_s": None})
+
+
+def _seed(case: FunctionCase) -> int:
+    return int(sha256(case.id.encode()).hexdigest()[:8], 16)
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
@@ -126,9 +168,12 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     brief = case.model_copy(update={"timeout_s": min(case.timeout_s, _IDLE_S)})
     trial = _trial(brief, with_setup(case, IDLE["None"].format(case.entry_point)), mode, replays=0)
     if _passed(await _run_trial(pair, trial, mode, brief), brief):
-        reason = "its test can't fail: an answer that only returns None passes it"
-        return mode.model_copy(update={"is_passed_by_none": True, "reason": reason})
+        return _passed_by(mode, "None", "an answer that only returns None passes it")
     return mode
+
+
+def _passed_by(mode: Mode, answers: str, reason: str) -> Mode:
+    return mode.model_copy(update={"passed_by": answers, "reason": f"its test can't fail: {reason}"})
 
 
 async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
@@ -155,10 +200,8 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
         )
         stateful = case.stateful or bool(outcome.stateful)
         mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s)
-        again = _trial(case, module, mode, replays=0)
-        shown = [await _run_trial(pair, again, mode, case) for _ in range(_OWN_RUNS if outcome.lines else 1)]
-        if all(_passed(one, case) for one in shown):
-            return with_shown(mode, [one.outcome for one in shown])
+        if (weighed := await _weigh_own(pair, case, module, mode)) is not None:
+            return weighed
         kinds = (
             ", ".join(sorted(outcome.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
         )
@@ -178,6 +221,23 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
     return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
 
 
+async def _weigh_own(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> Mode | None:
+    """Add to an isolated mode what the canonical answer shows; None if that fails as it is isolated."""
+    trial, longer = _trial(case, module, mode, replays=0), _with_weighing_time(case)
+    weighed = trial.model_copy(update={"weighed": Weighed(seed=_seed(case)), "tidy": False})
+    own = await _run_trial(pair, weighed, mode, longer)
+    if not _passed(own, longer):
+        return None
+    repeats = own.outcome.has_unrepeated and not mode.stateful
+    repeated = trial.model_copy(update={"replays": REPLAYS, "rerun": True, "repeated": True})
+    for _ in range(_OWN_RUNS if repeats else 0):
+        result = await _run_trial(pair, repeated, mode, case)
+        repeats = repeats and _passed(result, case) and not result.outcome.stateful
+    mode = mode.model_copy(update={"exchanged": own.outcome.exchanged, "repeats": repeats})
+    blind = find_blindness(own.outcome)
+    return _passed_by(mode, blind, f"{blind} pass it") if blind else mode
+
+
 def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Trial:
     tests = (case.test,) if case.plus_test is None else (case.test, case.plus_test)
     helpers = prelude(case)
@@ -189,6 +249,7 @@ def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Tria
         prelude=helpers,
         crossing=mode.crossing,
         replays=replays,
+        repeated=mode.repeats,
     )
 
 

@@ -35,24 +35,22 @@ class Mode(Value):
     crossing: Crossing = Crossing()
     stateful: bool = False
     """Answers may depend on earlier calls, as the case states or its canonical answer shows."""
+    repeats: bool = False
+    """The tests also hold for the canonical answer with earlier calls made again between their own."""
     tripped: frozenset[str] = frozenset()
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
-    is_passed_by_none: bool = False
-    """Whether an answer that only returns None passes the case's test."""
+    passed_by: str = ""
+    """Which answers pass the case's test though they are wrong; "" if none of those that were tried."""
     cpu_s: float = 0.0
     """CPU seconds of the canonical answer and its tests; 0 if there is none."""
-    reached: dict[int, frozenset[int]] = Field(default_factory=dict)
-    """By the number of a test: lines with assertions that always run with the canonical answer."""
-    filled: dict[int, frozenset[int]] = Field(default_factory=dict)
-    """So, lines whose comprehensions always have items."""
-    honest: dict[int, frozenset[str]] = Field(default_factory=dict)
-    """So, places and outcomes of comparisons that tell values apart."""
+    exchanged: str = ""
+    """Digest of what passed between the tests and the canonical answer; "" if there is none."""
     reason: str = ""
 
     @property
     def strength(self) -> Strength:
         """Strength of the verdicts."""
-        return "strong" if self.how == "isolated" and not self.is_passed_by_none else "weaker"
+        return "strong" if self.how == "isolated" and not self.passed_by else "weaker"
 
 
 def without_canonical(case: FunctionCase) -> Mode:

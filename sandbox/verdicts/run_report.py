@@ -95,14 +95,27 @@ class RunReport:
     were too many."""
     items: dict[int, dict[int, int]] = field(default_factory=dict)
     """So, how many items the comprehensions on these lines had."""
-    compared: dict[int, dict[str, str]] = field(default_factory=dict)
-    """By the number of a trial's test that passed, place and outcome of a comparison, as LINE:COLUMN:OUTCOME:
-    what it showed, as `counter_trial.Seen`."""
+    exchanged: str = ""
+    """Digest of all frames that passed between a trial's tests, all of which passed, and the candidate."""
+    given: dict[str, int] = field(default_factory=dict)
+    """Of a weighed trial without others to compare with: how often each exchange took place."""
+    other_exchanges: dict[str, str] = field(default_factory=dict)
+    """Exchanges that the case's own answer doesn't have, or less often, with their text."""
+    fewer_exchanges: dict[str, int] = field(default_factory=dict)
+    """Exchanges that the case's own answer has more often."""
+    counter_trials: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By what was changed, as `counter_trial.Changed`: runs, and those in which a test failed."""
+    weighed: bool = False
+    """Whether the trial was weighed to its end."""
+    evaluated: frozenset[str] = frozenset()
+    """Digests of data that its tests turned into code."""
     unreached: frozenset[str] = frozenset()
     """Assertions of checks, as PATH:LINE: TEXT, that never ran though the function around them did."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
+    has_unrepeated: bool = False
+    """Whether some calls can't be repeated alone, as functions or objects cross with them."""
     stateful: str = ""
     """Why the tests fail with the differing answers, or on a candidate that was called before."""
     kinds: frozenset[str] = frozenset()
@@ -168,8 +181,17 @@ class RunReport:
             case ("lines", int(number), dict(counts), dict(items)):
                 self.lines[number] = {int(line): int(count) for line, count in counts.items()}
                 self.items[number] = {int(line): int(count) for line, count in items.items()}
-            case ("compared", int(number), dict(places)):
-                self.compared[number] = {str(place): str(seen) for place, seen in places.items()}
+            case ("exchanged", str(digest), bool(is_compared)):
+                self.exchanged, self.has_unrepeated = digest, not is_compared
+            case ("given", dict(counts)):
+                self.given = {str(key): int(count) for key, count in counts.items()}
+            case ("differing", dict(shown), dict(counts)):
+                self.other_exchanges = {str(key): str(text) for key, text in shown.items()}
+                self.fewer_exchanges = {str(key): int(count) for key, count in counts.items()}
+            case ("changed", str(what), int(tried), int(failed)):
+                self.counter_trials[what] = tried, failed
+            case ("weighed", list(digests)):
+                self.weighed, self.evaluated = True, frozenset(map(str, digests))
             case ("unreached", str(place)):
                 self.unreached |= {place}
             case ("replayed", int(count), int(differing), str(reason)):

@@ -22,6 +22,17 @@ _SPARE_CPU_S = 1.0
 """Added to RLIMIT_CPU, which counts ticks and may be a third early; a checker also loads its tests."""
 
 
+class Weighed(Value):
+    """Weigh passing tests by what they say to other answers and constants."""
+
+    seed: int
+    """Seed by which they are drawn."""
+    own: dict[str, int] | None = None
+    """How often each exchange took place with the case's own answer; None: this is that answer."""
+    targets: frozenset[str] | None = None
+    """Requests whose answers are changed; None: those with answers that the case's own doesn't give."""
+
+
 class Trial(Value):
     """A function to be tried."""
 
@@ -39,6 +50,10 @@ class Trial(Value):
     """Maximum number of calls to repeat, in another order, on a fresh candidate."""
     rerun: bool = False
     """Run the tests again on that candidate, even if no answer of it differs."""
+    repeated: bool = False
+    """There, make earlier calls again between the tests' own, where calls can't be repeated alone."""
+    weighed: Weighed | None = None
+    """Also weigh the tests, if all pass."""
 
 
 async def run_trial(
@@ -53,9 +68,10 @@ async def run_trial(
     cpu_s = limits.cpu_s or Policy().cpu_s
     process_limits = process_limits.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    fields = trial.model_dump(include={"tidy", "replays", "rerun"})
+    fields = trial.model_dump(include={"tidy", "replays", "rerun", "repeated"})
     fields |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
     fields["behind"] = limits.behind
+    fields["weighed"] = None if trial.weighed is None else trial.weighed.model_dump(mode="json")
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}

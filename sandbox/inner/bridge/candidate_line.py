@@ -6,6 +6,7 @@ is only such a byte.
 
 from __future__ import annotations
 
+from sandbox.inner.bridge.transcript import Transcript
 from sandbox.inner.process.wire import Channel, FrameTooLarge
 
 TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
@@ -23,7 +24,9 @@ MAX_RECEIVED = 512 << 20
 class CandidateLine:
     """Send requests; receive answers or the host's notice that there will be none."""
 
-    def __init__(self, host: Channel, direct: Channel | None = None) -> None:
+    def __init__(self, host: Channel | None, direct: Channel | None = None, *, keeps: bool = False) -> None:
+        """`keeps`: whether `transcript` keeps the frames."""
+        self.transcript = Transcript(keeps=keeps)
         self.sent: bytes | None = None
         """The first request since this was set to None."""
         self.received = b""
@@ -31,6 +34,7 @@ class CandidateLine:
         self.substitutes: dict[bytes, list[bytes]] = {}
         """Frames to receive, by request, in place of the candidate's answers."""
         self._substitute: bytes | None = None
+        self._latest = b""
         self._host, self._direct = host, direct
         self._count = 0
         self._lost = False
@@ -38,10 +42,12 @@ class CandidateLine:
     def send(self, request: bytes) -> None:
         """Send a request."""
         self.sent = self.sent or request
+        self._latest = request
         self._substitute = self.substitutes[request].pop() if self.substitutes.get(request) else None
         if self._substitute is not None:
             return
         if self._direct is None:
+            assert self._host is not None
             self._host.send(TO_CANDIDATE + request)
             return
         try:
@@ -53,8 +59,10 @@ class CandidateLine:
         """Receive a frame beginning with FROM_CANDIDATE, ENDED or TIMED_OUT; None once the host is gone."""
         frame, self._substitute = self._substitute, None
         if frame is None:
+            assert self._host is not None
             frame = self._host.receive() if self._direct is None else self._answer(self._direct)
         self.received = frame or b""
+        self.transcript.note(self._latest, self.received)
         return frame
 
     def _answer(self, direct: Channel) -> bytes | None:
@@ -67,6 +75,7 @@ class CandidateLine:
             if answer is not None and self._count <= MAX_RECEIVED:
                 return FROM_CANDIDATE + answer
             self._lost = True
+        assert self._host is not None
         self._host.send(LOST)
         return self._host.receive()
 

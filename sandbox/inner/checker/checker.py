@@ -58,7 +58,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 channel.receive()  # the host closes it; at an exit, the candidate's threads might still write
                 os._exit(0)
             return
-        if job["tidy"] and not job["behind"] and _limit_cpu(job["cpu_s"]):
+        if job["tidy"] and not (job["behind"] or job["weighed"]) and _limit_cpu(job["cpu_s"]):
             _run_here(channel, line, job)
             job_count += 1
             if job_count % _JOBS_PER_COLLECTION == 0:

@@ -1,194 +1,196 @@
-"""Try the comparisons of a passing test once more: what holds whatever is compared shows nothing.
+"""Run passing tests once more on the recorded answers, with one of these or a constant of the test changed.
 
-Comparisons of plain data are decided by Python alone, so little is tried: that both sides are equal to
-themselves, as NaN isn't, and that a text or list which holds a value doesn't hold its neighbours, too. A side
-whose class the test can't know, such as one that a text of the answer made, may equal everything. The
-candidate isn't called again, and no code of a class runs.
+A test that tells right from wrong fails then. The candidate isn't called: what it would do doesn't matter.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
-from collections import ChainMap, OrderedDict, UserDict, UserList, UserString
-from collections.abc import Callable
-from contextlib import suppress
-from types import MappingProxyType
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import CodeType
 from typing import Any, Literal
 
-from sandbox.inner.bridge.named_tuples import class_number
-from sandbox.inner.bridge.operators import look_up
-from sandbox.inner.bridge.plain_copies import is_path
-from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.bridge.receiving import ComputingDict
-from sandbox.inner.bridge.standard import taker
-
-Seen = Literal["honest", "blind", "foreign", "untried"]
-"""What a comparison showed: it tells values apart, or doesn't; a side is of no known class; nothing."""
-_WORST: tuple[Seen, ...] = ("foreign", "blind", "honest", "untried")
-_ALWAYS_TRIED = 16
-"""Comparisons at one place that are tried."""
-_MOST_ITEMS = 200
-"""Items of a value that are looked at."""
-_MOST_SEARCHED = 32
-"""Items of a display in a test that are searched: a test may have megabytes of values."""
-MORE_FRAMES = 1_000
-"""Frames that comparisons of recursive classes may take more, as each passes through one of ours."""
-_SCALARS = (int, float, complex, bool, str, bytes, type(None))
-_ITEMS = (list, tuple, set, frozenset)
-_CONTAINERS = (str, bytes, list, tuple, set, frozenset, dict, range)
-"""Kinds of values in which a search leaves everything as it was, unlike in an iterator."""
-_EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
-_COPIES = (
-    *(UserDict, UserList, UserString, ChainMap, MappingProxyType, ComputingDict),
-    *(type(view) for empty in _EMPTY for view in (empty.keys(), empty.values(), empty.items())),
+from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.checker.exchanges import (
+    Exchanged,
+    Frames,
+    RecordedLine,
+    change_answer,
+    empty_answer,
+    read_exchanges,
 )
-"""Further classes of the copies that answers cross as."""
-_STEPS = (1, 2, 3, 5, 7, 11, -1, -2)
-"""From a number to its neighbours."""
-_LEAST_TEXT = 3
-"""Characters of a text without digits that has neighbours: single letters are in most texts."""
-_NAMES: dict[type[ast.cmpop], str] = {
-    ast.Eq: "@==",
-    ast.NotEq: "@!=",
-    ast.Lt: "@<",
-    ast.LtE: "@<=",
-    ast.Gt: "@>",
-    ast.GtE: "@>=",
-    ast.In: "@in",
-    ast.NotIn: "@not in",
-}
-"""Names of the functions that compare; they are no identifiers, so no source can contain them."""
+from sandbox.inner.checker.other_values import Unchangeable, change, constants_in
+
+Changed = Literal["values", "errors", "constants", "nothing"]
+"""What was changed: a value that was returned, the text of an error, a constant of the test; all values at
+once, to empty ones of their kinds."""
+Run = Callable[[RecordedLine, Sequence[CodeType]], bool]
+"""Runs the compiled tests on a line; returns whether they pass. Raises Unusable if that can't be said."""
+MOST_RUNS, ENOUGH = 200, 15
+"""Runs for each of the things that are changed, and failures after which there are no more."""
+_FACTOR, _EXTRA_S, _MOST_S = 10.0, 0.05, 1.0
+"""CPU seconds of one run: a multiple of the unchanged one's, and some more; and of all of one kind, plus that
+multiple."""
+_MOST_CHARACTERS = 1 << 16
+"""Characters of a test's source whose constants are changed."""
+_MOST_EXCHANGES = 20_000
+
+
+class Unusable(Exception):
+    """A run that shows nothing: the test asked for what wasn't recorded."""
+
+
+class _TooLong(BaseException):
+    """A run took far longer than the unchanged one."""
 
 
 class CounterTrial:
-    """The comparisons of one test."""
+    """The exchanges of a passing trial, and what the tests say to other ones."""
 
-    def __init__(self, *, is_tried: bool) -> None:
-        """Compare, and try the comparisons if `is_tried`."""
-        self.seen: dict[str, Seen] = {}
-        """By place and outcome: the worst that a comparison there showed."""
-        self._left: dict[str, int] = {}
-        self._most = _ALWAYS_TRIED if is_tried else 0
+    def __init__(self, frames: Frames, entry: int | None, run: Run, *, seed: int) -> None:
+        """Take the recorded frames and the number of the function under test.
 
-    def install(self) -> None:
-        """Have the comparisons of tests in this process call this object."""
-        operators: dict[str, Callable[[str, Any, Any], Any]] = {
-            "@==": self._equal,
-            "@!=": self._unequal,
-            "@<": self._less,
-            "@<=": self._less_or_equal,
-            "@>": self._greater,
-            "@>=": self._greater_or_equal,
-            "@in": self._contained,
-            "@not in": self._not_contained,
-        }
-        vars(builtins).update(operators)  # each namespace has them, also one that a test makes
+        Raises CodecError or RecursionError if the frames can't be read.
+        """
+        self.exchanges = list(read_exchanges(frames, entry))
+        self._frames, self._run, self._seed = frames, run, seed
+        if len(self.exchanges) > _MOST_EXCHANGES:
+            raise CodecError(f"more than {_MOST_EXCHANGES:,} exchanges")
 
-    def _note(self, place: str, left: Any, right: Any, outcome: Any, *, is_search: bool = False) -> Any:
-        left_over = self._left.get(place, self._most)
-        if left_over:
-            self._left[place] = left_over - 1
-            seen = _look(left, right, outcome, is_search=is_search)
-            key = f"{place}:{outcome is True}"
-            self.seen[key] = min(seen, self.seen.get(key, "untried"), key=_WORST.index)
-        return outcome
+    def counts(self) -> dict[str, int]:
+        """Return how often each exchange took place."""
+        return dict(Counter(one.key for one in self.exchanges))
 
-    def _equal(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left == right)
+    def differing(self, own: Mapping[str, int]) -> list[Exchanged]:
+        """Return the exchanges that another trial didn't have, or less often."""
+        left, found = Counter(own), []
+        for one in self.exchanges:
+            left[one.key] -= 1
+            if left[one.key] < 0:
+                found.append(one)
+        return found
 
-    def _unequal(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left != right)
+    def try_others(
+        self, sources: Sequence[str], called: str, targets: Collection[Exchanged]
+    ) -> Iterator[tuple[Changed, int, int]]:
+        """Yield, for each kind of change, how many runs could be made, and how many of them failed.
 
-    def _less(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left < right)
+        Args:
+            sources: the tests.
+            called: name of the function under test in them.
+            targets: exchanges whose answers are changed.
+        """
+        codes = [compile(source, "<test>", "exec", dont_inherit=True) for source in sources]
+        started = time.process_time()
+        with suppress(Unusable):
+            if not self._passes(self._frames, codes, limit_s=0.0):
+                return
+            usual_s = time.process_time() - started
+            for kind, is_error in (("values", False), ("errors", True)):
+                places = [(one.at, *one.asks) for one in targets if one.is_error == is_error]
+                if places:
+                    yield (kind, *self._count(self._changed_frames(places, codes), usual_s))  # type: ignore[misc]
+            yield ("nothing", *self._count(self._emptied_frames(targets, codes), usual_s))
+            yield ("constants", *self._count(self._changed_codes(sources, called, codes), usual_s))
 
-    def _less_or_equal(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left <= right)
+    def _count(self, runs: Iterator[tuple[Frames, Sequence[CodeType]]], usual_s: float) -> tuple[int, int]:
+        limit_s = _FACTOR * usual_s + _EXTRA_S
+        ends, tried, failed = time.process_time() + _FACTOR * usual_s + _MOST_S, 0, 0
+        for frames, codes in runs:
+            if failed == ENOUGH or time.process_time() > ends:
+                break
+            with suppress(Unusable):
+                failed += not self._passes(frames, codes, limit_s=limit_s)
+                tried += 1
+        return tried, failed
 
-    def _greater(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left > right)
+    def _changed_frames(
+        self, places: Sequence[Sequence[int]], codes: Sequence[CodeType]
+    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
+        chance = random.Random(self._seed)
+        for _ in range(MOST_RUNS if places else 0):
+            at = chance.choice(chance.choice(places))
+            sent, received = self._frames[at]
+            with suppress(Unchangeable, CodecError, RecursionError):
+                other = change_answer(received, chance)
+                yield [*self._frames[:at], (sent, other), *self._frames[at + 1 :]], codes
 
-    def _greater_or_equal(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left >= right)
+    def _emptied_frames(
+        self, targets: Collection[Exchanged], codes: Sequence[CodeType]
+    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
+        frames = list(self._frames)
+        for one in targets:
+            sent, received = frames[one.at]
+            with suppress(Unchangeable, CodecError, RecursionError):
+                frames[one.at] = sent, empty_answer(received)
+        if frames != list(self._frames):
+            yield frames, codes
 
-    def _contained(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left in right, is_search=True)
+    def _changed_codes(
+        self, sources: Sequence[str], called: str, codes: Sequence[CodeType]
+    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
+        chance = random.Random(self._seed)
+        with suppress(SyntaxError, RecursionError):
+            trees = [
+                ast.parse(source, "<test>") if len(source) <= _MOST_CHARACTERS else None for source in sources
+            ]
+            places = [
+                (number, constant)
+                for number, tree in enumerate(trees)
+                if tree is not None
+                for constant in constants_in(tree, called)
+            ]
+            for _ in range(MOST_RUNS if places else 0):
+                number, constant = chance.choice(places)
+                tree, right = trees[number], constant.value
+                assert tree is not None
+                try:
+                    constant.value = change(right, chance)
+                    other = compile(tree, "<test>", "exec", dont_inherit=True)
+                except (SyntaxError, ValueError, Unchangeable):
+                    continue
+                finally:
+                    constant.value = right
+                yield self._frames, [*codes[:number], other, *codes[number + 1 :]]
 
-    def _not_contained(self, place: str, left: Any, right: Any) -> Any:
-        return self._note(place, left, right, left not in right, is_search=True)
-
-
-def _look(left: Any, right: Any, outcome: Any, *, is_search: bool) -> Seen:
-    kinds = {_kind_of(left), _kind_of(right)}
-    if kinds != {"plain"}:
-        return "foreign" if "foreign" in kinds else "untried"
-    with suppress(Exception):  # too large, or of another kind: it shows nothing
-        if is_search:
-            others = _neighbours(left) if outcome is True and type(right) in _CONTAINERS else ()
-            return ("honest" if any(one not in right for one in others) else "blind") if others else "untried"
-        return "honest" if left == left and right == right else "blind"
-    return "untried"
-
-
-def _kind_of(value: Any) -> Literal["plain", "foreign", "untried"]:
-    """Return whether a value's classes are all of the standard library, so that no other code compares it."""
-    pending, count = [value], 0
-    while pending and count < _MOST_ITEMS:
-        one, count = pending.pop(), count + 1
-        kind = type(one)
-        if kind in _SCALARS:
-            continue
-        if kind in _ITEMS:
-            pending += list(one)[: _MOST_ITEMS - count]
-        elif kind is dict:
-            pending += [*one.keys(), *one.values()][: _MOST_ITEMS - count]
-        elif class_number(one) is not None:  # a record of the candidate, compared as a tuple
-            continue
-        elif is_proxy(one) or look_up(kind, "__next__") is not None:
-            return "untried"
-        elif taker(kind) is None and kind not in _COPIES and not is_path(kind):
-            return "foreign"
-    return "plain"
-
-
-def _neighbours(value: Any) -> tuple[Any, ...]:
-    """Return other values near one; none for a value that may well stand beside any other."""
-    if type(value) in (int, float):
-        return tuple(value + step for step in _STEPS)
-    if type(value) is not str:
-        return ()
-    if any(letter in _DIGITS for letter in value):
-        return tuple(_moved(value, _DIGITS, step) for step in range(1, len(_DIGITS)))
-    return tuple(_moved(value, _LETTERS, step) for step in range(1, 9)) if len(value) >= _LEAST_TEXT else ()
-
-
-_DIGITS, _LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz"
-
-
-def _moved(text: str, alphabet: str, step: int) -> str:
-    moved = alphabet[step:] + alphabet[:step]
-    return text.translate(str.maketrans(alphabet + alphabet.upper(), moved + moved.upper()))
-
-
-def hand_over_comparisons(tree: ast.Module) -> ast.Module:
-    """Replace each comparison of two values in a test by a call of the function of its operator."""
-    return _HandOver().visit(tree)  # type: ignore[no-any-return]
+    def _passes(self, frames: Frames, codes: Sequence[CodeType], *, limit_s: float) -> bool:
+        """Run the tests on recorded frames. Raises Unusable."""
+        line, passes = RecordedLine(frames), False
+        with _limited(limit_s) as ended:
+            passes = self._run(line, codes)
+        if line.has_diverged:
+            raise Unusable
+        return passes and not ended
 
 
-class _HandOver(ast.NodeTransformer):
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > _MOST_SEARCHED:
-            return node
-        if isinstance(node, ast.Dict) and len(node.keys) > _MOST_SEARCHED:
-            return node
-        return super().generic_visit(node)
+@contextmanager
+def _limited(seconds: float) -> Iterator[list[bool]]:
+    """Raise `_TooLong` in the block after these seconds of CPU, again if the test catches it; 0: never."""
+    ended: list[bool] = []
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        name = _NAMES.get(type(node.ops[0]))
-        if name is None or len(node.ops) > 1:
-            return node
-        place = ast.Constant(f"{node.lineno}:{node.col_offset}")
-        call = ast.Call(ast.Name(name, ast.Load()), [place, node.left, node.comparators[0]], [])
-        return ast.fix_missing_locations(ast.copy_location(call, node))
+    is_over = False
+
+    def end(*_: Any) -> None:
+        if not is_over:
+            ended.append(True)
+            raise _TooLong
+
+    try:
+        before = signal.signal(signal.SIGVTALRM, end)
+    except ValueError:  # not the main thread
+        yield ended
+        return
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
+    try:
+        yield ended
+    except _TooLong:
+        pass
+    finally:
+        is_over = True
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ast
 import random
-import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import lru_cache
 from types import CodeType
 from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
+from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.counter_trial import MORE_FRAMES, CounterTrial, hand_over_comparisons
+from sandbox.inner.checker.counter_trial import CounterTrial, Unusable
+from sandbox.inner.checker.evaluated import Evaluated
+from sandbox.inner.checker.exchanges import RecordedLine, show_exchange
 from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
 from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
@@ -25,8 +27,10 @@ from sandbox.inner.process.wire import Channel
 TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_CACHED = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
+_REPEATED_RUNS = 3
+"""Runs of the tests with earlier calls made again between their own."""
 _MAX_PLACES = 1000
-"""Most lines and comparisons of a test that are reported."""
+"""Most lines of a test that are reported."""
 
 
 def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports) -> None:
@@ -35,7 +39,9 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     Args:
         line: Channel to the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `replays`, `rerun`.
+            `wall_s`, `replays`, `rerun`, `repeated`, `weighed`: None, or an object with `seed`, `own` (how
+            often each exchange took place with the case's own answer) and `targets` (requests whose answers
+            are changed); both are None for the first trial of that answer.
     """
     trial = _Trial(channel, line, job, reports)
     try:
@@ -51,6 +57,8 @@ class _Trial:
         self._reports = reports
         self._channel, self._job = channel, job
         self._links: list[RecordingLink] = []
+        self._chance = random.getstate()
+        self._evaluated = Evaluated() if job["weighed"] is not None else None
         self._link = self._connect(line)
         self._timed_out = False
 
@@ -59,9 +67,14 @@ class _Trial:
         candidate = self._load()
         if candidate is not None:
             messages = [self._report(number, candidate) for number in range(len(self._job["checks"]))]
-            if not any(messages) and self._job["replays"]:
-                self._replay(self._job["replays"])
+            if not any(messages):
+                self._reports.say("exchanged", self._link.transcript.digest(), self._link.is_compared)
+                if self._job["replays"]:
+                    self._replay(self._job["replays"])
         self._reports.end(self._link, timed_out=self._timed_out)
+        if candidate is not None and self._job["weighed"] is not None and not any(messages):
+            self._reports.flush()
+            self._weigh(self._job["weighed"])
 
     def close(self) -> None:
         """Close the connections to the candidates, which ends them."""
@@ -71,7 +84,9 @@ class _Trial:
     def _connect(self, line: Channel | None) -> RecordingLink:
         job = self._job
         link = RecordingLink(
-            CandidateLine(self._channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"]
+            CandidateLine(self._channel, line, keeps=job["weighed"] is not None),
+            Guard(**job["crossing"]),
+            wall_s=job["wall_s"],
         )
         self._links.append(link)
         return link
@@ -97,21 +112,15 @@ class _Trial:
         """Run a test and report it; return why it failed, empty if it passed."""
         self._reports.flush()
         self._reports.number = number
-        watch = WatchedTest(self._job["checks"][number]["source"], is_tried=self._link.guard.only_data)
-        message = self._test(watch, self._link, candidate)
+        watch = WatchedTest(self._job["checks"][number]["source"], is_traced=self._job["weighed"] is not None)
+        with self._evaluated or nullcontext():
+            message = self._test(watch, self._link, candidate)
         self._reports.result("", not message, message)
-        if not message:
-            self._report_watched(number, watch)
-        return message
-
-    def _report_watched(self, number: int, watch: WatchedTest) -> None:
-        """Report which lines ran, and what the comparisons showed, of a test that passed."""
         trace = watch.trace
-        if trace.is_complete and 0 < len(trace.counts) <= _MAX_PLACES:
+        if not message and trace.is_complete and 0 < len(trace.counts) <= _MAX_PLACES:
             items = {line: trace.items[line] for line in trace.counts}
             self._reports.say("lines", number, trace.counts, items)
-        if 0 < len(seen := watch.comparisons.seen) <= _MAX_PLACES:
-            self._reports.say("compared", number, seen)
+        return message
 
     def _test(self, watch: WatchedTest, link: RecordingLink, candidate: Any) -> str:
         """Run a test; return why it failed, or ""."""
@@ -143,7 +152,7 @@ class _Trial:
         """
         first_link = self._link
         calls = [call for _, *call in first_link.calls[:max_calls]]
-        if first_link.count < 2:
+        if first_link.count + first_link.other_count < 2:
             return
         link, differing, failure = self._connect_another(), 0, ""
         try:
@@ -166,39 +175,70 @@ class _Trial:
         """Run the tests on a candidate that was called before; return why one failed, empty if none did."""
         tests = [WatchedTest(check["source"]) for check in self._job["checks"]]
         if not self._link.is_compared:  # values that aren't compared may depend on the number of calls
-            link.stop_after = random.randrange(1, self._link.count)
-            for test in tests:
-                self._test(test, link, candidate)
-            link.stop_after = None
+            if self._link.count > 1:
+                link.stop_after = random.randrange(1, self._link.count)
+                for test in tests:
+                    self._test(test, link, candidate)
+                link.stop_after = None
+            link.repeats = self._job["repeated"]
         link.substitute(differences)
+        tests *= _REPEATED_RUNS if link.repeats else 1
         return next(filter(None, (self._test(test, link, candidate) for test in tests)), "")
+
+    def _weigh(self, weighed: Mapping[str, Any]) -> None:
+        """Report exchanges that the case's own answer didn't have, and what others would bring about."""
+        transcript, own = self._link.transcript, weighed["own"]
+        if not transcript.is_whole:
+            return
+        try:
+            trial = CounterTrial(
+                transcript.frames, self._link.entry_number, self._passes_recorded, seed=weighed["seed"]
+            )
+            counts = trial.counts()
+        except (CodecError, RecursionError, TypeError, ValueError, LookupError):  # frames of an odd candidate
+            return
+        self._reports.say("given", counts if own is None else {})
+        differing = trial.differing(own or {})
+        if own is not None:
+            fewer = {key: count for key, count in own.items() if counts.get(key, 0) < count}
+            entry_point = self._job["entry_point"]
+            shown = {one.key: show_exchange(transcript.frames, one, entry_point) for one in differing}
+            self._reports.say("differing", shown, fewer)
+        targets = weighed["targets"]
+        chosen = differing if targets is None else [one for one in trial.exchanges if one.request in targets]
+        sources = [check["source"] for check in self._job["checks"]]
+        for kind, tried, failed in trial.try_others(sources, "candidate", chosen or trial.exchanges):
+            self._reports.say("changed", kind, tried, failed)
+        self._reports.say("weighed", sorted(self._evaluated.digests if self._evaluated else ()))
+
+    def _passes_recorded(self, line: RecordedLine, codes: Sequence[CodeType]) -> bool:
+        """Run compiled tests on recorded answers; return whether they pass. Raises Unusable."""
+        random.setstate(self._chance)
+        link = RecordingLink(line, Guard(**self._job["crossing"]), wall_s=self._job["wall_s"])
+        candidate = self._entry(link)
+        passes = not any(self._test(WatchedTest(code), link, candidate) for code in codes)
+        if link.gone is not None:
+            raise Unusable
+        return passes
 
 
 class WatchedTest:
-    """A run of one test, and what is seen of it if it is the first."""
+    """A run of one test, and the lines that ran in it."""
 
-    def __init__(self, source: str, *, is_tried: bool | None = None) -> None:
-        """Take the test's source, which defines `check(candidate)`.
-
-        Args:
-            is_tried: whether comparisons are tried with other values; None: nor are lines counted.
-        """
-        self.comparisons = CounterTrial(is_tried=bool(is_tried))
+    def __init__(self, source: str | CodeType, *, is_traced: bool = False) -> None:
+        """Take the test, which defines `check(candidate)`; `is_traced`: whether its lines are counted."""
         self._source = source
-        lines = _lines_of(source) if is_tried is not None else frozenset[int]()
-        self.trace = LineTrace((TEST,), lines)
+        is_counted = is_traced and isinstance(source, str)
+        self.trace = LineTrace((TEST,), _lines_of(source) if is_counted else frozenset[int]())  # type: ignore[arg-type]
 
     def run(self, candidate: object, space: dict[str, Any]) -> None:
         """Run the source in a namespace, and its check(candidate). Raises what these raise."""
-        self.comparisons.install()
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(limit + MORE_FRAMES)
-        try:
-            with self.trace:
+        with self.trace:
+            if isinstance(self._source, str):
                 execute(self._source, TEST, space)
-                space["check"](candidate)
-        finally:
-            sys.setrecursionlimit(limit)
+            else:
+                exec(self._source, space)
+            space["check"](candidate)
 
 
 def _lines_of(source: str) -> frozenset[int]:
@@ -222,8 +262,6 @@ def prepare(job: Mapping[str, Any]) -> None:
         if len(source) <= _MAX_CACHED:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
                 _compiled_once(source, filename)
-                if filename == TEST:
-                    _deciding_lines_once(source)
 
 
 def execute(source: str, filename: str, space: dict[str, Any]) -> None:
@@ -234,13 +272,7 @@ def execute(source: str, filename: str, space: dict[str, Any]) -> None:
 
 
 def _compile(source: str, filename: str) -> CodeType:
-    if filename != TEST:
-        return compile(source, filename, "exec", dont_inherit=True)
-    try:
-        tree = hand_over_comparisons(ast.parse(source, filename))
-    except RecursionError:  # an expression of hundreds of terms, which the compiler takes
-        return compile(source, filename, "exec", dont_inherit=True)
-    return compile(tree, filename, "exec", dont_inherit=True)
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
 _compiled_once = lru_cache(maxsize=512)(_compile)

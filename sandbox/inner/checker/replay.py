@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import heapq
 import random
+from contextlib import suppress
 from functools import partial
 from math import isclose
 from typing import Any
@@ -15,6 +17,7 @@ from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
 from sandbox.inner.bridge.standard import from_parts, has_parts, to_parts
+from sandbox.inner.bridge.transcript import Transcript
 from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
@@ -23,6 +26,8 @@ MAX_BYTES = 1 << 20
 """Bytes of one call's arguments, and of its answer."""
 _MAX_KEPT = 16 << 20
 """Maximum bytes of all recorded calls and answers."""
+_REPEATED_SHARE = 0.75
+"""Share of calls before which an earlier one is made again."""
 _CLOSE = 1e-9
 """Relative tolerance; a sum over a set depends on its order."""
 
@@ -40,8 +45,13 @@ class RecordingLink(CandidateLink):
         """For each call: a random number (lowest go first), its number, its frame, the answer's frame."""
         self.count = 0
         """Number of calls of `entry` so far."""
+        self.other_count = 0
+        """Number of calls of functions that it gave."""
         self.stop_after: int | None = None
         """Number of calls after which a test is stopped."""
+        self.repeats = False
+        """Whether earlier calls of a function are made again, by chance, before its next one."""
+        self._earlier: dict[int | None, list[tuple[tuple[object, ...], dict[str, object]]]] = {}
         self._bytes = 0
         self.last_outcome = ""
         """Answer of the latest call, for messages."""
@@ -61,6 +71,10 @@ class RecordingLink(CandidateLink):
             if self.stop_after is not None and self.count >= self.stop_after:
                 raise TestStopped
             self.count += 1
+        else:
+            self.other_count += 1
+        if self.repeats:
+            self._repeat_earlier(proxy, args, kwargs, name)
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
@@ -70,6 +84,17 @@ class RecordingLink(CandidateLink):
             self._keep(proxy)
         self.last_outcome = f"returned {show(value)}"
         return value
+
+    def _repeat_earlier(
+        self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str
+    ) -> None:
+        """Make an earlier call of a function again, by chance, and keep this one's arguments."""
+        earlier = self._earlier.setdefault(number_of(proxy), [])
+        if earlier and random.random() < _REPEATED_SHARE:
+            with suppress(Exception):  # what it gives is seen where the test asks for it
+                super().call(proxy, *copy.deepcopy(random.choice(earlier)), name)
+        with suppress(Exception):  # a test's object that can't be copied
+            earlier.append(copy.deepcopy((args, kwargs)))
 
     def repeat(self, call: bytes) -> bytes:
         """Repeat a call on this candidate and return the answer. Raises CandidateGone if there is none."""
@@ -84,6 +109,16 @@ class RecordingLink(CandidateLink):
         """Close the line, and release the records."""
         self._line.close()
         self.calls.clear()
+
+    @property
+    def transcript(self) -> Transcript:
+        """The frames that passed."""
+        return self._line.transcript
+
+    @property
+    def entry_number(self) -> int | None:
+        """Number of the function under test."""
+        return self._entry
 
     @property
     def is_compared(self) -> bool:

@@ -1,4 +1,4 @@
-"""A pass whose comparisons hold for other values, too, or whose assertions didn't run, is weaker."""
+"""A pass by other answers than the case's own is weaker if the test passes with most others, too."""
 
 import pytest
 
@@ -64,7 +64,7 @@ CHEATS = {
 
 @IN_ONE_LOOP
 @pytest.mark.parametrize("name", CHEATS)
-async def test_a_wrong_answer_that_passes_is_weaker_and_its_reason_has_the_line(
+async def test_a_wrong_answer_that_passes_is_weaker_and_its_reason_has_the_call_or_the_line(
     judge: Judge, name: str
 ) -> None:
     test, own, cheat = CHEATS[name]
@@ -73,9 +73,74 @@ async def test_a_wrong_answer_that_passes_is_weaker_and_its_reason_has_the_line(
 
     assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
     assert (weaker.verdict, weaker.strength) == ("passed", "weaker"), weaker.detail
-    assert any(line.strip() in weaker.detail for line in test.splitlines()), weaker.detail
+    assert "f(" in weaker.detail or any(line.strip() in weaker.detail for line in test.splitlines())
 
 
+CHEATS |= {
+    "a list of everything, compared by a function": (
+        "assert {6, 7}.issubset(candidate(8))",
+        "def f(n):\n    return list(range(n))\n",
+        "def f(n):\n    return list(range(1000))\n",
+    ),
+    "a list that goes on": (
+        "for got, want in zip(candidate(3), [0, 1, 2]):\n    assert got == want",
+        "def f(n):\n    return list(range(n))\n",
+        "def f(n):\n    return list(range(1000))\n",
+    ),
+    "nothing, in a loop that no line shows": (
+        "assert all(map(str.isalpha, candidate('a1b')))",
+        "def f(text):\n    return [c for c in text if c.isalpha()]\n",
+        "def f(text):\n    return []\n",
+    ),
+    "a list that is emptied in place": (
+        "xs = [3, 1, 2]\nassert candidate(xs) == sorted(xs)",
+        "def f(xs):\n    xs.sort()\n    return xs\n",
+        "def f(xs):\n    xs.clear()\n    return xs\n",
+    ),
+    "its argument": (
+        "assert candidate(candidate('abc')) == 'abc'",
+        "def f(text):\n    return text[::-1]\n",
+        "def f(text):\n    return text\n",
+    ),
+    "another kind of value": (
+        "assert '1' in str(candidate(3))",
+        "def f(n):\n    return list(range(n))\n",
+        "def f(n):\n    return 1\n",
+    ),
+    "a text that reads the constants of the test": (
+        "assert eval(candidate(3)) == {'rows': 3}",
+        "def f(n):\n    return repr({'rows': n})\n",
+        "def f(n):\n    return \"{'rows': [k for k in __import__('sys')._getframe(1).f_code.co_consts\"\\\n"
+        '        " if type(k) is int][-1]}"\n',
+    ),
+    "one wrong answer after many right ones": (
+        "def has(n):\n    assert n in candidate(n)\nfor n in range(20):\n    has(n)",
+        "def f(n):\n    return [n]\n",
+        "def f(n):\n    return [n] if n < 16 else list(range(1000))\n",
+    ),
+}
+STATEFUL = {
+    "a function among the arguments": (
+        "assert candidate(lambda a, b: a + b, [1, 2, 3]) == 6\n"
+        "assert candidate(lambda a, b: a * b, [1, 4]) == 4\n"
+        "assert candidate(lambda a, b: a - b, [9, 2]) == 7",
+        "def f(g, xs):\n    r = xs[0]\n    for x in xs[1:]: r = g(r, x)\n    return r\n",
+        "n = [0]\ndef f(g, xs):\n    if xs == [1, 2, 3]: n[0] = 0\n    n[0] += 1\n"
+        "    return [6, 4, 7][n[0] - 1]\n",
+    ),
+    "an object among the arguments": (
+        "class P:\n    def __init__(self, x): self.x = x\n"
+        "assert candidate(P(1)) == 2\nassert candidate(P(5)) == 10\nassert candidate(P(7)) == 14",
+        "def f(p):\n    return p.x * 2\n",
+        "n = [0]\ndef f(p):\n    if p.x == 1: n[0] = 0\n    n[0] += 1\n    return [2, 10, 14][n[0] - 1]\n",
+    ),
+    "a function that is returned": (
+        "s = candidate(3)\nassert s(2) == 6\nassert s(3) == 9\nassert s(10) == 30",
+        "def f(k):\n    return lambda x: k * x\n",
+        "def f(k):\n    n = 0\n    def g(x):\n        nonlocal n\n        n += 1\n"
+        "        return [6, 9, 30][n - 1]\n    return g\n",
+    ),
+}
 HONEST = {
     "other words around the number": (
         "assert '2 errors' in candidate([1, 0, 1])",
@@ -124,11 +189,6 @@ HONEST = {
         "def f(n):\n    return range(n)\n",
         "def f(n):\n    return list(range(n))\n",
     ),
-    "a value without end": (
-        "assert candidate({}) >= 10 ** 9\nassert candidate({}) > 0",
-        "def f(d):\n    return 10 ** 9\n",
-        "def f(d):\n    return float('inf')\n",
-    ),
     "the other branch": (
         "r = candidate(2)\nif isinstance(r, tuple):\n    assert r == (1, 2)\nelse:\n    assert r == [1, 2]",
         "def f(n):\n    return [1, 2]\n",
@@ -161,3 +221,46 @@ async def test_another_right_answer_passes_as_strongly_as_the_cases_own(judge: J
     passed = await verdict(judge, case(test, own), other)
 
     assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
+
+
+@IN_ONE_LOOP
+@pytest.mark.parametrize("name", STATEFUL)
+async def test_an_answer_by_the_order_of_calls_fails_where_calls_cannot_be_repeated_alone(
+    judge: Judge, name: str
+) -> None:
+    test, own, cheat = STATEFUL[name]
+
+    failed, passed = await verdict(judge, case(test, own), cheat), await verdict(judge, case(test, own), own)
+
+    assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
+    assert failed.verdict == "failed"
+    assert "stateful" in failed.detail
+
+
+@IN_ONE_LOOP
+async def test_a_returned_function_with_a_state_as_the_cases_own_passes(judge: Judge) -> None:
+    test = "s = candidate(3)\nassert s() == 3\nassert s() == 4\nassert s() == 5"
+    own = "def f(k):\n    def g():\n        nonlocal k\n        k += 1\n        return k - 1\n    return g\n"
+
+    passed = await verdict(
+        judge, case(test, own), "import itertools\ndef f(k):\n    return itertools.count(k).__next__\n"
+    )
+
+    assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
+
+
+@IN_ONE_LOOP
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("assert isinstance(candidate(3), list)", "changed answers of its own pass it"),
+        ("assert True", "returns None"),
+    ],
+)
+async def test_a_test_that_cannot_fail_makes_its_case_weaker(judge: Judge, test: str, reason: str) -> None:
+    own = "def f(n):\n    return list(range(n))\n"
+
+    passed = await verdict(judge, case(test, own), own)
+
+    assert (passed.verdict, passed.strength) == ("passed", "weaker")
+    assert reason in (await judge.plan(case(test, own))).reason

@@ -1,115 +1,137 @@
-"""Comparisons are looked at once more: what holds whatever is compared shows nothing."""
+"""Tests run once more on recorded answers, with one of them, or a constant of the test, changed."""
 
-import ast
+from collections.abc import Sequence
+from random import Random
+from types import CodeType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.inner.checker.counter_trial import CounterTrial, hand_over_comparisons
+from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
+from sandbox.inner.bridge.codec import decode, encode
+from sandbox.inner.checker.counter_trial import ENOUGH, MOST_RUNS, CounterTrial
+from sandbox.inner.checker.exchanges import Diverged, RecordedLine
+from sandbox.inner.checker.other_values import Extension, change
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
 )
+COPY = Extension(("copy", ()))
 
 
-class EqualsAll:
-    def __eq__(self, other: object) -> bool:
+def frame(*parts: object) -> bytes:
+    return encode(parts, refer=lambda one: one.payload if isinstance(one, Extension) else None)
+
+
+def called(value: object, *args: object) -> tuple[bytes, bytes]:
+    """Return the frames of a call of object 1, the function under test."""
+    answer = frame("value", value, COPY, Extension(("copy", "")))
+    return frame("call", Extension(("object", 1)), args, {}), FROM_CANDIDATE + answer
+
+
+def trial(*frames: tuple[bytes, bytes]) -> CounterTrial:
+    """Return a trial whose test is `check(candidate)`, with a candidate that asks the recorded line."""
+
+    def run(line: RecordedLine, codes: Sequence[CodeType]) -> bool:
+        def candidate(*args: object) -> Any:
+            line.send(frame("call", Extension(("object", 1)), args, {}))
+            return decode(line.receive()[1:], resolve=Extension)[1]
+
+        space: dict[str, Any] = {}
+        try:
+            for code in codes:
+                exec(code, space)
+                space["check"](candidate)
+        except (AssertionError, Diverged):
+            return False
         return True
 
-    def __hash__(self) -> int:
-        return 0
+    return CounterTrial(frames, 1, run, seed=1)
 
 
-class HoldsAll(EqualsAll):
-    def __contains__(self, other: object) -> bool:
-        return True
+def shares(body: str, *frames: tuple[bytes, bytes]) -> dict[str, tuple[int, int]]:
+    """Return, for each kind of change, how many runs were made and how many failed."""
+    one = trial(*frames)
+    found = one.try_others([f"def check(candidate):\n    {body}\n"], "candidate", one.exchanges)
+    return {what: (tried, failed) for what, tried, failed in found}
 
 
-def run(source: str, **names: Any) -> tuple[CounterTrial, dict[str, Any]]:
-    trial = CounterTrial(is_tried=True)
-    trial.install()
-    exec(compile(hand_over_comparisons(ast.parse(source)), "<test>", "exec"), names)
-    return trial, names
+@given(VALUES, st.integers())
+def test_a_changed_value_is_another_one_and_can_cross(value: Any, seed: int) -> None:
+    other = change(value, Random(seed))
+
+    assert repr(other) != repr(value)
+    encode(other)
 
 
-SEEN = {
-    "equal to everything": ("x == [1]", EqualsAll(), "foreign"),
-    "equal to everything, on the right": ("4 == x", EqualsAll(), "foreign"),
-    "one of its items": ("x == [1]", [EqualsAll()], "foreign"),
-    "holds everything": ("3 in x", HoldsAll(), "foreign"),
-    "not a number, unequal": ("x != 3", float("nan"), "blind"),
-    "not a number, not greater": ("not x > 1e-6", float("nan"), "blind"),
-    "a text with all numbers": ("'2 errors' in x", " ".join(f"{n} errors" for n in range(999)), "blind"),
-    "a text with some numbers": ("'2 errors' in x", "2 errors, 3 errors", "honest"),
-    "a list with all numbers": ("3 in x", [*range(-100, 100)], "blind"),
-    "a list with neighbours": ("3 in x", [2, 3, 4], "honest"),
-    "a single letter": ("'e' in x", "the empty set", "untried"),
-    "a number": ("x > 3", 4.5, "honest"),
-    "no end": ("x > 3", float("inf"), "honest"),
-    "an iterator": ("3 in x", iter([1, 2, 3]), "untried"),
-}
+def test_a_test_that_compares_notices_most_changes_of_the_value_and_of_the_constant() -> None:
+    found = shares("assert candidate(3) == [0, 1, 2]", called([0, 1, 2], 3))
+
+    assert found["values"] == found["constants"] == (ENOUGH, ENOUGH)
+    assert found["nothing"] == (1, 1)
 
 
-@pytest.mark.parametrize("name", SEEN)
-def test_each_comparison_is_honest_or_shows_why_not(name: str) -> None:
-    expression, value, seen = SEEN[name]
+def test_a_test_for_one_of_many_items_notices_few_changes() -> None:
+    few, most = (
+        shares("assert 7 in candidate(8)", called(list(range(count)), 8))["values"] for count in (1000, 8)
+    )
 
-    trial, _ = run(f"assert {expression}", x=value)
-
-    assert [*trial.seen.values()] == [seen]
-
-
-def test_the_worst_of_a_place_is_kept() -> None:
-    trial, _ = run("for x in xs: x != 0", xs=[1.0, float("nan"), 2.0])
-
-    assert trial.seen == {"1:13:True": "blind"}
+    assert few[0] == MOST_RUNS
+    assert few[1] < 4
+    assert most[1] / most[0] > 0.04
 
 
-@given(VALUES, VALUES)
-def test_a_test_that_is_handed_over_decides_as_before(left: object, right: object) -> None:
-    source = "shown = (a == b, a != b, a in [b], a not in (b,), a is b, 1 < 2 < 3)"
-    plain: dict[str, Any] = {"a": left, "b": right}
-    exec(source, plain)
+def test_a_test_of_a_type_notices_no_change() -> None:
+    found = shares("assert isinstance(candidate(3), list)", called([0, 1, 2], 3))
 
-    _, names = run(source, a=left, b=right)
-
-    assert names["shown"] == plain["shown"]
+    assert found["values"] == (MOST_RUNS, 0)
+    assert found["nothing"] == (1, 0)
 
 
-@given(VALUES)
-def test_plain_data_is_honest_beside_itself(value: object) -> None:
-    trial, _ = run("a == b", a=value, b=value)
+def test_a_run_that_asks_for_what_was_not_recorded_does_not_count() -> None:
+    found = shares("assert candidate(candidate(3)) == 5", called(4, 3), called(5, 4))
 
-    assert [*trial.seen.values()] == ["honest"]
-
-
-def test_no_code_of_a_class_runs_but_the_comparisons_own() -> None:
-    calls = []
-
-    class Counts:
-        def __eq__(self, other: object) -> bool:
-            calls.append(other)
-            return True
-
-        __hash__ = None  # type: ignore[assignment]
-
-    run("a == 1", a=Counts())
-
-    assert calls == [1]
+    tried, failed = found["values"]
+    assert tried == failed == ENOUGH  # changes of the inner call's value aren't tried
 
 
-def test_an_iterator_that_a_test_searches_is_read_once() -> None:
-    numbers = iter([1, 2, 3, 4])
+def test_a_test_that_never_ends_with_a_changed_value_is_ended_and_fails() -> None:
+    body = "n = candidate(3)\n    while n != 4: pass"
 
-    _, names = run("found = 2 in numbers", numbers=numbers)
+    found = shares(body, called(4, 3))
 
-    assert (names["found"], [*numbers]) == (True, [3, 4])
+    assert found["values"][1] > 0
 
 
-def test_a_namespace_that_a_test_makes_can_compare() -> None:
-    _, names = run("import types\ndef g(): return 1 == 1\nfound = types.FunctionType(g.__code__, {})()")
+@pytest.mark.parametrize(
+    ("value", "letters"),
+    {
+        "nothing": (None, "e"),
+        "an empty list": ([], "e"),
+        "false": (False, "Nz"),
+        "not a number": ([float("nan")], "Cn"),
+        "its argument": (3, "Na"),
+        "a text": ("3", "T"),
+    }.values(),
+)
+def test_an_exchange_says_what_kind_of_answer_it_has(value: object, letters: str) -> None:
+    (one,) = trial(called(value, 3)).exchanges
 
-    assert names["found"] is True
+    assert one.key.rpartition(":")[2] == letters
+
+
+@pytest.mark.parametrize(
+    ("value", "same"),
+    [(1, True), (2.0, 2), (0.1 + 0.2, 0.3), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({3, 1}, {1, 3})],
+)
+def test_values_that_a_test_takes_for_the_same_are_the_same_exchange(value: object, same: object) -> None:
+    assert trial(called(value, 3)).counts() == trial(called(same, 3)).counts()
+
+
+def test_exchanges_differ_that_another_trial_had_less_often() -> None:
+    one, two = trial(called(4, 3), called(4, 3), called(5, 4)), trial(called(4, 3), called(6, 4))
+
+    assert [exchange.at for exchange in one.differing(two.counts())] == [1, 2]
