@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -31,8 +31,11 @@ from benchmarks.suite import RepositoryCase, Suite, UnreadableCase
 from benchmarks.verdict import Strength
 from benchmarks.written import replacing
 from coder.base.errors import UsageError, own_command
+from coder.base.text.sanitize import count_of
 from coder.models.shared_budget import SharedBudget
+from coder.run.costs import CallCost
 from coder.run.settings import Settings
+from coder.show.render import money
 from coder.store import SqliteLog, data_folder, new_run_id
 
 _SOLUTION_FIELDS = ("task_id", "solution")
@@ -98,7 +101,7 @@ class BenchSession:
             opening: opens a worker on other machines of a cluster; None opens one that only judges.
             answers: file to which the answers are written.
         """
-        began = time.time()
+        began, unanswered = time.time(), list[CallCost]()
         if self.spread.addresses:  # before anything is answered
             for case in self.suite.cases:
                 if not isinstance(case, UnreadableCase):
@@ -109,7 +112,7 @@ class BenchSession:
             if self.resume is not None:
                 await record.load()
                 _require_equal_digests(self.run, record.started, started)
-                await count_cut_samples(record, log)
+                unanswered = await count_cut_samples(record, log)
             else:
                 await record.begin(started)
             if self.growing is not None:
@@ -119,6 +122,8 @@ class BenchSession:
             self.logged = True
             stack.callback(progress.stop)
             progress.begin(record)
+            if unanswered:
+                progress.note(_not_counted(unanswered))
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
             workers = self.spread.workers or default_workers(started.model)
             executor = await stack.enter_async_context(
@@ -189,6 +194,12 @@ class BenchSession:
             min_strength=self.min_strength,
             rows=self.rows,
         )
+
+
+def _not_counted(calls: Sequence[CallCost]) -> str:
+    most = sum((call.reserved_usd or Decimal(0) for call in calls), Decimal(0))
+    cost = f", which may cost up to {money(float(most))}" if most else ""
+    return f"Not counted{cost}: {count_of(len(calls), 'call')} without an answer when the run was cut."
 
 
 def load_first_start(log: SqliteLog, run: str, *, command: str) -> BenchStarted:

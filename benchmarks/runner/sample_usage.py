@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.report import SampleUsage
 from benchmarks.runner.runlog import BenchCut, RunLog
-from coder.run.costs import costs_of
+from coder.run.costs import CallCost, costs_of
 from coder.run.event_types import CallAnswered
 from coder.run.events import Event, EventStore
 from coder.show.run_transcript import read_events
@@ -31,9 +31,17 @@ def usage_of(case: str, sample: int, events: Sequence[Event]) -> SampleUsage | N
     )
 
 
-async def count_cut_samples(record: RunLog, log: EventStore) -> None:
-    """Log the usage of samples that an interrupt or a kill cut, and that are begun anew."""
+async def count_cut_samples(record: RunLog, log: EventStore) -> list[CallCost]:
+    """Log the usage of samples that an interrupt or a kill cut, and that are begun anew.
+
+    Returns:
+        Their calls without an answer. What an endpoint takes for them isn't known.
+    """
+    unanswered = list[CallCost]()
     for (case, sample), runs in [*record.begun.items()]:
         for run_id in runs:
-            usage = usage_of(case, sample, await read_events(log, run_id))
+            events = await read_events(log, run_id)
+            usage = usage_of(case, sample, events)
+            unanswered += [call for call in costs_of(events).calls if call.ended == "open"]
             await record.cut(BenchCut(id=case, sample=sample, usage=usage))
+    return unanswered

@@ -133,7 +133,7 @@ def test_an_answer_that_the_budget_cut_is_missing_and_not_wrong(console: Console
 
 @pytest.mark.slow
 def test_calls_of_a_sample_that_a_kill_cut_are_counted_once(console: Console) -> None:
-    words = ("--strategy", "repair", "-w", "1", "--price", "0,100", "--json", "-m", "toy")
+    words = ("--strategy", "repair", "-w", "1", "--price", "0,100", "-m", "toy")
 
     with faulty_endpoint(answered("n + 1"), streams(ending="hang"), answered("n")) as server:
         process = console.start_anew("bench", "run", "seen.jsonl", "--base-url", server.url, *words)
@@ -143,10 +143,16 @@ def test_calls_of_a_sample_that_a_kill_cut_are_counted_once(console: Console) ->
         process.kill()
         process.communicate()
         (listed,) = json.loads(console.run("bench", "list", "--runs", "--json").out)
-        more = console.run("bench", "run", "--resume", listed["run"], "--base-url", server.url, *words)
+        out = str(console.home / "report.json")
+        more = console.run(
+            "bench", "run", "--resume", listed["run"], "--base-url", server.url, "-o", out, *words
+        )
 
-    report = json.loads(more.out)
+    report = json.loads(Path(out).read_text())
     assert (more.code, report["pass_at"]["1"]) == (0, 1.0), more.err
+    assert re.search(r"Not counted, which may cost up to \$0\.\d+: 1 call without an answer", more.err), (
+        more.err
+    )
     answered_count = len(server.requests) - 1  # the second was never answered
     assert sum(usage["calls"] for usage in report["usage"]) == answered_count
     assert report["cost_usd"] == pytest.approx(0.0002 * answered_count)
