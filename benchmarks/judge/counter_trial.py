@@ -11,8 +11,9 @@ from math import comb
 
 from sandbox.verdicts.run_report import RunReport
 
-_LEAST_SHARE = 0.25
-"""Share of changes that have to fail a test, as a part of the share with the case's own answer."""
+_LEAST_SHARES = {"values": 0.25, "errors": 0.1, "constants": 0.25}
+"""Share of changes that have to fail a test, as a part of the share with the case's own answer, by what is
+changed: messages of errors say more or less."""
 _CHANCE = 0.05
 """Probability of as few failures, with that share, below which a pass shows less."""
 _LEAST_RUNS = 20
@@ -73,7 +74,7 @@ def find_nothing_shown(
     for what, (tried, failed) in report.counter_trials.items():
         own_tried, own_failed = own_changed.get(what, (0, 0))
         is_blind = what == "values" and not own_failed + failed and min(tried, own_tried) >= _LEAST_RUNS
-        share = _LEAST_SHARE * own_failed / max(own_tried, 1)
+        share = _LEAST_SHARES.get(what, 0.0) * own_failed / max(own_tried, 1)
         if is_blind or _probability_of_at_most(failed, tried, share) < _CHANCE:
             shares = f"{failed} of {tried} {_CHANGED[what]}, and {own_failed} of {own_tried} with that answer"
             return f"it passed, and {text}, unlike the case's own answer; its test fails {shares}"

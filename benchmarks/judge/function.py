@@ -28,7 +28,9 @@ REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
 _OWN_RUNS = 3
 """Weighed runs of the canonical answer: what differs among them hangs on chance or time."""
-_WEIGHING_FACTOR, _WEIGHING_S = 2.0, 5.0
+_MOST_OWN_RUNS = 512
+"""Cases whose weighed runs are kept."""
+_WEIGHING_FACTOR, _WEIGHING_S = 8.0, 10.0
 """CPU seconds of a weighed run: a multiple of the case's, and some more."""
 IDLE = {
     "None": "def {}(*arguments, **named):\n    return None\n",
@@ -138,8 +140,10 @@ async def _weigh(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> st
     if key not in pair.own_runs:
         reports = [await run(own_module) for _ in range(_OWN_RUNS)]
         known = tuple(report for report in reports if report is not None)
+        while len(pair.own_runs) >= _MOST_OWN_RUNS:
+            del pair.own_runs[next(iter(pair.own_runs))]
         pair.own_runs[key] = OwnRuns(known) if len(known) == len(reports) else None
-    own = pair.own_runs[key]
+    own = pair.own_runs.get(key)
     if own is None:
         return ""
     report = await run(trial.source, own=own.counts)
@@ -224,7 +228,7 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
 async def _weigh_own(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> Mode | None:
     """Add to an isolated mode what the canonical answer shows; None if that fails as it is isolated."""
     trial, longer = _trial(case, module, mode, replays=0), _with_weighing_time(case)
-    weighed = trial.model_copy(update={"weighed": Weighed(seed=_seed(case)), "tidy": False})
+    weighed = trial.model_copy(update={"weighed": Weighed(seed=_seed(case), enough=1), "tidy": False})
     own = await _run_trial(pair, weighed, mode, longer)
     if not _passed(own, longer):
         return None

@@ -31,9 +31,9 @@ Changed = Literal["values", "errors", "constants", "nothing"]
 once, to empty ones of their kinds."""
 Run = Callable[[RecordedLine, Sequence[CodeType]], bool]
 """Runs the compiled tests on a line; returns whether they pass. Raises Unusable if that can't be said."""
-MOST_RUNS, ENOUGH = 200, 15
-"""Runs for each of the things that are changed, and failures after which there are no more."""
-_FACTOR, _EXTRA_S, _MOST_S = 10.0, 0.05, 1.0
+MOST_RUNS = 200
+"""Runs for each of the things that are changed."""
+_FACTOR, _EXTRA_S, _MOST_S = 12.0, 0.05, 1.0
 """CPU seconds of one run: a multiple of the unchanged one's, and some more; and of all of one kind, plus that
 multiple."""
 _MOST_CHARACTERS = 1 << 16
@@ -52,13 +52,14 @@ class _TooLong(BaseException):
 class CounterTrial:
     """The exchanges of a passing trial, and what the tests say to other ones."""
 
-    def __init__(self, frames: Frames, entry: int | None, run: Run, *, seed: int) -> None:
+    def __init__(self, frames: Frames, entry: int | None, run: Run, *, seed: int, enough: int) -> None:
         """Take the recorded frames and the number of the function under test.
 
-        Raises CodecError or RecursionError if the frames can't be read.
+        `enough`: failures by changes of one kind after which no more are tried. Raises CodecError or
+        RecursionError if the frames can't be read.
         """
         self.exchanges = list(read_exchanges(frames, entry))
-        self._frames, self._run, self._seed = frames, run, seed
+        self._frames, self._run, self._seed, self._enough = frames, run, seed, enough
         if len(self.exchanges) > _MOST_EXCHANGES:
             raise CodecError(f"more than {_MOST_EXCHANGES:,} exchanges")
 
@@ -102,7 +103,7 @@ class CounterTrial:
         limit_s = _FACTOR * usual_s + _EXTRA_S
         ends, tried, failed = time.process_time() + _FACTOR * usual_s + _MOST_S, 0, 0
         for frames, codes in runs:
-            if failed == ENOUGH or time.process_time() > ends:
+            if failed == self._enough or time.process_time() > ends:
                 break
             with suppress(Unusable):
                 failed += not self._passes(frames, codes, limit_s=limit_s)

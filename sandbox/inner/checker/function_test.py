@@ -39,9 +39,9 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     Args:
         line: Channel to the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `replays`, `rerun`, `repeated`, `weighed`: None, or an object with `seed`, `own` (how
-            often each exchange took place with the case's own answer) and `targets` (requests whose answers
-            are changed); both are None for the first trial of that answer.
+            `wall_s`, `replays`, `rerun`, `repeated`, and `weighed`: None, or an object with `seed`, `enough`,
+            `own` (how often each exchange took place with the case's own answer) and `targets` (requests
+            whose answers are changed); the last two are None for the first trial of that answer.
     """
     trial = _Trial(channel, line, job, reports)
     try:
@@ -192,7 +192,11 @@ class _Trial:
             return
         try:
             trial = CounterTrial(
-                transcript.frames, self._link.entry_number, self._passes_recorded, seed=weighed["seed"]
+                transcript.frames,
+                self._link.entry_number,
+                self._passes_recorded,
+                seed=weighed["seed"],
+                enough=weighed["enough"],
             )
             counts = trial.counts()
         except (CodecError, RecursionError, TypeError, ValueError, LookupError):  # frames of an odd candidate

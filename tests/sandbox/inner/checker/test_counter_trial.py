@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
 from sandbox.inner.bridge.codec import decode, encode
-from sandbox.inner.checker.counter_trial import ENOUGH, MOST_RUNS, CounterTrial
+from sandbox.inner.checker.counter_trial import MOST_RUNS, CounterTrial
 from sandbox.inner.checker.exchanges import Diverged, RecordedLine
 from sandbox.inner.checker.other_values import Extension, change
 
@@ -19,6 +19,7 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
 )
+ENOUGH = 15
 COPY = Extension(("copy", ()))
 
 
@@ -49,7 +50,7 @@ def trial(*frames: tuple[bytes, bytes]) -> CounterTrial:
             return False
         return True
 
-    return CounterTrial(frames, 1, run, seed=1)
+    return CounterTrial(frames, 1, run, seed=1, enough=ENOUGH)
 
 
 def shares(body: str, *frames: tuple[bytes, bytes]) -> dict[str, tuple[int, int]]:
