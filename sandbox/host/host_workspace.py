@@ -134,14 +134,20 @@ class HostWorkspace:
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace hold exactly these files; return the SHA-256 (hex) of each."""
         async with self._changing:
-            uses, self._laid = self._uses if self._at_rest() else -1, None
-            hashes = await _in_thread(lambda: self._lay(files))
+            self._laid = None
+            known = await _in_thread(lambda: known_files(files))  # meanwhile, ended programs are noticed
+            uses = self._uses if self._at_rest() else -1
+            await _in_thread(lambda: self._lay(known))
+            hashes = {path: file.sha256 for path, file in known.items()}
             if self._uses == uses:
                 self._laid = dict(hashes)
         return hashes
 
     async def manifest(self) -> dict[str, str]:
-        """Return the SHA-256 (hex) of each regular file by its relative path."""
+        """Return the SHA-256 (hex) of each regular file by path; laid files aren't read again."""
+        async with self._changing:
+            if self._laid is not None and all(self._laid.values()):
+                return dict(sorted(self._laid.items()))
         return await _in_thread(self._workspace.manifest)
 
     async def enter(self, path: str) -> None:
@@ -179,12 +185,10 @@ class HostWorkspace:
             raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.", kind="no_room")
         return True
 
-    def _lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        digests = known_files(files)
-        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in digests.items()})
-        missing = ((path, file) for path, file in digests.items() if path not in kept)
+    def _lay(self, files: Mapping[str, KnownFile]) -> None:
+        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in files.items()})
+        missing = ((path, file) for path, file in files.items() if path not in kept)
         self._write((path, file.content, file.executable) for path, file in missing)
-        return {path: file.sha256 for path, file in digests.items()}
 
     def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
         artifacts, left_out = [], 0
