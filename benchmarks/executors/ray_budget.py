@@ -33,6 +33,10 @@ class BudgetActor:
         """Replace a reservation by the actual cost."""
         self._budget.settle(number, used)
 
+    async def amounts(self) -> tuple[Decimal, Decimal]:
+        """Return what is spent, and what the last refused call was to reserve."""
+        return self._budget.spent, self._budget.refused
+
     async def forfeit(self, owner: str) -> None:
         """Count the reservations of a lost node as spent."""
         self._budget.forfeit(owner)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,12 +101,19 @@ async def open_cluster(
 
 
 def _start_budget(stack: AsyncExitStack, name: str, budget: SharedBudget) -> Any:  # noqa: ANN401
+    """Start the actor of a budget, which knows at the end what was spent."""
     import ray
 
     from benchmarks.executors.ray_budget import start_budget
 
     actor = start_budget(name, budget)
-    stack.callback(ray.kill, actor)
+
+    async def end() -> None:
+        with suppress(ray.exceptions.RayError):  # the cluster may be gone
+            budget.spent, budget.refused = await actor.amounts.remote()
+        ray.kill(actor)
+
+    stack.push_async_callback(end)
     return actor
 
 

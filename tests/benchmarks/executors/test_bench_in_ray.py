@@ -47,5 +47,11 @@ if "CODER_RAY_PYTHON" in os.environ:
         assert (printed["lost"]["code"], printed["lost"]["calls"]) == (3, 1), printed["lost"]
 
     @pytest.mark.slow
+    def test_what_nodes_have_spent_and_reserved_is_said_at_the_limit(printed: Any) -> None:
+        # An answer of 16 tokens costs $0.0016; the call of a lost node has reserved all that was free.
+        assert "$0.0016 of $0.0025 are spent" in printed["limited"]["err"]
+        assert "$0.41 of $0.50 are spent" in printed["lost"]["err"]
+
+    @pytest.mark.slow
     def test_the_report_alone_is_on_stdout_while_ray_tells_of_a_lost_node(printed: Any) -> None:
         assert (printed["lost"]["lines"], "A worker died" in printed["lost"]["err"]) == (1, True)
