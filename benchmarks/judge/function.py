@@ -4,6 +4,7 @@ import ast
 import functools
 from dataclasses import dataclass, field
 from hashlib import sha256
+from secrets import randbits
 
 from benchmarks.judge.counter_trial import OwnRuns, find_blindness, find_nothing_shown, requests_of
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
@@ -203,7 +204,8 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
             uses=outcome.uses,
         )
         stateful = case.stateful or bool(outcome.stateful)
-        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s)
+        seed = 1 + randbits(32)
+        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s, seed=seed)
         if (weighed := await _weigh_own(pair, case, module, mode)) is not None:
             return weighed
         kinds = (
@@ -253,6 +255,7 @@ def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Tria
         prelude=helpers,
         crossing=mode.crossing,
         replays=replays,
+        seed=mode.seed,
         repeated=mode.repeats,
     )
 

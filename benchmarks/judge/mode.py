@@ -43,6 +43,8 @@ class Mode(Value):
     """Which answers pass the case's test though they are wrong; "" if none of those that were tried."""
     cpu_s: float = 0.0
     """CPU seconds of the canonical answer and its tests; 0 if there is none."""
+    seed: int = 0
+    """Seed of the tests' random values, which no answer knows, so that what is exchanged can be compared."""
     exchanged: str = ""
     """Digest of what passed between the tests and the canonical answer; "" if there is none."""
     reason: str = ""

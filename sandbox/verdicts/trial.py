@@ -48,6 +48,8 @@ class Trial(Value):
     tidy: bool = False
     """The tests and the prelude leave nothing but their own names in the process, so trials can share it."""
     crossing: Crossing = Crossing()
+    seed: int = 0
+    """Seed of the module `random` in the tests; 0: one of the system's."""
     replays: int = 0
     """Maximum number of calls to repeat, in another order, on a fresh candidate."""
     rerun: bool = False
@@ -70,7 +72,7 @@ async def run_trial(
     cpu_s = limits.cpu_s or Policy().cpu_s
     process_limits = process_limits.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    fields = trial.model_dump(include={"tidy", "replays", "rerun", "repeated"})
+    fields = trial.model_dump(include={"tidy", "seed", "replays", "rerun", "repeated"})
     fields |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
     fields["behind"] = limits.behind
     fields["weighed"] = None if trial.weighed is None else trial.weighed.model_dump(mode="json")

@@ -39,9 +39,9 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     Args:
         line: Channel to the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `replays`, `rerun`, `repeated`, and `weighed`: None, or an object with `seed`, `enough`,
-            `own` (how often each exchange took place with the case's own answer) and `targets` (requests
-            whose answers are changed); the last two are None for the first trial of that answer.
+            `wall_s`, `seed`, `replays`, `rerun`, `repeated`, and `weighed`: None, or an object with `seed`,
+            `enough`, `own` (how often each exchange took place with the case's own answer) and `targets`
+            (requests whose answers are changed); the last two are None for that answer's first trial.
     """
     trial = _Trial(channel, line, job, reports)
     try:
@@ -57,6 +57,8 @@ class _Trial:
         self._reports = reports
         self._channel, self._job = channel, job
         self._links: list[RecordingLink] = []
+        if job["seed"]:
+            random.seed(job["seed"])
         self._chance = random.getstate()
         self._evaluated = Evaluated() if job["weighed"] is not None else None
         self._link = self._connect(line)
@@ -69,6 +71,7 @@ class _Trial:
             messages = [self._report(number, candidate) for number in range(len(self._job["checks"]))]
             if not any(messages):
                 self._reports.say("exchanged", self._link.transcript.digest(), self._link.is_compared)
+                random.seed()
                 if self._job["replays"]:
                     self._replay(self._job["replays"])
         self._reports.end(self._link, timed_out=self._timed_out)

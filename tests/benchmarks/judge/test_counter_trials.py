@@ -1,7 +1,10 @@
 """A pass by other answers than the case's own is weaker if the test passes with most others, too."""
 
+from unittest.mock import Mock
+
 import pytest
 
+from benchmarks.judge import function
 from benchmarks.judge.judge import Judge
 from tests.benchmarks.judge.cases import case, verdict
 
@@ -264,3 +267,16 @@ async def test_a_test_that_cannot_fail_makes_its_case_weaker(judge: Judge, test:
 
     assert (passed.verdict, passed.strength) == ("passed", "weaker")
     assert reason in (await judge.plan(case(test, own))).reason
+
+
+@IN_ONE_LOOP
+async def test_an_answer_like_the_cases_own_is_not_weighed_where_the_test_draws_its_inputs(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = "import random\nfor _ in range(9):\n    n = random.random()\n    assert candidate(n) == n * 2"
+    weighed = Mock(side_effect=function._weigh)
+    monkeypatch.setattr(function, "_weigh", weighed)
+
+    await verdict(judge, case(test, "def f(n):\n    return n * 2\n"), "def f(n):\n    return n + n\n")
+
+    weighed.assert_not_called()
