@@ -110,7 +110,8 @@ class RunReport:
     evaluated: frozenset[str] = frozenset()
     """Digests of data that its tests turned into code."""
     unreached: frozenset[str] = frozenset()
-    """Assertions of checks, as PATH:LINE: TEXT, that never ran though the function around them did."""
+    """By PATH:LINE: TEXT, the first assertion of each function of a check that ran without one of its own, as its
+    loops had nothing to do."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""

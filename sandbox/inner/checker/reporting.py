@@ -13,7 +13,7 @@ from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
-from sandbox.inner.checker.conditional_asserts import AssertionTrace
+from sandbox.inner.checker.loop_asserts import AssertionTrace
 from sandbox.inner.process.wire import Channel
 
 _MAX_MESSAGE = 2000
