@@ -110,8 +110,8 @@ class RunReport:
     evaluated: frozenset[str] = frozenset()
     """Digests of data that its tests turned into code."""
     unreached: frozenset[str] = frozenset()
-    """By PATH:LINE: TEXT, the first assertion of each function of a check that ran without one of its own, as its
-    loops had nothing to do."""
+    """As PATH:LINE: TEXT, the first assertion of each of a check's functions that ran without any, as
+    its loops had nothing to do."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
