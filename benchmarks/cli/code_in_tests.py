@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmarks.suite import FunctionCase
 from coder.source.python_names import parse_source
 
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -15,7 +14,7 @@ _MAX_STEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class ParsedTests:
-    """Syntax tree of a test file or of a function's test, with the names of the tested code."""
+    """Syntax tree of a test file, with the names of the tested code."""
 
     __test__ = False
 
@@ -34,18 +33,6 @@ class ParsedTests:
     def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
         """Yield the nodes of these kinds."""
         return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All names that the tests mention."""
-        return frozenset(node.id for node in self.nodes(ast.Name)) | self.imports
-
-
-def parse_function_tests(case: FunctionCase) -> ParsedTests:
-    """Parse the tests of a function case."""
-    text = f"{case.test}\n{case.plus_test or ''}"
-    tree = parse_source(text) or ast.Module(body=[], type_ignores=[])
-    return _parse_tests(tree, {"candidate", case.entry_point}, frozenset(), [tree])
 
 
 def parse_repository_tests(text: str, modules: frozenset[str]) -> ParsedTests:

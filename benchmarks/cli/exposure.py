@@ -1,6 +1,7 @@
-"""Find which classes of cheats the tests of a case are open to, from the tests and the case's mode.
+"""Find which classes of cheats the tests of a repository are open to, from the tests and the case's mode.
 
-A case may be open to a class whose cheats fail: `docs/reference/judging.md` has the rates of success.
+A case may be open to a class whose cheats fail: `docs/reference/judging.md` has the rates of success. Of
+functions, passes are weighed one by one instead.
 """
 
 import ast
@@ -9,13 +10,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from benchmarks.cli.code_in_tests import ParsedTests, parse_function_tests, parse_repository_tests
+from benchmarks.cli.code_in_tests import ParsedTests, parse_repository_tests
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.candidate_tree import base_tree
 from benchmarks.judge.decoys import called_name
 from benchmarks.judge.isolated_check import top_modules
 from benchmarks.judge.mode import Mode, RepositoryMode
-from benchmarks.suite import Case, FunctionCase, RepositoryCase
+from benchmarks.suite import Case, RepositoryCase
 
 Exposure = Literal[
     "imported library",
@@ -26,7 +27,6 @@ Exposure = Literal[
     "iteration in the test",
     "test streams",
     "expected errors",
-    "state between calls",
     "habits of tests",
     "no isolation",
 ]
@@ -44,36 +44,21 @@ _CONSUMERS = frozenset(
 _STREAMS = frozenset(
     {"StringIO", "BytesIO", "TextIOWrapper", "BufferedReader", "BufferedWriter", "open", "TemporaryFile"}
 )
-_MUTABLE = frozenset({"array", "bytearray", "deque", "Counter", "OrderedDict", "defaultdict", "memoryview"})
 
 
 def exposures_of(case: Case, mode: Mode | RepositoryMode | HarborMode | None) -> tuple[Exposure, ...]:
-    """Return the classes that the case is open to; none for scripts and for cases that can't be judged."""
-    if mode is None or mode.how == "broken":
+    """Return the classes that a repository is open to; none for other cases, and if it can't be judged."""
+    if not (isinstance(case, RepositoryCase) and isinstance(mode, RepositoryMode)) or mode.how == "broken":
         return ()
-    match case, mode:
-        case FunctionCase(), Mode():
-            sources, uses = [parse_function_tests(case)], mode.crossing.uses
-            classes = _function_classes(mode, sources[0])
-        case RepositoryCase(), RepositoryMode():
-            modules = frozenset(top_modules(base_tree(case), case))
-            files = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
-            texts = (files.get(path, b"").decode("utf-8", "replace") for path in mode.files)
-            sources, uses = [parse_repository_tests(text, modules) for text in texts], mode.uses
-            classes = _repository_classes(mode, sources, modules)
-        case _:
-            return ()
-    if uses:
+    modules = frozenset(top_modules(base_tree(case), case))
+    files = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
+    texts = (files.get(path, b"").decode("utf-8", "replace") for path in mode.files)
+    sources = [parse_repository_tests(text, modules) for text in texts]
+    classes = _repository_classes(mode, sources, modules)
+    if mode.uses:
         classes.add("operators on test objects")
     classes |= {name for name, is_open in _SURFACES.items() if any(map(is_open, sources))}
     return tuple(name for name in EXPOSURES if name in classes)
-
-
-def _function_classes(mode: Mode, source: ParsedTests) -> set[Exposure]:
-    classes = set[Exposure]() if mode.how == "isolated" else {_NO_ISOLATION}
-    if mode.how != "shared_process" and (mode.stateful or source.names & _MUTABLE):
-        classes.add("state between calls")
-    return classes
 
 
 def _repository_classes(

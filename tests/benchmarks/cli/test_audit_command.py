@@ -84,20 +84,19 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
         "  own answers that pass  3 of 4",
         "  empty answers that fail  3 of 3",
     ]
-    assert done.out.splitlines()[3:7] == [
+    assert done.out.splitlines()[3:6] == [
         "  classes of cheats that tests offer a surface to, with the rates in docs/reference/judging.md",
         "    operators on test objects  1: lib",
         "    habits of tests            1: lib",
-        "    no isolation               1: derived",
     ]
     assert "broken  not judged (own answer: failed)" in done.out
     assert [one["exposures"] for one in report["cases"]] == [
         [],
-        ["no isolation"],
+        [],
         [],
         ["operators on test objects", "habits of tests"],
     ]
-    assert report["exposures"] == {"operators on test objects": 1, "habits of tests": 1, "no isolation": 1}
+    assert report["exposures"] == {"operators on test objects": 1, "habits of tests": 1}
     assert report["strengths"] == {"strong": 1, "decoyed": 1, "weaker": 1, "none": 1}
     assert [one["own"] for one in report["cases"]] == ["passed", "passed", "failed", "passed"]
 

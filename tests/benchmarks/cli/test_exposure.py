@@ -5,7 +5,6 @@ import pytest
 from benchmarks.cli.exposure import EXPOSURES, count_exposures, exposures_of
 from benchmarks.judge.mode import Mode, RepositoryMode
 from benchmarks.suite import RepositoryCase, ScriptCase, ScriptRun
-from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case
 
 NODE = "test_lib.py::test_f"
@@ -63,10 +62,7 @@ def test_how_a_case_is_judged_exposes_it_too() -> None:
     assert of(one, uses=frozenset({"a"})) == ("operators on test objects",)
     assert of(one, "decoyed") == ("habits of tests",)
     assert of(one, "plain") == ("no isolation",)
-    assert exposures_of(function, Mode(how="isolated")) == ()
-    assert exposures_of(function, Mode(how="isolated", stateful=True)) == ("state between calls",)
-    assert exposures_of(function, Mode(how="by_reference", crossing=Crossing())) == ("no isolation",)
-    assert exposures_of(function, Mode(how="broken")) == ()
+    assert exposures_of(function, Mode(how="isolated", stateful=True)) == ()
     assert exposures_of(ScriptCase(id="s", prompt="", runs=(ScriptRun(stdout=""),)), None) == ()
 
 
