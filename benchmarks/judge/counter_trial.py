@@ -11,9 +11,9 @@ from math import comb
 
 from sandbox.verdicts.run_report import RunReport
 
-_LEAST_SHARES = {"values": 0.25, "errors": 0.1, "constants": 0.25}
+_LEAST_SHARES = {"values": 0.25, "errors": 0.05, "constants": 0.25}
 """Share of changes that have to fail a test, as a part of the share with the case's own answer, by what is
-changed: messages of errors say more or less."""
+changed: texts say more or less."""
 _CHANCE = 0.05
 """Probability of as few failures, with that share, below which a pass shows less."""
 _LEAST_RUNS = 20
@@ -43,12 +43,9 @@ class OwnRuns:
         return any(other.given != first.given for other in others)
 
     def letters(self, request: str) -> str:
-        """Return what the answers to a request are, as `Exchanged.answer` ends; "" also for unknown ones."""
-        return "".join(_letters(key) for key in self.counts if key.startswith(f"{request}:"))
-
-    def knows(self, request: str) -> bool:
-        """Whether a request was made."""
-        return any(key.startswith(f"{request}:") for key in self.counts)
+        """Return what the answers to a request are, as `Exchanged.answer` ends; of all if it is unknown."""
+        known = [key for key in self.counts if key.startswith(f"{request}:")]
+        return "".join(map(_letters, known or self.counts))
 
 
 def requests_of(report: RunReport) -> frozenset[str]:
@@ -66,15 +63,19 @@ def find_nothing_shown(
     """
     if not (report.other_exchanges or report.fewer_exchanges):
         return ""
-    if text := _unreached(report, own, tests) or (_unlike(report, own) if not own.varies else ""):
+    if text := _unreached(report, own, tests) or _unlike(report, own):
         return f"it passed, and {text}"
-    text = next(iter(report.other_exchanges.values()), "it gave less")
+    are_texts = all(set("Tr") & set(_letters(key)) for key in report.other_exchanges)
+    text = next(filter(None, report.other_exchanges.values()), "it gave less")
     if report.evaluated - frozenset().union(*(one.evaluated for one in own.reports)):
         return f"it passed, and {text}, unlike the case's own answer; its test makes code of that"
     for what, (tried, failed) in report.counter_trials.items():
         own_tried, own_failed = own_changed.get(what, (0, 0))
         is_blind = what == "values" and not own_failed + failed and min(tried, own_tried) >= _LEAST_RUNS
-        share = _LEAST_SHARES.get(what, 0.0) * own_failed / max(own_tried, 1)
+        least = (
+            _LEAST_SHARES["errors" if what == "values" and are_texts else what] if what != "nothing" else 0
+        )
+        share = least * own_failed / max(own_tried, 1)
         if is_blind or _probability_of_at_most(failed, tried, share) < _CHANCE:
             shares = f"{failed} of {tried} {_CHANGED[what]}, and {own_failed} of {own_tried} with that answer"
             return f"it passed, and {text}, unlike the case's own answer; its test fails {shares}"
@@ -113,25 +114,32 @@ def _unreached(report: RunReport, own: OwnRuns, tests: Sequence[str]) -> str:
 def _unlike(report: RunReport, own: OwnRuns) -> str:
     """Return which answer is of a kind that the case's own answer doesn't give there."""
     if not report.other_exchanges:
-        return "it gave less than the case's own answer"
+        return "" if own.varies else "it gave less than the case's own answer"
+    are_arguments = True
     for key, text in report.other_exchanges.items():
-        request = key.partition(":")[0]
-        if not own.knows(request):
-            continue
-        own_letters = own.letters(request)
-        for letter in set(_letters(key)) & set(_UNLIKE) - set(own_letters):
-            is_false = letter == "e" and "z" in own_letters
-            if not is_false and (letter.islower() or set(own_letters) & set(_KINDS)):
-                return f"{text}, where the case's own answer {_UNLIKE[letter]}"
-    keys = [key for key in report.other_exchanges if own.knows(key.partition(":")[0])]
-    if keys and all("a" in _letters(key) and "a" not in own.letters(key.partition(":")[0]) for key in keys):
-        return f"{report.other_exchanges[keys[0]]}, which is its argument"
-    return ""
+        letters, own_letters = set(_letters(key)), set(own.letters(key.partition(":")[0]))
+        are_arguments = are_arguments and "a" in letters and "a" not in own_letters
+        for letter in sorted(letters & set(_UNLIKE) - own_letters):
+            if own_letters & _UNLESS[letter][0] and not own_letters & _UNLESS[letter][1]:
+                return f"{text or 'a call gave something'}, where the case's own answer {_UNLIKE[letter]}"
+        if own_letters == {"r"} and "r" not in letters:
+            return f"{text or 'a call returned'}, where the case's own answer raises an error"
+    first = next(filter(None, report.other_exchanges.values()), "a call gave a value")
+    return f"{first}, which is its argument" if are_arguments else ""
 
 
 _KINDS = dict.fromkeys("NTC", "gives another kind of value")
 _UNLIKE = {"r": "returns a value", "e": "gives something", "n": "gives a number", **_KINDS}
 """What the case's own answer does, by letters of another answer that it doesn't have."""
+_ANY = set("NTCez")
+_UNLESS = {
+    "r": (_ANY, set()),
+    "e": (set("TC"), set("za")),
+    "n": (_ANY, set()),
+    **dict.fromkeys("NTC", (set("NTC"), set())),
+}
+"""Letters of which the case's own answer has to have one, and those that it mustn't have: an answer that
+changes its argument may return nothing."""
 
 
 def _letters(key: str) -> str:

@@ -139,7 +139,7 @@ async def _weigh(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> st
     own_module = canonical_module(case)
     assert own_module is not None
     if key not in pair.own_runs:
-        reports = [await run(own_module) for _ in range(_OWN_RUNS)]
+        reports = [await run(own_module, enough=0) for _ in range(_OWN_RUNS)]
         known = tuple(report for report in reports if report is not None)
         while len(pair.own_runs) >= _MOST_OWN_RUNS:
             del pair.own_runs[next(iter(pair.own_runs))]

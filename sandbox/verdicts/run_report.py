@@ -100,7 +100,7 @@ class RunReport:
     given: dict[str, int] = field(default_factory=dict)
     """Of a weighed trial without others to compare with: how often each exchange took place."""
     other_exchanges: dict[str, str] = field(default_factory=dict)
-    """Exchanges that the case's own answer doesn't have, or less often, with their text."""
+    """Exchanges that the case's own answer doesn't have, or less often; the first of a kind with its text."""
     fewer_exchanges: dict[str, int] = field(default_factory=dict)
     """Exchanges that the case's own answer has more often."""
     counter_trials: dict[str, tuple[int, int]] = field(default_factory=dict)

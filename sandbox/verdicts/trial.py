@@ -28,7 +28,7 @@ class Weighed(Value):
     seed: int
     """Seed by which they are drawn."""
     enough: int = 15
-    """Failures by changes of one kind after which no more are tried."""
+    """Failures by changes of one kind after which no more are tried; 0: changes aren't tried at all."""
     own: dict[str, int] | None = None
     """How often each exchange took place with the case's own answer; None: this is that answer."""
     targets: frozenset[str] | None = None

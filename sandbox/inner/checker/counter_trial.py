@@ -31,14 +31,17 @@ Changed = Literal["values", "errors", "constants", "nothing"]
 once, to empty ones of their kinds."""
 Run = Callable[[RecordedLine, Sequence[CodeType]], bool]
 """Runs the compiled tests on a line; returns whether they pass. Raises Unusable if that can't be said."""
+_ASKED_SHARE = 0.5
+"""Share of changes of a call's answer that change what the candidate asked for it of the test's objects."""
 MOST_RUNS = 200
 """Runs for each of the things that are changed."""
-_FACTOR, _EXTRA_S, _MOST_S = 12.0, 0.05, 1.0
-"""CPU seconds of one run: a multiple of the unchanged one's, and some more; and of all of one kind, plus that
-multiple."""
+_FACTOR, _EXTRA_S = 12.0, 0.05
+"""CPU seconds of one run: a multiple of the unchanged one's, and some more."""
+_ALL_FACTOR, _ALL_EXTRA_S = 6.0, 6.0
+"""So, of all runs; each kind of change takes half of what is left."""
 _MOST_CHARACTERS = 1 << 16
 """Characters of a test's source whose constants are changed."""
-_MOST_EXCHANGES = 20_000
+_MOST_EXCHANGES = 50_000
 
 
 class Unusable(Exception):
@@ -92,21 +95,31 @@ class CounterTrial:
             if not self._passes(self._frames, codes, limit_s=0.0):
                 return
             usual_s = time.process_time() - started
-            for kind, is_error in (("values", False), ("errors", True)):
-                places = [(one.at, *one.asks) for one in targets if one.is_error == is_error]
-                if places:
-                    yield (kind, *self._count(self._changed_frames(places, codes), usual_s))  # type: ignore[misc]
-            yield ("nothing", *self._count(self._emptied_frames(targets, codes), usual_s))
-            yield ("constants", *self._count(self._changed_codes(sources, called, codes), usual_s))
+            ends = time.process_time() + _ALL_FACTOR * usual_s + _ALL_EXTRA_S
+            values, errors = (
+                [(one.at, *one.asks) for one in targets if one.is_error == is_error]
+                for is_error in (False, True)
+            )
+            kinds: dict[Changed, Iterator[tuple[Frames, Sequence[CodeType]]]] = {
+                "values": self._changed_frames(values, codes),
+                "errors": self._changed_frames(errors, codes),
+                "constants": self._changed_codes(sources, called, codes),
+                "nothing": self._emptied_frames(targets, codes),
+            }
+            for kind, runs in kinds.items():
+                now = time.process_time()
+                if kind != "errors" or errors:
+                    yield (kind, *self._count(runs, usual_s, now + (ends - now) / 2))
 
-    def _count(self, runs: Iterator[tuple[Frames, Sequence[CodeType]]], usual_s: float) -> tuple[int, int]:
-        limit_s = _FACTOR * usual_s + _EXTRA_S
-        ends, tried, failed = time.process_time() + _FACTOR * usual_s + _MOST_S, 0, 0
+    def _count(
+        self, runs: Iterator[tuple[Frames, Sequence[CodeType]]], usual_s: float, ends: float
+    ) -> tuple[int, int]:
+        tried = failed = 0
         for frames, codes in runs:
             if failed == self._enough or time.process_time() > ends:
                 break
             with suppress(Unusable):
-                failed += not self._passes(frames, codes, limit_s=limit_s)
+                failed += not self._passes(frames, codes, limit_s=_FACTOR * usual_s + _EXTRA_S)
                 tried += 1
         return tried, failed
 
@@ -115,7 +128,8 @@ class CounterTrial:
     ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
         chance = random.Random(self._seed)
         for _ in range(MOST_RUNS if places else 0):
-            at = chance.choice(chance.choice(places))
+            at, *asks = chance.choice(places)
+            at = chance.choice(asks) if asks and chance.random() < _ASKED_SHARE else at
             sent, received = self._frames[at]
             with suppress(Unchangeable, CodecError, RecursionError):
                 other = change_answer(received, chance)

@@ -23,10 +23,8 @@ _FIRST_OPERAND = (3, 4)
 """Index, in what a candidate asks of an object, of the first operand; of the value that an attribute gets."""
 _MOST_SHOWN = 200
 """Characters of an exchange as text."""
-_EXACT = 1 << 53
-"""Integers below this are floats, too."""
 _KINDS = {
-    **dict.fromkeys(("number", "int", "complex", "Decimal", "Fraction"), "N"),
+    **dict.fromkeys(("number", "complex", "Decimal", "Fraction"), "N"),
     **dict.fromkeys(("str", "bytes", "bytearray", "UserString"), "T"),
     **dict.fromkeys(("list", "tuple", "set", "dict", "deque", "range", "Items", "iterator"), "C"),
 }
@@ -69,16 +67,18 @@ def read_exchanges(frames: Frames, entry: int | None) -> Iterator[Exchanged]:
     for at, (sent, received) in enumerate(frames):
         request = decode(sent, resolve=Extension)
         if request[0] not in ("answer", "threw"):
-            pending.append((request, sent, []))
+            pending.append((request, sent, [], []))
         answer = decode(received[1:], resolve=Extension)
         if not pending:
             continue
         if answer[0] == "ask":
-            pending[-1][2].extend([at] * (len(answer) > _FIRST_OPERAND[answer[1] == "set"]))
+            if len(answer) > _FIRST_OPERAND[answer[1] == "set"]:
+                pending[-1][2].append(at)
+                pending[-1][3].append(_plain(answer, {}, None))
             continue
-        request, sent, asks = pending.pop()
+        request, sent, asks, asked = pending.pop()
         if request[0] in _OPERATIONS:
-            answer_digest = _describe(request, sent, answer)
+            answer_digest = _describe(request, sent, answer, asked)
             yield Exchanged(_digest(_plain(request, {}, entry)), answer_digest, at, tuple(asks))
 
 
@@ -201,22 +201,38 @@ def _payload(value: Any) -> object:
     return value.payload
 
 
-def _describe(request: tuple[Any, ...], sent: bytes, answer: tuple[Any, ...]) -> str:
-    """Return the digest of an answer, and letters that say what it is."""
-    kind, outcome, *_, changes, _ = map(_uncopied, answer)
+def _describe(request: tuple[Any, ...], sent: bytes, answer: tuple[Any, ...], asked: list[Any]) -> str:
+    """Return the digest of an answer, what was asked and printed for it, and letters that say what it is."""
+    kind, outcome, *_, changes, printed = map(_uncopied, answer)
     if kind != "value":
         shown = outcome.payload[2:] if kind == "raised" and type(outcome) is Extension else (kind,)
-        return f"{_digest(_plain(shown, {}, None))}:r"
-    lent = dict(enumerate(mutable_containers(decode(sent, resolve=_rebuilt))))
+        return f"{_digest((_plain(shown, {}, None), asked, printed))}:r"
+    lent: dict[Any, Any] = dict(enumerate(mutable_containers(decode(sent, resolve=_rebuilt))))
     changes = changes if type(changes) is tuple else ()
     lent.update(changes)
+    for number, place in _objects_in(request):
+        lent["yours", number] = place
     value = _plain(outcome, lent, None)
     letters = "e" if _is_empty(outcome, lent) else _KINDS.get(value[0], "")
     letters += "z" if value == _plain(False, {}, None) else ""
     letters += "n" if _has_nan(value) else ""
     given = [_plain(one, {}, None) for one in request[2]] if request[0] == "call" else []
     letters += "a" if value in given else ""
-    return f"{_digest((value, _plain(changes, lent, None)))}:{letters}"
+    return f"{_digest((value, _plain(changes, lent, None), asked, printed))}:{letters}"
+
+
+def _objects_in(value: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the numbers of the test's objects in a request, each with its place."""
+    found, stack = [], [value]
+    while stack:
+        one = stack.pop()
+        if type(one) is Extension and one.payload[0] in ("mine", "shared"):
+            found.append(one.payload[1])
+        elif type(one) in (list, tuple):
+            stack.extend(reversed(one))
+        elif type(one) is dict:
+            stack.extend(reversed(one.values()))
+    return ((number, place) for place, number in enumerate(dict.fromkeys(found)))
 
 
 def _rebuilt(payload: Any) -> object:
@@ -233,10 +249,10 @@ def _digest(value: object) -> str:
 def _plain(value: Any, lent: Mapping[Any, Any], entry: int | None) -> Any:
     """Return a value as tuples that are equal where a test can hardly tell the values apart."""
     kind = type(value)
-    if kind in (bool, int, float):
-        if kind is not float and abs(value) >= _EXACT:
-            return ("int", hex(value))
-        return ("number", f"{value + 0.0:.9g}")
+    if kind in (bool, int) or (kind is float and value.is_integer()):
+        return ("number", hex(int(value)))
+    if kind is float:
+        return ("number", f"{value:.9g}")
     if kind in (list, tuple):
         return (kind.__name__, *(_plain(item, lent, entry) for item in value))
     if kind in (set, frozenset):
@@ -253,7 +269,9 @@ def _plain(value: Any, lent: Mapping[Any, Any], entry: int | None) -> Any:
         return _plain(lent.get(parts[0]), {}, entry)
     if name in ("record", "missing", "error"):
         return (name, _plain(tuple(parts[1:]), lent, entry))
-    if name in ("object", "class", "function", "module", "generator", "coroutine", "yours", "mine", "shared"):
+    if name == "yours":
+        return (name, lent.get((name, parts[0])))
+    if name in ("object", "class", "function", "module", "generator", "coroutine", "mine", "shared"):
         return (name, bool(parts) and parts[0] == entry)
     return (name, _plain(tuple(parts), lent, entry))
 

@@ -18,7 +18,7 @@ from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.checker.counter_trial import CounterTrial, Unusable
 from sandbox.inner.checker.evaluated import Evaluated
-from sandbox.inner.checker.exchanges import RecordedLine, show_exchange
+from sandbox.inner.checker.exchanges import Exchanged, RecordedLine, show_exchange
 from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
 from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
@@ -208,15 +208,25 @@ class _Trial:
         differing = trial.differing(own or {})
         if own is not None:
             fewer = {key: count for key, count in own.items() if counts.get(key, 0) < count}
-            entry_point = self._job["entry_point"]
-            shown = {one.key: show_exchange(transcript.frames, one, entry_point) for one in differing}
-            self._reports.say("differing", shown, fewer)
+            self._reports.say("differing", self._show(differing), fewer)
         targets = weighed["targets"]
+        is_same = own is not None and not (differing or fewer)
         chosen = differing if targets is None else [one for one in trial.exchanges if one.request in targets]
         sources = [check["source"] for check in self._job["checks"]]
-        for kind, tried, failed in trial.try_others(sources, "candidate", chosen or trial.exchanges):
-            self._reports.say("changed", kind, tried, failed)
+        if weighed["enough"] and not is_same:
+            for kind, tried, failed in trial.try_others(sources, "candidate", chosen or trial.exchanges):
+                self._reports.say("changed", kind, tried, failed)
         self._reports.say("weighed", sorted(self._evaluated.digests if self._evaluated else ()))
+
+    def _show(self, differing: Sequence[Exchanged]) -> dict[str, str]:
+        """Return the text of the first exchange of each kind by its key, and "" for the others."""
+        shown, kinds = dict.fromkeys((one.key for one in differing), ""), set[str]()
+        for one in differing:
+            kind = one.key.rpartition(":")[2]
+            if kind not in kinds:
+                kinds.add(kind)
+                shown[one.key] = show_exchange(self._link.transcript.frames, one, self._job["entry_point"])
+        return shown
 
     def _passes_recorded(self, line: RecordedLine, codes: Sequence[CodeType]) -> bool:
         """Run compiled tests on recorded answers; return whether they pass. Raises Unusable."""
