@@ -6,7 +6,7 @@ is only such a byte.
 
 from __future__ import annotations
 
-from sandbox.inner.bridge.transcript import Transcript
+from sandbox.inner.bridge.frame_log import FrameLog
 from sandbox.inner.process.wire import Channel, FrameTooLarge
 
 TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
@@ -25,8 +25,8 @@ class CandidateLine:
     """Send requests; receive answers or the host's notice that there will be none."""
 
     def __init__(self, host: Channel | None, direct: Channel | None = None, *, keeps: bool = False) -> None:
-        """`keeps`: whether `transcript` keeps the frames."""
-        self.transcript = Transcript(keeps=keeps)
+        """`keeps`: whether `frame_log` keeps the frames."""
+        self.frame_log = FrameLog(keeps=keeps)
         self.sent: bytes | None = None
         """The first request since this was set to None."""
         self.received = b""
@@ -62,7 +62,7 @@ class CandidateLine:
             assert self._host is not None
             frame = self._host.receive() if self._direct is None else self._answer(self._direct)
         self.received = frame or b""
-        self.transcript.note(self._latest, self.received)
+        self.frame_log.note(self._latest, self.received)
         return frame
 
     def _answer(self, direct: Channel) -> bytes | None:

@@ -70,7 +70,7 @@ class _Trial:
         if candidate is not None:
             messages = [self._report(number, candidate) for number in range(len(self._job["checks"]))]
             if not any(messages):
-                self._reports.say("exchanged", self._link.transcript.digest(), self._link.is_compared)
+                self._reports.say("exchanged", self._link.frame_log.digest(), self._link.is_compared)
                 random.seed()
                 if self._job["replays"]:
                     self._replay(self._job["replays"])
@@ -190,12 +190,12 @@ class _Trial:
 
     def _weigh(self, weighed: Mapping[str, Any]) -> None:
         """Report exchanges that the case's own answer didn't have, and what others would bring about."""
-        transcript, own = self._link.transcript, weighed["own"]
-        if not transcript.is_whole:
+        frame_log, own = self._link.frame_log, weighed["own"]
+        if not frame_log.is_whole:
             return
         try:
             trial = CounterTrial(
-                transcript.frames,
+                frame_log.frames,
                 self._link.entry_number,
                 self._passes_recorded,
                 seed=weighed["seed"],
@@ -225,7 +225,7 @@ class _Trial:
             kind = one.key.rpartition(":")[2]
             if kind not in kinds:
                 kinds.add(kind)
-                shown[one.key] = show_exchange(self._link.transcript.frames, one, self._job["entry_point"])
+                shown[one.key] = show_exchange(self._link.frame_log.frames, one, self._job["entry_point"])
         return shown
 
     def _passes_recorded(self, line: RecordedLine, codes: Sequence[CodeType]) -> bool:

@@ -12,12 +12,12 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.codec import CodecError, decode, encode
+from sandbox.inner.bridge.frame_log import FrameLog
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
 from sandbox.inner.bridge.standard import from_parts, has_parts, to_parts
-from sandbox.inner.bridge.transcript import Transcript
 from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
@@ -111,9 +111,9 @@ class RecordingLink(CandidateLink):
         self.calls.clear()
 
     @property
-    def transcript(self) -> Transcript:
+    def frame_log(self) -> FrameLog:
         """The frames that passed."""
-        return self._line.transcript
+        return self._line.frame_log
 
     @property
     def entry_number(self) -> int | None:

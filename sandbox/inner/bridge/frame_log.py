@@ -8,7 +8,7 @@ MAX_KEPT = 16 << 20
 """Maximum bytes of the frames that are kept."""
 
 
-class Transcript:
+class FrameLog:
     """Takes a digest of all frames, and keeps them if asked to."""
 
     def __init__(self, *, keeps: bool = False) -> None:
