@@ -134,7 +134,7 @@ _UNLIKE = {"r": "returns a value", "e": "gives something", "n": "gives a number"
 _ANY = set("NTCez")
 _UNLESS = {
     "r": (_ANY, set()),
-    "e": (set("TC"), set("za")),
+    "e": (set("TC"), set("zl")),
     "n": (_ANY, set()),
     **dict.fromkeys("NTC", (set("NTC"), set())),
 }

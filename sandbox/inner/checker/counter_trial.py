@@ -97,8 +97,7 @@ class CounterTrial:
             usual_s = time.process_time() - started
             ends = time.process_time() + _ALL_FACTOR * usual_s + _ALL_EXTRA_S
             values, errors = (
-                [(one.at, *one.asks) for one in targets if one.is_error == is_error]
-                for is_error in (False, True)
+                [one.places for one in targets if one.is_error == is_error] for is_error in (False, True)
             )
             kinds: dict[Changed, Iterator[tuple[Frames, Sequence[CodeType]]]] = {
                 "values": self._changed_frames(values, codes),
@@ -124,12 +123,12 @@ class CounterTrial:
         return tried, failed
 
     def _changed_frames(
-        self, places: Sequence[Sequence[int]], codes: Sequence[CodeType]
+        self, places: Sequence[tuple[Sequence[int], Sequence[int]]], codes: Sequence[CodeType]
     ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
         chance = random.Random(self._seed)
         for _ in range(MOST_RUNS if places else 0):
-            at, *asks = chance.choice(places)
-            at = chance.choice(asks) if asks and chance.random() < _ASKED_SHARE else at
+            answers, asks = chance.choice(places)
+            at = chance.choice(asks if asks and (not answers or chance.random() < _ASKED_SHARE) else answers)
             sent, received = self._frames[at]
             with suppress(Unchangeable, CodecError, RecursionError):
                 other = change_answer(received, chance)

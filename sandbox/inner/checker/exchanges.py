@@ -40,7 +40,7 @@ class Exchanged:
     """Digest of the operation and its operands."""
     answer: str
     """Digest of the answer as a test sees it, and what it is: `r` raised, `e` empty, `z` zero or false,
-    `n` not a number, `a` an argument, and its kind as in `_KINDS`."""
+    `n` not a number, `a` equal to an argument, `l` one of the arguments, and its kind as in `_KINDS`."""
     at: int
     """Index of the frame with the answer."""
     asks: tuple[int, ...] = ()
@@ -50,6 +50,12 @@ class Exchanged:
     def is_error(self) -> bool:
         """Whether an exception was raised."""
         return "r" in self.answer
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Indexes of frames to change: with the answer, unless it is empty, and with what was asked."""
+        is_empty = "e" in self.answer.rpartition(":")[2]
+        return (() if self.asks and is_empty else (self.at,)), self.asks
 
     @property
     def key(self) -> str:
@@ -214,6 +220,7 @@ def _describe(request: tuple[Any, ...], sent: bytes, answer: tuple[Any, ...], as
         lent["yours", number] = place
     value = _plain(outcome, lent, None)
     letters = "e" if _is_empty(outcome, lent) else _KINDS.get(value[0], "")
+    letters += "l" if type(outcome) is Extension and outcome.payload[0] == "lent" else ""
     letters += "z" if value == _plain(False, {}, None) else ""
     letters += "n" if _has_nan(value) else ""
     given = [_plain(one, {}, None) for one in request[2]] if request[0] == "call" else []
