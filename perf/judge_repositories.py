@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
-from benchmarks.judge import among_twins, apart_search, pinning, repository, twin_search
+from benchmarks.judge import among_twins, pinning, repository, twin_search
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import files_of
@@ -116,7 +116,7 @@ class Runs:
         self.began = time.perf_counter()
         for module in (pinning, twin_search, among_twins):
             self._watch(module, "run_jobs")
-        for module in (pinning, apart_search, repository):
+        for module in (pinning, repository):
             self._watch(module, "run_apart")
 
     def _watch(self, module: ModuleType, name: str) -> None:

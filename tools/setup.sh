@@ -166,7 +166,8 @@ install_package --editable "$root$extra" || give_up "pip could not install coder
 if is_needed npm; then
     say "installing clients and a server of others, which ours are tried with"
     "$venv/bin/npm" install --silent --ignore-scripts --no-save --prefix "$venv/npm" \
-        @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 \
+        @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 \
+        @modelcontextprotocol/inspector@2.12.0 \
         @agentclientprotocol/sdk@2.4.0 @playwright/mcp@0.0.83 @octokit/openapi@23.0.2 >&2 </dev/null ||
         say "npm could not install them; tests that drive them skip"
 fi

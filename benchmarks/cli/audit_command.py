@@ -13,13 +13,14 @@ from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
 from benchmarks.executors.pool import default_workers
 from benchmarks.harbor.mode import HarborMode
-from benchmarks.judge.function import IDLE
+from benchmarks.harbor.task import read_task
+from benchmarks.judge.function import idle_answers
 from benchmarks.judge.judge import Judge
-from benchmarks.judge.mode import Mode, RepositoryMode, with_setup
+from benchmarks.judge.mode import Mode, RepositoryMode
 from benchmarks.reports.inert import line
 from benchmarks.runner.judge_for import judge_for
 from benchmarks.runner.progress import SampleProgress
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from benchmarks.written import write_text
@@ -47,7 +48,7 @@ class CaseExamination(Value):
     exposures: tuple[Exposure, ...] = ()
     """Classes of cheats that the case's tests are open to."""
     own: Outcome | None = None
-    """Verdict on the case's canonical answer; None if there is no such answer."""
+    """Verdict on the case's canonical answer; None if there is none, infrastructure if none can be given."""
     nothing: Outcome | None = None
     """Verdict on an empty answer; for a repository, on the unchanged tree."""
     passed_by: str = ""
@@ -132,28 +133,30 @@ async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
         reason=plan.reason,
         exposures=exposures_of(case, plan.mode),
         passed_by=plan.mode.passed_by if isinstance(plan.mode, Mode) else "",
-        findings=_findings(plan.mode),
+        findings=(*_warnings(case), *_findings(plan.mode)),
     )
     if plan.strength is None:
-        is_own_wrong = isinstance(plan.case, FunctionCase) and plan.good is not None
-        return examination.model_copy(update={"own": "failed" if is_own_wrong else None})
+        outcome: Outcome = "failed" if isinstance(plan.case, FunctionCase) else "infrastructure"
+        return examination.model_copy(update={"own": None if plan.good is None else outcome})
     own_verdict = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
     nothing = (await judge.judge(case, "")).verdict
     examination = examination.model_copy(update={"own": own_verdict, "nothing": nothing})
-    return examination if examination.passed_by else await _try_idle_answer(judge, case, examination)
+    return examination if examination.passed_by else await _try_idle_answers(judge, case, examination)
 
 
-async def _try_idle_answer(judge: Judge, case: Case, examination: CaseExamination) -> CaseExamination:
-    """Add a finding if an answer passes a function's test that only returns its first argument."""
-    returned = "its first argument"
-    if not isinstance(case, FunctionCase):
-        return examination
-    idle = with_setup(case, IDLE[returned].format(case.entry_point))
-    if (await judge.judge(case, idle, retry=False)).verdict != "passed":
-        return examination
-    finding = f"an answer that only returns {returned} passes"
-    findings = (*examination.findings, finding)
-    return examination.model_copy(update={"passed_by": returned, "findings": findings})
+async def _try_idle_answers(judge: Judge, case: Case, examination: CaseExamination) -> CaseExamination:
+    """Add a finding if an answer passes a function's test that returns its argument or an expected value."""
+    for returned, idle in idle_answers(case).items() if isinstance(case, FunctionCase) else ():
+        if (await judge.judge(case, idle, retry=False)).verdict == "passed":
+            finding = f"an answer that only returns {returned} passes"
+            findings = (*examination.findings, finding)
+            return examination.model_copy(update={"passed_by": returned, "findings": findings})
+    return examination
+
+
+def _warnings(case: Case) -> tuple[str, ...]:
+    """Return what a Harbor task asks for that has no effect here."""
+    return read_task(case.folder).warnings if isinstance(case, HarborCase) else ()
 
 
 def _findings(mode: object) -> tuple[str, ...]:
@@ -225,7 +228,9 @@ def _exposure_blocks(examination: Examination) -> list[Block]:
 
 def _cells(case: CaseExamination) -> tuple[str, ...]:
     answers = {"own answer": case.own, "no answer": case.nothing} if not case.sound else {}
-    got = ", ".join(f"{name}: {outcome}" for name, outcome in answers.items() if outcome is not None)
+    got = ", ".join(
+        f"{name}: {outcome}" for name, outcome in answers.items() if outcome not in (None, "infrastructure")
+    )
     strength = f"{case.strength or 'not judged'}{f' ({got})' if got else ''}"
     return (line(case.id), strength, line(case.reason, width=_MAX_WIDTH))
 

@@ -24,7 +24,7 @@ MinStrength = Annotated[
 
 
 ASKING = (
-    "model base_url effort max_answer_tokens model_timeout price record replay strategy "
+    "model base_url api effort max_answer_tokens model_timeout price record replay strategy "
     "strong_model repairs max_calls temperature top_p seed"
 )
 """Flags of the model, its calls and budget."""

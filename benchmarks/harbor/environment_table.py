@@ -15,6 +15,8 @@ Seconds = Annotated[float, Field(gt=0, le=1e8)]
 Interval = Annotated[float, Field(ge=0, le=1e8)]
 Count = Annotated[int, Field(gt=0, le=1 << 32)]
 """Number or MiB that the engine's 64 bits hold, also in its own units."""
+Cpus = Annotated[float, Field(gt=0, le=1 << 32, allow_inf_nan=False)]
+"""Processors, also a part of one."""
 User = str | int
 
 
@@ -84,6 +86,7 @@ class McpServerTable(TomlTable):
     url: str | None = None
     command: str | None = None
     args: tuple[str, ...] = ()
+    headers: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_transport(self) -> Self:
@@ -113,7 +116,7 @@ class EnvironmentTable(TomlTable):
         Literal["linux", "windows"],
         BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
     ] = "linux"
-    cpus: Count | None = None
+    cpus: Cpus | None = None
     memory_mb: Count | None = None
     storage_mb: Count | None = None
     gpus: Annotated[int, Field(ge=0)] | None = None

@@ -4,7 +4,10 @@ import stat
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.context.ignoring import ignores
 
+IGNORE_FILE = ".harborignore"
+"""File of patterns, as in .gitignore, for files of `tests/` and `solution/` that reach no container."""
 MAX_TEXT = 4 << 20
 """Maximum size in bytes of `task.toml` and `instruction.md`."""
 MAX_ENTRIES = 100_000
@@ -66,3 +69,20 @@ def check_entry(path: Path, root: Path) -> Path:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise UsageError(f"{path} is a pipe, socket or device. A task holds files, folders and links.")
     return resolved
+
+
+def excluded_in(folder: Path) -> set[str]:
+    """Return the paths that `.harborignore` files in a folder exclude, and their own. Raises UsageError."""
+    rules = {
+        path.relative_to(folder).as_posix(): read_task_text(path, folder.resolve())
+        for path in folder.rglob(IGNORE_FILE)
+    }
+    if not rules:
+        return set()
+    is_ignored, excluded = ignores(rules), set(rules)
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder).as_posix()
+        is_below = place.rpartition("/")[0] in excluded
+        if is_below or is_ignored(f"{place}/" if path.is_dir() else place):
+            excluded.add(place)
+    return excluded

@@ -21,6 +21,8 @@ from coder.base.text.usable import require_usable_name
 from sandbox.result import Value
 
 TASK_FILE = "task.toml"
+_TRAJECTORY = "trajectory.json"
+"""File with the conversation that Harbor gives an agent as its past."""
 
 
 class HarborTask(Value):
@@ -60,7 +62,7 @@ def read_task(folder: Path) -> HarborTask:
         steps=tuple(read_step(root, table, step) for step in table.steps or (None,)),
         build_folder=find_environment(root, table.environment),
         reward_strategy=table.multi_step_reward_strategy or "mean",
-        warnings=tuple(_warnings(table)),
+        warnings=tuple(_warnings(table, root)),
     )
 
 
@@ -79,8 +81,10 @@ def parse_task(text: str, where: str) -> TaskTable:
         raise UsageError(f"{where} isn't TOML: {printable(str(cause))[:300]}") from cause
 
 
-def _warnings(table: TaskTable) -> Iterator[str]:
-    """Yield warnings: unknown keys, which have no effect, and an unknown version of the schema."""
+def _warnings(table: TaskTable, root: Path) -> Iterator[str]:
+    """Yield warnings: what has no effect, and an unknown version of the schema."""
+    if (root / _TRAJECTORY).exists():
+        yield f"{_TRAJECTORY}: the earlier conversation isn't given to a model."
     if table.schema_version not in SCHEMA_VERSIONS:
         yield f"schema_version {table.schema_version!r} isn't known; it is read as {SCHEMA_VERSION}."
     yield from (f"unknown key, ignored as Harbor does: {printable(key)}" for key in unknown_keys(table))

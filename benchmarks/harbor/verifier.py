@@ -3,7 +3,7 @@
 import io
 import tarfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.harbor.carried import OutsideChange
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.container_files import Write, write_entries
+from benchmarks.harbor.input_tree import excluded_in
 from benchmarks.harbor.reward import OUTPUT, Reward, read_results
 from benchmarks.harbor.twin import OwnWork
 from benchmarks.verdict import Outcome, Strength
@@ -135,13 +136,17 @@ def write_folder(folder: Path | None, name: str) -> Write:
         return write_entries(entries)
     root = tarfile.TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o755
-    return write_entries(chain(entries, [(root, b"")], _entries(folder, name)))
+    return write_entries(chain(entries, [(root, b"")], _entries(folder, name, excluded=excluded_in(folder))))
 
 
-def _entries(folder: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def _entries(
+    folder: Path, name: str, *, excluded: Container[str] = ()
+) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             place = "" if path == folder else path.relative_to(folder).as_posix()
+            if place in excluded:
+                continue
             entry = blank.gettarinfo(path, f"{name}/{place}".strip("/"))
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""

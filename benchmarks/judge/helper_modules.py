@@ -36,26 +36,6 @@ def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
     return tuple(sorted(independent | (test_modules & asserting)))
 
 
-def keep_unchanged_data(case: RepositoryCase, uses: frozenset[str]) -> frozenset[str]:
-    """Drop recorded uses of data, except from modules that don't change and import no other modules."""
-    gold = gold_tree(case)
-    modules = {*top_modules(gold, case)}
-    independent = {
-        at_root(path, case.pythonpath).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        for path, content in gold.items()
-        if path.endswith(".py") and content == case.files.get(path) and _stands_alone(content, modules)
-    }
-    return frozenset(
-        use for use in uses if not use.startswith("data ") or use.split()[1].rpartition(".")[0] in independent
-    )
-
-
-def _stands_alone(content: bytes, modules: set[str]) -> bool:
-    nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
-    is_relative = any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
-    return not is_relative and modules.isdisjoint(_imported_names(content))
-
-
 def _asserts(content: bytes) -> bool:
     nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
     fails = (isinstance(node, ast.Assert) or getattr(node, "id", "") == "AssertionError" for node in nodes)

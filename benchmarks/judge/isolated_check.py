@@ -8,11 +8,13 @@ from types import MappingProxyType
 from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
-from sandbox.verdicts.check import TestFile, Trees, check
+from sandbox.verdicts.check import TestFile, Trees, WeighedTests, check
 from sandbox.verdicts.run_report import ALL_CHANGES, ANY_CROSSING
 
 Open = Callable[[], AbstractAsyncContextManager[tuple[Sandbox, Sandbox]]]
 """Lends a sandbox for a candidate and one for its checker; each check has fresh workspaces in them."""
+_WEIGHING_FACTOR = 4.0
+"""CPU seconds of a weighed run: a multiple of the others'."""
 MAX_FILES = 400
 """Maximum number of files in a tree, which is copied twice for every answer."""
 
@@ -29,6 +31,8 @@ async def run_apart(
     helpers: Collection[str] = (),
     needed: Collection[str] = (),
     longest: float | None = None,
+    seed: int = 0,
+    weighed: WeighedTests | None = None,
 ) -> CheckReport | None:
     """Run the tests in these files; return None if the tree isn't a package that can be called.
 
@@ -41,6 +45,8 @@ async def run_apart(
         helpers: modules of the case that run beside the tests.
         needed: tests that must pass; the first failure of such a test ends the run.
         longest: maximum CPU seconds of each of the two processes, if less than the case's limit.
+        seed: of the tests' random values.
+        weighed: how passing tests are weighed, in more time; None: they aren't.
     """
     # Modules of the patch don't count: a new module could shadow a module that the tests import.
     gold = gold_tree(case)
@@ -51,6 +57,7 @@ async def run_apart(
     texts = {path: tree[path].decode("utf-8", "replace") for path in paths}
     checks = [TestFile(path=path, source=text, imports_alone=True) for path, text in texts.items()]
     tests, cpu_s = case_tests(case), min(case.timeout_s, longest or case.timeout_s)
+    cpu_s *= _WEIGHING_FACTOR if weighed is not None else 1
     of_candidate: dict[str, bytes] = {}
     of_checker: dict[str, bytes] = {}
     for path, content in tree.items():
@@ -70,6 +77,8 @@ async def run_apart(
             limits=Limits(cpu_s=cpu_s, wall_s=case.tests_wall_s(cpu_s)),
             decides=lambda result: not result.passed and result.name in needed,
             trees=Trees(of_candidate, of_checker),
+            seed=seed,
+            weighed=weighed,
             crossing=ANY_CROSSING.model_copy(
                 update={
                     "uses": uses,

@@ -14,13 +14,14 @@ from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.digest import installation_times
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.function import Pair, judge_function
+from benchmarks.judge.function import judge_function
+from benchmarks.judge.function_trial import Pair, with_weighing_time
 from benchmarks.judge.harbor import draft_of, judge_in_containers
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import JudgingSandboxes
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.pytest_run import PRELOADED
-from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.repository import KnownOwn, judge_repository
 from benchmarks.judge.script import judge_script
 from benchmarks.judge.tries import Tries
 from benchmarks.judge.verdicts import DraftVerdict, timeout_reason
@@ -38,6 +39,8 @@ _KNOWN_GOOD = FunctionCase(
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
 """Case with a known good solution, for cases without a canonical answer."""
+_MOST_S = 86_400.0
+"""Most seconds that a sandbox may grant."""
 _MAX_SANDBOXES = 3
 """Open at most this many sandboxes for one sample; a candidate that breaks all of them fails."""
 
@@ -48,6 +51,7 @@ class Judge(CasePlans):
     def __init__(self, policy: Policy, backend: str, cache: KnownModes | None, slots: int | None) -> None:
         super().__init__(JudgingSandboxes(policy, backend), Exclusive(), cache)
         self.tries = Tries(self._turns, slots)
+        self._own_tests: KnownOwn = {}
 
     async def judge(
         self,
@@ -109,6 +113,7 @@ class Judge(CasePlans):
         """Forget all plans and durations of answers; running searches end by themselves."""
         super().forget()
         self.tries.forget()
+        self._own_tests.clear()
 
     async def close(self) -> None:
         """Cancel pending searches and close the sandboxes."""
@@ -141,7 +146,9 @@ class Judge(CasePlans):
             assert isinstance(mode, RepositoryMode)
             try:
                 async with self.judging_sandboxes.of(case) as judging:
-                    draft = await judge_repository(judging.sandbox, judging.opened, judging.case, code, mode)
+                    draft = await judge_repository(
+                        judging.sandbox, judging.opened, judging.case, code, mode, known=self._own_tests
+                    )
                     return await require_working_sandbox(judging.sandbox, draft)
             except BackendMissing as error:
                 if case.image is None:
@@ -207,12 +214,14 @@ async def open_judge(
     runs_pytest = any(isinstance(case, RepositoryCase) and case.runner == "pytest" for case in suite.cases)
     python = python_of(suite, python)
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
+    functions = (case for case in suite.cases if isinstance(case, FunctionCase))
+    weighed_s = max((with_weighing_time(case).timeout_s for case in functions), default=0.0)
     policy = Policy(
         python=python,
         memory_mb=memory_mb,
         image=image,
-        cpu_s=longest + 2,
-        wall_s=3 * longest + 10,
+        cpu_s=min(max(longest, weighed_s) + 2, _MOST_S),
+        wall_s=min(max(3 * longest, 2 * weighed_s) + 10, _MOST_S),
         output_bytes=1 << 20,
         preload=PRELOADED if runs_pytest else (),
     )

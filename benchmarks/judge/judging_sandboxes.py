@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from benchmarks.judge.candidate_tree import gold_tree
-from benchmarks.judge.function import Pair
+from benchmarks.judge.function_trial import Pair
 from benchmarks.judge.imported import find_elsewhere, find_python
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode

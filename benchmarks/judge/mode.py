@@ -18,6 +18,7 @@ from coder.base.errors import UsageError
 from coder.source.python_names import defined_names, parse_source, with_future_first
 from sandbox.result import Value
 from sandbox.verdicts.run_report import Crossing
+from sandbox.verdicts.trial import Repeated
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that carry only plain data; their results are checked again."""
@@ -35,8 +36,8 @@ class Mode(Value):
     crossing: Crossing = Crossing()
     stateful: bool = False
     """Answers may depend on earlier calls, as the case states or its canonical answer shows."""
-    repeats: bool = False
-    """The tests also hold for the canonical answer with earlier calls made again between their own."""
+    repeats: Repeated = ""
+    """Which other calls leave the canonical answer right, where calls can't be repeated alone."""
     tripped: frozenset[str] = frozenset()
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
     passed_by: str = ""
@@ -205,8 +206,10 @@ class RepositoryMode(Value):
     """By file: twins that fail with the case's own patch."""
     helpers: tuple[str, ...] = ()
     """Modules of the repository that only its tests use: they run beside isolated tests, from the case."""
-    twins_apart: dict[str, Twins] = Field(default_factory=dict)
-    """By file: twins of isolated tests in which the candidate's code may decide, with the nodes that fail."""
+    seed: int = 0
+    """Seed of the isolated tests' random values, so that what is exchanged can be compared."""
+    exchanged: str = ""
+    """Digest of what passed between the isolated tests and the case's own patch."""
     seen: dict[str, dict[str, dict[int, str]]] = Field(default_factory=dict)
     """By file, test and variant: results of the case's own patch for other inputs (`consistent_twins.py`)."""
     tripped: frozenset[str] = frozenset()
@@ -228,11 +231,6 @@ class RepositoryMode(Value):
     def needed_names(self, path: str) -> frozenset[str]:
         """Return the qualified names of one file's tests that the base fails."""
         return frozenset(name_of(node) for node in self.needed if node.partition("::")[0] == path)
-
-    def computing_lines(self, path: str) -> set[int]:
-        """Return the lines of a file at which an operator of the case's own patch computes with test data."""
-        places = (use.split()[1].rpartition(":") for use in self.uses or () if use.startswith("compute "))
-        return {int(number) for file, _, number in places if file == path}
 
     def nodes_of(self, path: str) -> set[str]:
         """Return the node ids of one file."""

@@ -6,11 +6,11 @@ The case's own patch must pass and the base must fail. Tests that can be isolate
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from secrets import randbits
 from typing import get_args
 
-from benchmarks.judge.apart_search import add_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
-from benchmarks.judge.helper_modules import helper_modules, keep_unchanged_data
+from benchmarks.judge.helper_modules import helper_modules
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.logged_tests import find_logged_mode
@@ -71,10 +71,10 @@ async def _find_isolated_mode(
     longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
     mode = pinned
     for helpers in dict.fromkeys((helper_modules(case), ())):
-        mode = pinned.model_copy(update={"helpers": helpers})
+        mode = pinned.model_copy(update={"helpers": helpers, "seed": 1 + randbits(32)})
         mode = await _try_isolated(opened, case, gold, mode, longest)
         if mode.how == "isolated":
-            return await add_apart_twins(opened, case, gold, mode, longest)
+            return mode
     return mode
 
 
@@ -103,6 +103,7 @@ async def _try_isolated(
             helpers=pinned.helpers,
             needed=pinned.nodes if reports else (),
             longest=longest,
+            seed=pinned.seed,
         )
         if report is None or not (report.ended or report.decided):
             break
@@ -112,10 +113,10 @@ async def _try_isolated(
             break
     last_passed = passed_apart(reports[-1].results) if reports else set[str]()
     missing_nodes = [node for node in pinned.nodes if node not in last_passed]
-    uses = keep_unchanged_data(case, frozenset[str]().union(*(report.uses for report in reports)))
+    uses = frozenset[str]().union(*(report.uses for report in reports))
     pinned = pinned.model_copy(update={"uses": uses})
     if not missing_nodes:
-        return pinned.model_copy(update={"how": "isolated"})
+        return pinned.model_copy(update={"how": "isolated", "exchanged": reports[-1].exchanged})
     passed = {name for report in reports for name in passed_apart(report.results)}
     messages = {
         result.name: result.message for report in reports for result in report.results if not result.passed

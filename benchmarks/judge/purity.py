@@ -8,6 +8,7 @@ import ast
 import builtins
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from string import Formatter
 from typing import TypeGuard
 
 from coder.source.python_names import parse_source
@@ -41,6 +42,7 @@ _FORBIDDEN = frozenset(
         *("globals", "locals", "vars", "setattr", "delattr", "getattr", "eval", "exec", "compile", "open"),
         *("input", "breakpoint", "id", "hash", "help", "memoryview", "super", "object"),
         *("classmethod", "property", "staticmethod"),
+        *("copyright", "credits", "license", "exit", "quit"),  # objects that `site` adds
     )
 )
 _IMMUTABLE = (str, bytes, int, float, complex, bool, type(None), type(...))
@@ -128,6 +130,8 @@ class _Module:
                 return not decorators and all(map(_is_constant, _defaults(arguments)))
             case ast.Lambda(args=arguments):
                 return all(map(_is_constant, _defaults(arguments)))
+            case ast.Attribute(attr="format" | "format_map", value=value):
+                return _is_plain_format(value)
             case ast.Attribute(attr=attribute, value=value, ctx=ast.Load()):
                 return (
                     not attribute.startswith(_FRAME_PREFIXES)
@@ -228,6 +232,17 @@ def _is_type_call(node: ast.expr) -> TypeGuard[ast.Call]:
         case ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]):
             return not isinstance(value, ast.Starred)
     return False
+
+
+def _is_plain_format(node: ast.expr) -> bool:
+    """Whether a format is a constant whose fields name no attribute and no item."""
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return False
+    try:
+        parts = [(field or "", spec or "") for _, field, spec, _ in Formatter().parse(node.value)]
+    except ValueError:
+        return True  # it raises that when it is called
+    return not any(set(field) & set(".[") or "{" in spec for field, spec in parts)
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:

@@ -1,10 +1,10 @@
 """Judge a patch by its case's hidden tests: isolated if possible, else among decoys, else plainly."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from benchmarks.judge.among_twins import cancel, judge_together
-from benchmarks.judge.apart_search import find_fooled_tests
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.helper_modules import has_changed_helpers
 from benchmarks.judge.imported import installed_modules
@@ -12,18 +12,37 @@ from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_m
 from benchmarks.judge.logged_tests import judge_by_log
 from benchmarks.judge.mode import RepositoryMode, files_of
 from benchmarks.judge.verdicts import DraftVerdict
+from benchmarks.judge.weighed_patches import OwnTests, find_fooled, find_weakness
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from coder.run.verdict_words import join_names
-from sandbox import Sandbox
+from sandbox import CheckReport, Sandbox
 from sandbox.result import out_of_time
+from sandbox.verdicts.check import WeighedTests
 from sandbox.verdicts.run_report import ANY_COMPARISON
+
+KnownOwn = dict[str, OwnTests]
+"""What runs of the own patches of cases have shown, by the case's id."""
+
+_TOGETHER_RUNS = 2
+"""Runs in one process of which each has to fail: the first may by chance."""
 
 
 async def judge_repository(
-    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, patch: str, mode: RepositoryMode
+    sandbox: Sandbox,
+    opened: Open | None,
+    case: RepositoryCase,
+    patch: str,
+    mode: RepositoryMode,
+    *,
+    known: KnownOwn | None = None,
 ) -> DraftVerdict:
-    """Judge one answer, which is a unified diff."""
+    """Judge one answer, which is a unified diff.
+
+    Args:
+        known: weighed runs of own patches, by the case's id; new ones are added.
+    """
+    known = {} if known is None else known
     try:
         tree = await _permitted_tree(sandbox, case, patch)
     except PatchRefused as error:
@@ -31,9 +50,11 @@ async def judge_repository(
     if case.runner != "pytest":
         draft = await judge_by_log(sandbox, case, tree, mode)
     elif mode.how == "isolated":
-        draft = await _judge_isolated(opened, case, tree, mode, mode.nodes)
+        draft = await _judge_isolated(opened, case, tree, mode, mode.nodes, known)
+        if draft.outcome == "passed" and (failure := await _fail_together(sandbox, case, tree, mode, known)):
+            draft = DraftVerdict("failed", f"it passes apart from the tests alone: {failure}", draft.cpu_s)
     else:
-        draft = await _together_and_apart(sandbox, opened, case, tree, mode)
+        draft = await _together_and_apart(sandbox, opened, case, tree, mode, known)
     remarks = {
         "left as the case has them": tree.kept_out if draft.outcome != "passed" else (),
         "left out, as the patch has no content of them": tree.stubs,
@@ -47,11 +68,18 @@ async def judge_repository(
 
 
 async def _together_and_apart(
-    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode
+    sandbox: Sandbox,
+    opened: Open | None,
+    case: RepositoryCase,
+    tree: Tree,
+    mode: RepositoryMode,
+    known: KnownOwn,
 ) -> DraftVerdict:
     """Judge in one process; concurrently, tests that can be isolated must also pass isolated."""
     isolated_task = (
-        asyncio.create_task(_judge_isolated(opened, case, tree, mode, mode.apart)) if mode.apart else None
+        asyncio.create_task(_judge_isolated(opened, case, tree, mode, mode.apart, known))
+        if mode.apart
+        else None
     )
     try:
         draft = await judge_together(sandbox, case, tree, mode)
@@ -71,6 +99,27 @@ async def _together_and_apart(
         await cancel([isolated_task] if isolated_task is not None else [])
 
 
+async def _fail_together(
+    sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode, known: KnownOwn
+) -> str:
+    """Return why tests fail, twice, in one process with a patch, as copies hide what both share; else "".
+
+    They have to pass there with the case's own patch.
+    """
+    gold, plain_mode = gold_tree(case), mode.model_copy(update={"how": "plain"})
+    if tree.files == gold:
+        return ""
+    for _ in range(_TOGETHER_RUNS):
+        draft = await judge_together(sandbox, case, tree, plain_mode)
+        if draft.outcome != "failed":
+            return ""
+    own = known.setdefault(case.id, OwnTests())
+    if own.passes_together is None:
+        own_draft = await judge_together(sandbox, case, Tree(gold, ()), plain_mode)
+        own.passes_together = own_draft.outcome == "passed"
+    return draft.detail if own.passes_together else ""
+
+
 async def _permitted_tree(sandbox: Sandbox, case: RepositoryCase, patch: str) -> Tree:
     """Return the tree to judge, without new modules that shadow installed modules. Raises PatchRefused."""
     tree = candidate_tree(case, patch)
@@ -83,7 +132,12 @@ async def _permitted_tree(sandbox: Sandbox, case: RepositoryCase, patch: str) ->
 
 
 async def _judge_isolated(
-    opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode, nodes: Sequence[str]
+    opened: Open | None,
+    case: RepositoryCase,
+    tree: Tree,
+    mode: RepositoryMode,
+    nodes: Sequence[str],
+    known: KnownOwn,
 ) -> DraftVerdict:
     """Judge with the tests in one sandbox and the tested package in another."""
     assert opened is not None
@@ -99,8 +153,6 @@ async def _judge_isolated(
                 more_refused,
                 probing_mode,
             )
-    if data := sorted(use.partition(" ")[2] for use in refused if use.startswith("data ")):
-        weakness = f"the tests read what it changes and the case's own patch doesn't: {', '.join(data[:3])}"
     changed = "changes" in refused
     if draft.outcome == "passed" and mode.helpers and has_changed_helpers(case, tree.files, mode.helpers):
         mode_without_helpers = mode.model_copy(
@@ -113,14 +165,49 @@ async def _judge_isolated(
         cpu_s = draft.cpu_s
         draft, _ = await _judge_isolated_once(opened, case, tree, mode, nodes, shows_changes=True)
         draft.cpu_s += cpu_s
-    if draft.outcome == "passed" and mode.how == "isolated":
-        fooled = await find_fooled_tests(opened, case, tree, mode)
-        if fooled:
-            detail = f"passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
-            draft.outcome, draft.detail = "tampered", detail
+    if draft.outcome == "passed" and mode.how == "isolated" and not weakness:
+        is_other = draft.exchanged != mode.exchanged
+        weakness = await _weigh(opened, case, tree, mode, known, is_other=is_other)
     if draft.outcome == "passed" and weakness:
         draft.strength, draft.detail = "weaker", weakness
     return draft
+
+
+async def _weigh(
+    opened: Open,
+    case: RepositoryCase,
+    tree: Tree,
+    mode: RepositoryMode,
+    known: KnownOwn,
+    *,
+    is_other: bool,
+) -> str:
+    """Return why a pass shows less than one of the case's own patch; "" if it shows as much.
+
+    `is_other`: whether it exchanged something else.
+    """
+
+    async def run(files: Mapping[str, bytes], weighed: WeighedTests) -> CheckReport | None:
+        report = await run_apart(
+            opened,
+            case,
+            files,
+            files_of(mode.needed),
+            uses=mode.uses,
+            helpers=mode.helpers,
+            seed=mode.seed,
+            weighed=weighed,
+        )
+        return report if report is not None and report.ended else None
+
+    gold = gold_tree(case)
+    if tree.files == gold:
+        return ""
+    seed = int(sha256(case.id.encode()).hexdigest()[:8], 16)
+    weighed = WeighedTests(tests=frozenset(mode.needed), seed=seed, lines=True)
+    own, trees = known.setdefault(case.id, OwnTests()), (tree.files, gold)
+    reason = await find_fooled(run, trees, weighed, own)
+    return reason or (await find_weakness(run, trees, mode, weighed, own) if is_other else "")
 
 
 async def _judge_isolated_once(
@@ -141,6 +228,7 @@ async def _judge_isolated_once(
         uses=mode.uses,
         shows_changes=shows_changes,
         helpers=mode.helpers,
+        seed=mode.seed,
     )
     if report is None:
         return DraftVerdict("error", "the patch leaves no package to be tested"), frozenset()
@@ -151,9 +239,8 @@ async def _judge_isolated_once(
         message = f"it took more than {case.timeout_s:g} s of CPU, or slept too long"
         return DraftVerdict("timeout", message, cpu_s), frozenset()
     if passed:
-        return DraftVerdict("passed", "", cpu_s), report.refused | (
-            {"changes"} if report.changed else frozenset()
-        )
+        changes = frozenset({"changes"}) if report.changed else frozenset[str]()
+        return DraftVerdict("passed", "", cpu_s, exchanged=report.exchanged), report.refused | changes
     failures = [result for result in report.results if not result.passed]
     failure = next(
         (result for result in failures if result.name in required), failures[0] if failures else None

@@ -5,7 +5,7 @@ from decimal import Decimal, DecimalException
 from itertools import zip_longest
 from math import isfinite
 
-from benchmarks.judge.function import Pair
+from benchmarks.judge.function_trial import Pair
 from benchmarks.judge.mode import with_setup
 from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
 from benchmarks.suite import ScriptCase, ScriptRun, Tolerance

@@ -50,6 +50,8 @@ class DraftVerdict:
     """The checker gave no verdict: try a known good solution to find the cause."""
     strength: Strength | None = None
     """Strength of this verdict, if it differs from the strength of its case."""
+    exchanged: str = ""
+    """Digest of what isolated tests exchanged with the package, if they passed."""
     rewards: dict[str, float] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)

@@ -1,4 +1,7 @@
-"""Write a report as JUnit XML for CI systems: a test case per sample, with the strength of its verdict."""
+"""Write a report as JUnit XML for CI systems: a test case per sample, with the strength of its verdict.
+
+The document is valid by the schema of Jenkins (junit-10.xsd of its xUnit plugin).
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +17,8 @@ from coder.base.text.ci_commands import break_commands
 def junit(report: Report) -> str:
     """Return the document. A pass below the report's minimum strength failed, as do cases without a sample.
 
-    Properties: `strength` of each test case; `least-strength` of the suite's passes, if there are any, and
-    `min-strength`, if the report has one.
+    The output of each test case is the strength of its verdict. Properties of the suite: `least-strength` of
+    its passes, if there are any, and `min-strength`, if the report has one.
     """
     sample_counts = Counter(verdict.id for verdict in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
@@ -28,8 +31,8 @@ def junit(report: Report) -> str:
             suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{verdict.wall_s:.3f}"
         )
         seconds += verdict.wall_s
-        _add_properties(case, {"strength": verdict.strength})
         _mark(case, verdict, report)
+        SubElement(case, "system-out").text = f"strength: {verdict.strength}"
     for missing in report.missing:
         case = SubElement(
             suite, "testcase", classname=_clean(report.suite), name=_clean(missing), time="0.000"
@@ -39,12 +42,12 @@ def junit(report: Report) -> str:
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("*/failure")),
         "errors": len(suite.findall("*/error")),
-        "skipped": 0,
     }
     for element in (suite, root := Element("testsuites")):
         for key, count in counts.items():
             element.set(key, str(count))
         element.set("time", f"{seconds:.3f}")
+    suite.set("skipped", "0")
     if report.times.started:
         suite.set("timestamp", report.times.started.removesuffix("Z"))
     root.append(suite)

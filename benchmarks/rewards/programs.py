@@ -57,9 +57,9 @@ class RunCode(BaseModel):
 
     code: Text
     language: str
-    compile_timeout: float = Field(default=10, gt=0)
-    run_timeout: float = Field(default=10, gt=0)
-    memory_limit_MB: int = -1
+    compile_timeout: float = Field(default=10, gt=0, strict=True)
+    run_timeout: float = Field(default=10, gt=0, strict=True)
+    memory_limit_MB: int = Field(default=-1, strict=True)
     stdin: Text | None = None
     files: dict[FileName, Content | None] = Field(default={}, max_length=256)
     fetch_files: list[FileName] = Field(default=[], max_length=256)

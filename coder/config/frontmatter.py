@@ -13,6 +13,15 @@ _PLAIN_VALUE = re.compile(
     r"^([A-Za-z][\w-]*):[ \t]+([^\s\"'|>\[{&*!#%@`].*?|\[[^\]\n]*\][ \t]*[^\s#].*?)[ \t]*$", re.MULTILINE
 )
 """A key with an unquoted value on its line, or with text after brackets, as in `[a] [b]`."""
+_KNOWN_KEY = re.compile(
+    r"^(?P<key>name|description|tools|disallowedTools|model|color|version|license|metadata|compatibility"
+    r"|allowed-tools|argument-hint|disable-model-invocation|user-invocable|permissionMode|skills|memory):"
+    r"(?=\s)(?P<rest>.*)$",
+    re.MULTILINE,
+)
+"""A key of skills, commands or subagents at the margin, and the rest of its line."""
+_UNFINISHED = re.compile(r"\s*[\[{]")
+"""Start of a list or mapping, which is never read as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ def read_frontmatter(text: str) -> Frontmatter:
     """Split a file into fields and text; a file without frontmatter has no fields.
 
     Many files that other agents accept aren't valid YAML, because a value holds `: ` without quotation marks,
-    or is a hint such as `[a] [b]`. Such values are read as text.
+    is a hint such as `[a] [b]`, or goes on at the margin. Such values are read as text.
 
     Raises:
         ValueError: the frontmatter is too long, or isn't a mapping in YAML.
@@ -58,23 +67,51 @@ def read_frontmatter(text: str) -> Frontmatter:
         raise ValueError(f"the frontmatter {problem}")
     try:
         fields = _mapping(match[1])
-    except ValueError:
-        fields = _mapping(_PLAIN_VALUE.sub(_quoted, match[1]))
+    except ValueError as error:
+        try:
+            fields = _mapping(_PLAIN_VALUE.sub(_quoted, match[1]))
+        except ValueError:
+            fields = _fields_by_lines(match[1])
+            if not fields:
+                raise error from None
     return Frontmatter(fields, text[match.end() :])
 
 
 def _mapping(yaml_text: str) -> dict[str, object]:
     try:
-        value = read_yaml(yaml_text)
+        value = read_yaml(yaml_text, as_texts=True)
     except RecursionError as error:
         raise ValueError("the frontmatter is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"the frontmatter isn't valid YAML: {one_line(str(error))}") from error
-    if value is None:
+    if value in (None, ""):
         return {}
     if not isinstance(value, dict):
         raise ValueError("the frontmatter isn't a mapping of keys to values")
     return {str(key): field for key, field in value.items()}
+
+
+def _fields_by_lines(yaml_text: str) -> dict[str, object]:
+    """Return the fields of a text whose values go on at the margin, where only a known key begins a field.
+
+    Empty if none does so.
+    """
+    starts = [*_KNOWN_KEY.finditer(yaml_text)]
+    keys = {start["key"] for start in starts}
+    lines_at_margin = [line for line in yaml_text.splitlines() if line.strip() and not line[0].isspace()]
+    if len(lines_at_margin) == len(starts) or len(keys) < len(starts) or not starts or starts[0].start():
+        return {}
+    ends = [start.start() for start in starts[1:]] + [len(yaml_text)]
+    fields: dict[str, object] = {}
+    for start, end in zip(starts, ends, strict=True):
+        lines = yaml_text[start.start("rest") : end]
+        try:
+            fields |= _mapping(f"{start['key']}: {lines}")
+        except ValueError:
+            if _UNFINISHED.match(lines):
+                return {}
+            fields[start["key"]] = lines.strip()
+    return fields
 
 
 def _quoted(match: re.Match[str]) -> str:

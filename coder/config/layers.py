@@ -17,7 +17,8 @@ from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder, plug_folders
 from coder.base.fs.safe_open import read_toml
 from coder.base.text.sanitize import suggest_nearest
-from coder.config.plugs import rules_for, with_rules
+from coder.config.daily_notes import unseen_today
+from coder.config.plugs import notes_on_hooks, notes_on_plugs, rules_for, with_rules
 from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
 from coder.run.option_table import KEYS, LOWERED
@@ -71,6 +72,7 @@ def load(
     user_file: Path | None = None,
     workspace: Path | None = None,
     task: TaskOptions | None = None,
+    all_notes: bool = False,
 ) -> Loaded:
     """Read all layers and merge them.
 
@@ -79,6 +81,7 @@ def load(
         user_file: the user's configuration file; None: the usual one.
         workspace: the user's folder or file; its `pyproject.toml` is the repository's layer.
         task: the options of a task file.
+        all_notes: whether notes on files for agents are repeated that were shown today.
 
     Raises:
         UsageError: a value can't be used; the message names its layer.
@@ -106,6 +109,9 @@ def load(
     }
     config_of_flags = over(with_task, flag_config)
     rules, rule_notes = rules_for(workspace)
+    rule_notes += notes_on_plugs(rules)
+    rule_notes = rule_notes if all_notes else unseen_today(workspace, rule_notes)
+    rule_notes += notes_on_hooks()
     rule_notes += _dropped_hosts(rules, config_of_flags)
     return Loaded(
         config=config_of_flags,

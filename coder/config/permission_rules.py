@@ -120,7 +120,7 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
         if rule.tool not in _EDITS:
             return False
         folds = verdict == "deny"  # on some disks, both names are one file
-        return not rule.specifier or covers_file(rule.specifier, path, root, folds=folds)
+        return covers_file(_edited_files(rule), path, root, folds=folds)
 
     return _ruling(rules, covers)
 
@@ -128,7 +128,12 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
 def denied_edits(rules: Rules) -> tuple[str, ...]:
     """Return the globs of files that the rules forbid to change: `Edit(GLOB)`; `**` for all files."""
     denied = map(parse_rule, rules.deny)
-    return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool in _EDITS))
+    return tuple(dict.fromkeys(_edited_files(rule) for rule in denied if rule.tool in _EDITS))
+
+
+def _edited_files(rule: PermissionRule) -> str:
+    """Return the glob of the files that a rule on edits is about; NotebookEdit changes notebooks alone."""
+    return rule.specifier or ("**/*.ipynb" if rule.tool == "NotebookEdit" else "**")
 
 
 def unread_globs(rules: Rules | None) -> tuple[str, ...]:

@@ -57,6 +57,10 @@ class PlugFolder:
             return []
         return sorted(paths)
 
+    def has(self, path: str) -> bool:
+        """Whether there is something at a relative path, which may be a link."""
+        return os.path.lexists(self.root.joinpath(*self.parts, path))
+
     def shown(self, path: str) -> str:
         """Return the path to display: absolute for the user's files, else relative to the workspace."""
         return str(self.root / path) if self.is_own else "/".join((*self.parts, path))

@@ -37,6 +37,8 @@ SERVER_FILES = (".mcp.json", "mcp.json")
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 2_000, 16 << 20, 12
 """Maximum files, bytes and folder depth of a repository's plugin that starts programs."""
 _MAX_PLUGINS = 100
+_COMPONENTS = ("skills/", "commands/", "agents/", "hooks/hooks.json", ".mcp.json", "mcp.json")
+"""What makes a folder of plugins a plugin without a manifest, as in Claude Code."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_NAME = 64
 
@@ -98,19 +100,35 @@ def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[UnusableFile
 
 def without_refused(texts: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return a repository's texts without files of plugin folders that are invalid or duplicates."""
-    manifests: dict[str, str] = {}
+    usable = {None, *_sorted_folders(texts)[0]}
+    return {path: text for path, text in texts.items() if plugin_folder(path) in usable}
+
+
+def refused_plugins(texts: Mapping[str, str | None]) -> list[UnusableFile]:
+    """Return the plugin folders among a repository's texts that can't be used."""
+    return _sorted_folders(texts)[1]
+
+
+def _sorted_folders(texts: Mapping[str, str | None]) -> tuple[list[str], list[UnusableFile]]:
+    """Return a repository's usable folders of plugins, and the others."""
+    manifests: dict[str, str | None] = {}
     for path in manifests_in(texts):
-        manifests.setdefault(plugin_folder(path) or "", path)
-    folders: dict[str, str] = {}
-    for folder, path in manifests.items():
+        manifests.setdefault(plugin_folder(path) or "", texts[path])
+    for path in texts:
+        if (folder := plugin_folder(path)) is not None and path[len(folder) :].startswith(_COMPONENTS):
+            manifests.setdefault(folder, f'{{"name": "{folder.split("/")[2]}"}}')
+    by_name: dict[str, str] = {}
+    refusals: list[UnusableFile] = []
+    for folder, text in sorted(manifests.items()):
         name = folder.split("/")[2]
         try:
-            _check_manifest(texts[path] or "", name)
-        except ValueError:
-            continue
-        folders.setdefault(name, folder)
-    usable = {None, *folders.values()}
-    return {path: text for path, text in texts.items() if plugin_folder(path) in usable}
+            _check_manifest(text or "", name)
+            if name in by_name:
+                raise ValueError(f"{by_name[name].rstrip('/')} has the same name")
+            by_name[name] = folder
+        except ValueError as error:
+            refusals.append(UnusableFile(folder.rstrip("/"), reason_of(error)))
+    return list(by_name.values()), refusals
 
 
 def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
@@ -180,7 +198,9 @@ def _plugin(place: PlugFolder, name: str) -> Plugin:
         raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
     text = Plugin(name, "", place).read(*MANIFESTS)
     if text is None:
-        raise ValueError(f"it has no {MANIFESTS[0]}")
+        if not any(map(place.has, _COMPONENTS)):
+            raise ValueError(f"it has no {MANIFESTS[0]}, and nothing that a plugin holds")
+        return Plugin(name, "", place)
     return Plugin(name, one_line(_check_manifest(text, name).description, width=300), place)
 
 

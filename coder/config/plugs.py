@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import config_folder, plug_folders
 from coder.base.fs.safe_open import read_named
+from coder.config.hook_programs import notes_on_missing, runnable
+from coder.config.permission_rules import unenforced
+from coder.config.unusable import unusable_of_user
 from coder.run.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ def plugs_of_user() -> dict[str, object]:
     """Return the settings that the user's files for agents give: notes, skills, subagents and hooks."""
     no_hooks = has_no_hooks()
     hooks = () if no_hooks else hooks_of_user()
+    if hooks:
+        hooks = runnable(hooks)
     return {
         "notes": notes_of_user(),
         "skills": skills_of_user(),
@@ -118,6 +123,25 @@ def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
     if not (of_repository.ask or of_repository.deny):
         return rules, notes
     return rules + of_repository if rules is not None else of_repository, notes
+
+
+def notes_on_plugs(rules: "Rules | None") -> list[str]:
+    """Return notes on the user's files for agents that can't be used, and on rules without an effect."""
+    notes: list[str] = []
+    files = settings_files()
+    if files or any(map(plug_folders, ("skills", "agents", "plugins"))):
+        notes = [f"{file.path}: {file.reason}" for file in unusable_of_user(files)]
+    if rules is not None:
+        notes += [f"{row}: this rule has no effect: {reason}" for row, reason in unenforced(rules).items()]
+    return notes
+
+
+def notes_on_hooks() -> list[str]:
+    """Return notes on the user's hooks that can't run on this machine."""
+    if has_no_hooks() or not (hooks := hooks_of_user()):
+        return []
+
+    return notes_on_missing(hooks)
 
 
 def with_rules(settings: Settings, rules: "Rules | None") -> Settings:

@@ -42,7 +42,7 @@ class Config(Value):
 
     def changes(self) -> dict[str, Any]:
         """Return the fields of Settings that were set here, without models and whole-run limits."""
-        models = {"model", "base_url", "fallback", *ROLES}
+        models = {"model", "base_url", "api", "fallback", *ROLES}
         return {
             name: value
             for name, value in _set_fields(self.options).items()

@@ -5,7 +5,6 @@ repository's of the same name, because a repository must not replace what the us
 """
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_names import plug_name, titled
 from coder.config.plug_places import UnusableFile, is_of_plugin, plugin_prefix, reason_of
 from coder.config.plugins import own_plugins, without_refused
 from coder.run.extensions import Skill
@@ -24,8 +24,6 @@ FOLDERS = (".agents/skills", ".claude/skills")
 MAX_SKILLS = 200
 MAX_BYTES = 256 << 10
 MAX_DESCRIPTION = 1_024
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_MAX_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,13 @@ def read_skill(text: str, path: str) -> Skill:
     """Return the skill that a SKILL.md describes. Raises ValueError if it can't be used."""
     front = read_frontmatter(text)
     front.text("name")
-    name = str(front.fields.get("name") or path.split("/")[-2])
-    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-        raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
+    given_name = str(front.fields.get("name") or path.split("/")[-2])
+    name = plug_name(given_name)
     description = front.text("description")
     if not description:
         raise ValueError("it has no description")
     is_listed = front.text("disable-model-invocation").lower() != "true"
-    short_description = one_line(description, width=MAX_DESCRIPTION)
+    short_description = one_line(titled(given_name, description), width=MAX_DESCRIPTION)
     return Skill(name=name, description=short_description, path=path, listed=is_listed)
 
 

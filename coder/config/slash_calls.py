@@ -6,6 +6,7 @@ Nothing in such a file is executed here: Claude's !`COMMAND` stays text, which a
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config.command_table import is_taken
 from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_names import plug_name
 from coder.config.plug_places import PlugFolder, places, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository
 from coder.config.skills import FILE_NAME
 
-_NAME = re.compile(r"(?:[a-z0-9-]{1,64}:)?[A-Za-z0-9][\w-]{0,63}", re.ASCII)
-_CALL = re.compile(rf"/({_NAME.pattern})(?:\s+(.*))?", re.DOTALL | re.ASCII)
+_NAME = re.compile(r"(?:[a-z0-9-]{1,64}:)?[^\W_][\w-]{0,63}")
+_CALL = re.compile(rf"/({_NAME.pattern})(?:\s+(.*))?", re.DOTALL)
 _PLACE = re.compile(r"\$(?:ARGUMENTS(?:\[(\d{1,2})\])?|(\d{1,2})(?!\d))")
 _RUNS = re.compile(r"!`[^`\n]+`")
 _NOT_RUN = "\n\n[No command between !` and ` was run. Run those whose output you need, in the sandbox.]"
@@ -148,4 +150,6 @@ def _calls_of(kind: str, place: PlugFolder) -> Iterator[SlashCall]:
         if kind == "commands":
             yield SlashCall(file.removesuffix(".md"), place, path)
         elif len(folders) == 1 and file == FILE_NAME:
-            yield SlashCall(folders[0], place, path)
+            with suppress(ValueError):
+                is_callable = _NAME.fullmatch(folders[0]) is not None
+                yield SlashCall(folders[0] if is_callable else plug_name(folders[0]), place, path)

@@ -11,10 +11,14 @@ _MOST_MERGED = 10_000
 """Maximum keys of all mappings after merging, plus two for each character, as aliases multiply keys."""
 
 
-def read_yaml(text: str | bytes) -> object:
-    """Parse YAML. Raises ValueError, with the line, for invalid YAML or a duplicate key."""
+def read_yaml(text: str | bytes, *, as_texts: bool = False) -> object:
+    """Parse YAML. Raises ValueError, with the line, for invalid YAML or a duplicate key.
+
+    Args:
+        as_texts: whether plain values such as `yes`, `1.10` or `2024-01-01` stay the texts that they are.
+    """
     try:
-        return yaml.load(text, Loader=StrictLoader)  # a SafeLoader, too
+        return yaml.load(text, Loader=_TextLoader if as_texts else StrictLoader)  # both are a SafeLoader, too
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     except (ArithmeticError, AttributeError, LookupError) as error:  # as of `!!int ''`
@@ -60,6 +64,13 @@ class StrictLoader(yaml.SafeLoader):
                 )
             lines[key.value] = line
         return super().construct_mapping(node, deep=deep)
+
+
+class _TextLoader(StrictLoader):
+    """A loader that takes no type from how a value looks, as StrictYAML doesn't; `<<` merges."""
+
+
+_TextLoader.yaml_implicit_resolvers = {"<": StrictLoader.yaml_implicit_resolvers["<"]}
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

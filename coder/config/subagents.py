@@ -3,7 +3,6 @@
 A user's subagent wins over a repository's of the same name. `tools` only decides whether changes are kept.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from coder.base.fs.private_folder import plug_folders
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_names import plug_name, titled
 from coder.config.plug_places import (
     MAX_BYTES,
     REPOSITORY_FOLDERS,
@@ -27,8 +27,6 @@ MAX_SUBAGENTS = 50
 MAX_DESCRIPTION = 500
 MAX_PROMPT = 32_000
 """Maximum characters of instructions, which are part of each request of the subagent."""
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_MAX_NAME = 64
 _WRITING_TOOLS = {"edit", "write", "multiedit", "notebookedit", "bash", "*"}
 
 
@@ -58,19 +56,19 @@ class SubagentList:
 def read_subagent(text: str, path: str) -> Subagent:
     """Return the subagent that a file describes, with its instructions. Raises ValueError if it's invalid."""
     front = read_frontmatter(text)
-    name = front.text("name") or path.rpartition("/")[2].removesuffix(".md")
-    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-        raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
-    description = one_line(front.text("description"), width=MAX_DESCRIPTION)
-    if not description:
+    given_name = front.text("name") or path.rpartition("/")[2].removesuffix(".md")
+    name = plug_name(given_name)
+    if not front.text("description"):
         raise ValueError("it has no description")
+    description = one_line(titled(given_name, front.text("description")), width=MAX_DESCRIPTION)
     body = front.body.strip()
     if not body:
         raise ValueError("it has no instructions below the frontmatter")
     if len(body) > MAX_PROMPT:
         raise ValueError(f"its instructions have more than {MAX_PROMPT:,} characters")
     tools, denied = (_names(front.words(name)) for name in ("tools", "disallowedTools"))
-    tools = tools if front.fields.get("tools") is not None else _WRITING_TOOLS  # as Claude Code: it has all
+    if front.fields.get("tools") in (None, ""):
+        tools = _WRITING_TOOLS  # as Claude Code: it has all
     writes = not tools.isdisjoint(_WRITING_TOOLS) and denied.isdisjoint({"edit", "write", "*"})
     return Subagent(name=name, description=description, path=path, writes=writes, prompt=body)
 

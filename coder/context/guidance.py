@@ -28,7 +28,7 @@ def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MAX_C
     """
     notes: dict[str, str] = {}
     room = most
-    paths = _notes(near)
+    paths = places_of_notes(*near)
     for path in paths:
         text = _with_imports(path, texts, without=paths)
         if text and room > 0 and text not in notes.values():
@@ -47,8 +47,7 @@ def _with_imports(path: str, texts: Mapping[str, str], *, without: Iterable[str]
     pending, known_paths, parts = [(path, text)], {path, *without}, [text]
     while pending:
         origin, text = pending.pop(0)
-        for name in _IMPORT.findall(_CODE.sub("", text)):
-            imported = posixpath.normpath(posixpath.join(posixpath.dirname(origin), name.rstrip(".")))
+        for imported in imports_of(origin, text):
             if imported in known_paths or imported not in texts or len(parts) > _MAX_IMPORTS:
                 continue
             known_paths.add(imported)
@@ -57,7 +56,14 @@ def _with_imports(path: str, texts: Mapping[str, str], *, without: Iterable[str]
     return "\n\n".join(parts)
 
 
-def _notes(near: Iterable[str]) -> list[str]:
+def imports_of(path: str, text: str) -> list[str]:
+    """Return the paths of the files that a note at `path` names by `@PATH`."""
+    folder = posixpath.dirname(path)
+    names = _IMPORT.findall(_CODE.sub("", text))
+    return [posixpath.normpath(posixpath.join(folder, name.rstrip("."))) for name in names]
+
+
+def places_of_notes(*near: str) -> list[str]:
     """Return the possible paths of notes for these files, for each file the nearest first."""
     folders = dict.fromkeys(folder for path in near for folder in PurePosixPath(path).parents)
     paths = [name if str(folder) == "." else f"{folder}/{name}" for folder in folders for name in NAMES]

@@ -114,7 +114,7 @@ class _Answer:
         """Apply the answer's edits and add its whole files."""
         from coder.edits.apply import apply
 
-        edits = [*answer.edits, *_whole_files_beside(answer, default)]
+        edits = [*map(self._with_folders, answer.edits), *_whole_files_beside(answer, default)]
         allowed_edits: list[Edit] = []
         ignored_edits: list[Edit] = []
         for edit in edits:
@@ -165,6 +165,12 @@ class _Answer:
             other_files, self._files
         )  # Python code runs next, and reports its errors itself
         return Answered(changed_files, problem, empty=not files, left_out=left_out, apart=apart)
+
+    def _with_folders(self, edit: Edit) -> Edit:
+        """Return a change of lines with the path of the only file that has the name in the answer."""
+        if edit.action != "change" or edit.to is not None or self._find(edit.path) is not None:
+            return edit
+        return replace(edit, path=self._names.find_ending(paths.plain(edit.path)) or edit.path)
 
     def _find(self, name: str) -> str | None:
         return self._names.find(paths.plain(name))

@@ -37,12 +37,15 @@ def apply(
         originals: the files before the model's work, whose edits aren't made a second time; None: any are.
     """
     tree = _Tree(files, slips, originals, in_part=in_part and not slips)
-    remaining = len(edits)
+    remaining, waiting = len(edits), list[Edit]()
     for edit in edits:
         if tree.is_full:
             break
-        tree.take(edit)
+        if not tree.take(edit, waits=True):
+            waiting.append(edit)
         remaining -= 1
+    for edit in waiting:
+        tree.take(edit)
     changed_files = {
         path: text
         for path, text in tree.changes.items()
@@ -72,6 +75,10 @@ class _Refused(Exception):
     """An edit is refused; the arguments are the reason and the file to show."""
 
 
+class _Clash(_Refused):
+    """A file can't be written where a folder is, or below a file; a later edit may remove that."""
+
+
 class _Tree:
     """The files while edits are applied."""
 
@@ -95,14 +102,16 @@ class _Tree:
         """Whether there are so many misses that the other edits aren't tried."""
         return len(self.misses) >= _MAX_MISSES and not self.in_part
 
-    def take(self, edit: Edit) -> None:
-        """Apply one edit, or record why it can't be applied."""
+    def take(self, edit: Edit, *, waits: bool = False) -> bool:
+        """Apply one edit, or record why it can't be applied; return False if `waits` and it clashes."""
         try:
             source = self._source(edit)
             target = self._target(edit, source)
         except _Refused as refused:
+            if waits and isinstance(refused, _Clash):
+                return False
             self.misses.append(Slip(*refused.args))
-            return
+            return True
         miss_count = len(self.misses)
         old_text = (self._current(source) or "") if source is not None else ""
         if edit.action == "write":
@@ -110,11 +119,12 @@ class _Tree:
         else:
             text = self._apply_hunks(source or target, old_text, edit.hunks)
         if len(self.misses) > miss_count and (edit.to is not None or not self.in_part):
-            return
+            return True
         if source is not None and (edit.action == "delete" or (source != target and not edit.keeps)):
             self._set(source, None)
         if edit.action != "delete":
             self._set(target, text)
+        return True
 
     def _current(self, path: str) -> str | None:
         return self.changes[path] if path in self.changes else self._files.get(path)
@@ -134,6 +144,7 @@ class _Tree:
         target = self._names.find(path)
         if (
             edit.new
+            and edit.to is None
             and target is not None
             and (self._current(target) or "").strip() not in ("", edit.text.strip())
         ):
@@ -141,19 +152,19 @@ class _Tree:
         if target is None and edit.action != "write":
             raise _Refused(self._names.missing(path))
         if target is not None and edit.action != "delete" and self._current(target) is None:
-            raise _Refused(f"`{target}` is no text, and can't be edited.")
+            raise _Refused(f"`{target}` is no text, and can't be edited: answer without it.")
         return target
 
     def _target(self, edit: Edit, source: str | None) -> str:
         """Return the path of the file after the edit. Raises _Refused."""
         path = paths.plain(edit.to) if edit.to is not None else source or paths.plain(edit.path)
-        reason = paths.refusal(path)
-        if reason is None and path != source:
-            reason = self._names.clash(path)
-            if edit.to is not None and path in self._names:
-                reason = f"`{source}` can't become `{path}`: that file is there already."
-        if reason is not None:
+        if (reason := paths.refusal(path)) is not None:
             raise _Refused(reason)
+        if path != source:
+            if (reason := self._names.clash(path)) is not None:
+                raise _Clash(reason)
+            if edit.to is not None and edit.new and path in self._names:
+                raise _Refused(f"`{source}` can't become `{path}`: that file is there already.")
         return path
 
     def _apply_hunks(self, path: str, text: str, hunks: Sequence[Hunk]) -> str:

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from coder.edits.edit import Hunk, Sign
-from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
+from coder.edits.lines import BOM, bare, end_of, joined, split_lines, usual_end
 from coder.edits.locate import HunkPlace
 
 _MAX_COMPARED = 1_000_000
@@ -85,17 +85,22 @@ class EditedFile:
             else:
                 spans[-1].new.append(line)
         for span in spans:
-            span.new = self._fit(span.new, place, span.end)
+            span.new = self._fit(span, place)
         return spans
 
-    def _fit(self, new: Sequence[str], place: HunkPlace, end: int) -> list[str]:
-        """Return new lines with the file's line ends and indentation."""
-        if place.exact:
-            return list(new)
-        fitted_lines = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
-        has_no_end = bool(new) and not new[-1].endswith("\n")  # only if the answer says so
-        is_last = end == len(self.lines) and self.lines
-        if fitted_lines and is_last and (has_no_end or not self.lines[-1].endswith("\n")):
+    def _fit(self, span: _Span, place: HunkPlace) -> list[str]:
+        """Return new lines with the indentation and the line ends of those that they replace or follow."""
+        new = span.new
+        if place.exact or not new:
+            return new
+        near = self.lines[span.start : span.end] or self.lines[max(span.start - 1, 0) :][:1]
+        ends = [end_of(line) or self._end for line in near] or [self._end]
+        ends += ends[-1:] * (len(new) - len(ends))
+        shifted = [place.shift.applied(line) if place.shift else line for line in new]
+        fitted_lines = [bare(line) + end for line, end in zip(shifted, ends, strict=False)]
+        has_no_end = not new[-1].endswith("\n")  # only if the answer says so
+        is_last = span.end == len(self.lines) and self.lines
+        if is_last and (has_no_end or not self.lines[-1].endswith("\n")):
             fitted_lines[-1] = bare(fitted_lines[-1])
         return fitted_lines
 

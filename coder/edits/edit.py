@@ -52,7 +52,7 @@ class Edit:
     keeps: bool = False
     """Whether the file is also kept under its old name, as a copy."""
     new: bool = False
-    """Whether the file must not exist yet."""
+    """Whether the file, or that of its new name, must not exist yet."""
 
     @property
     def names(self) -> tuple[str, ...]:

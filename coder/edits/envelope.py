@@ -21,6 +21,8 @@ from coder.edits.hunks import SIGNS, Signed
 from coder.edits.nesting import closes_signed
 
 _SECTION = re.compile(r"^\*{3} (?P<what>Add|Update|Delete) File: *(?P<path>\S.*?)\s*$")
+_AFTER_SECTION = {"Add": ("+",), "Update": ("@@", "*** "), "Delete": ("*** ",)}
+"""How the line after an indented heading begins, which would else be a line of the file before."""
 _MOVE = re.compile(r"^\*{3} Move to: *(?P<path>\S.*?)\s*$")
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _MISSING_SECTION = (
@@ -41,7 +43,7 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
     index = at + has_begin
     while index < len(lines) and (fence is None or not closes_signed(lines[index], fence)):
         line = lines[index]
-        section = _SECTION.match(line)
+        section = _section(lines, index)
         if line.strip() == _END:
             if has_begin and not sections:
                 slips.append(Slip(_MISSING_SECTION))
@@ -62,6 +64,17 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
     return edits, [*(result for result in results if isinstance(result, Slip)), *slips], index
 
 
+def _section(lines: Sequence[str], at: int) -> re.Match[str] | None:
+    """Return the heading of a section in a line, also one behind blanks."""
+    section = _SECTION.match(lines[at]) or _SECTION.match(lines[at].lstrip(" \t"))
+    is_indented = section is not None and section.string != lines[at]
+    if section is None or (
+        is_indented and not "".join(lines[at + 1 : at + 2]).startswith(_AFTER_SECTION[section["what"]])
+    ):
+        return None
+    return section
+
+
 def _goes_on(section: re.Match[str], line: str) -> bool:
     """Whether a line continues a patch section that has neither a fence nor `*** Begin Patch`."""
     return section["what"] != "Delete" and (line[0] in " +-@" or line.startswith("*** "))
@@ -74,9 +87,9 @@ def _edit(action: str, path: str, body: Sequence[str]) -> Edit | Slip:
         lines = [line for line in _without_empty_end(body) if line.strip() != _END_OF_FILE]
         if not all(line.startswith("+") for line in lines if line.strip()):
             return Slip(f"`{path}`: every line of a new file must begin with `+` in a patch.")
-        return Edit(path, "write", text="".join(f"{line[1:]}\n" for line in lines), new=True)
+        return Edit(path, "write", text="".join(f"{line[1:]}\n" for line in lines))
     to = None
-    if body and (move := _MOVE.match(body[0])):
+    if body and (move := _MOVE.match(body[0].lstrip(" \t"))):
         to, body = move["path"], body[1:]
     hunks = _hunks(body)
     if not hunks and to is None:
@@ -95,7 +108,10 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
             continue
         signed_lines = _signed(_without_empty_end(lines))
         if any(sign != " " for sign, _ in signed_lines):
-            hunks.append(Hunk(tuple(signed_lines), anchors=tuple(anchors), at_end=at_end, signed=True))
+            is_addition = not anchors and all(sign == "+" for sign, _ in signed_lines)
+            hunks.append(
+                Hunk(tuple(signed_lines), anchors=tuple(anchors), at_end=at_end or is_addition, signed=True)
+            )
             anchors = []
         lines = []
         if not at_end and (anchor := line[2:].strip().removesuffix("@@").strip()):

@@ -17,6 +17,11 @@ def bare(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
+def end_of(line: str) -> str:
+    """Return a line's end; "" for a last line without one."""
+    return line[len(bare(line)) :]
+
+
 def usual_end(lines: Sequence[str]) -> str:
     """Return the line end that most lines have."""
     end_count = sum(line.endswith("\n") for line in lines)
@@ -54,6 +59,22 @@ class Shift:
         return self.added + line.removeprefix(self.cut) if line.strip() else line
 
 
+@dataclass(frozen=True, slots=True)
+class Tabs:
+    """A difference of indentation: an answer has blanks and the file tabs, or the other way round."""
+
+    width: int
+    """Number of blanks for a tab."""
+    in_file: bool
+    """Whether the file has the tabs."""
+
+    def applied(self, line: str) -> str:
+        """Return a line of the answer with the file's indentation."""
+        blanks = indent(line).replace("\t", " " * self.width)
+        tabs, rest = divmod(len(blanks), self.width) if self.in_file else (0, len(blanks))
+        return "\t" * tabs + " " * rest + line.lstrip(" \t") if line.strip() else line
+
+
 def find_shift(answered: Sequence[str], there: Sequence[str]) -> Shift | None:
     """Return the difference of indentation of equal lines; None if the lines differ by different amounts."""
     shifts = {
@@ -68,6 +89,28 @@ def _shift(answered: str, there: str) -> Shift | None:
     if there.endswith(answered):
         return Shift("", there.removesuffix(answered))
     return Shift(answered.removesuffix(there), "") if answered.endswith(there) else None
+
+
+def find_tabs(answered: Sequence[str], there: Sequence[str]) -> Tabs | None:
+    """Return how many blanks of one side stand for a tab of the other; None if no number fits all lines."""
+    pairs = [
+        (indent(line), indent(present)) for line, present in zip(answered, there, strict=True) if line.strip()
+    ]
+    for in_file in (True, False):
+        tabbed = [(there, answer) if in_file else (answer, there) for answer, there in pairs]
+        widths = {_tab_width(*pair) for pair in tabbed} - {0}
+        if len(widths) == 1 and (width := widths.pop()) is not None:
+            return Tabs(width, in_file)
+    return None
+
+
+def _tab_width(tabbed: str, blanks: str) -> int | None:
+    """Return the number of blanks for a tab; 0 if no line is indented; None if none fits."""
+    aligned = tabbed.lstrip("\t")
+    tabs, rest = len(tabbed) - len(aligned), len(blanks) - len(aligned)
+    if "\t" in blanks + aligned or rest < 0 or (not tabs and rest):
+        return None
+    return 0 if not tabs else rest // tabs or None if rest % tabs == 0 else None
 
 
 def indent(line: str) -> str:

@@ -1,23 +1,39 @@
 """Locate a hunk's lines in a file, first strictly, then leniently; an ambiguous hunk has no place.
 
-The steps: verbatim; without trailing blanks and typographic characters; with a constant shift of indentation.
+The steps: verbatim; without trailing blanks, typographic characters and what can't be seen; with a constant
+shift of indentation, or tabs for blanks.
 A search is one `str.find` in a text that is built once per step and file, so it takes linear time.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from unicodedata import category, normalize
 
 from coder.edits.edit import Hunk
-from coder.edits.lines import Shift, find_shift
+from coder.edits.lines import Shift, Tabs, bare, end_of, find_shift, find_tabs
 
 _MAX_PLACES = 50
 """Maximum places of one hunk to examine."""
+_NUMBERED = re.compile(r"[ ]*(\d+)(?:\|[ ]?|\t|→|: )")
+"""The number of a line as listings show it: ours, and those of `cat -n` and other agents."""
 _MIN_ADDED = 12
 """A match of new lines with fewer characters may be a coincidence."""
-_NO_NEWLINE = "\0"
-_PLAIN_CHARACTERS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
+
+
+class _PlainCharacters(dict[int, int | str | None]):
+    """Characters of a keyboard by the typographic ones, for `str.translate`; invisible ones are removed."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        plain = self[code] = _OF_CATEGORIES.get(category(chr(code)), chr(code))
+        return plain
+
+
+_OF_CATEGORIES = {"Cf": None, "Zs": " ", "Pd": "-"}
+"""Formats, blanks and dashes, by Unicode's general category."""
+_PLAIN_CHARACTERS = _PlainCharacters(str.maketrans("‘’‚“”„−", "'''\"\"\"-", "\ufe0e\ufe0f"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class HunkPlace:
     """Indices of the first line, and of the line after the last."""
     exact: bool = False
     """Whether the lines match verbatim, including line ends."""
-    shift: Shift | None = None
+    shift: Shift | Tabs | None = None
     """How the file's indentation differs from the hunk's."""
 
 
@@ -48,11 +64,11 @@ class HunkMatch:
 
 
 def _exactly(line: str) -> str:
-    return line[:-1] if line.endswith("\n") else line + _NO_NEWLINE
+    return bare(line)
 
 
 def _roughly(line: str) -> str:
-    return line.rstrip().translate(_PLAIN_CHARACTERS)
+    return line.rstrip() if line.isascii() else normalize("NFC", line.translate(_PLAIN_CHARACTERS)).rstrip()
 
 
 def _unindented(line: str) -> str:
@@ -102,19 +118,76 @@ def _as_text(lines: Sequence[str]) -> str:
 
 def locate(index: Index, hunk: Hunk, *, previous_end: int = 0) -> HunkMatch:
     """Return the places of a hunk's old lines by the strictest step that succeeds."""
-    for form in (_exactly, _roughly, _unindented):
-        ambiguous = HunkMatch(hunk)
-        for reading in (hunk, *hunk.others):
-            places = _places(index, reading, form)
-            if len(places) > 1:
-                places = _apply_hints(index, reading, places, previous_end)
-            if len(places) == 1:
-                return HunkMatch(reading, tuple(places))
-            if places and not ambiguous.places:
-                ambiguous = HunkMatch(reading, tuple(places))
-        if ambiguous.places:
-            return ambiguous
+    ends_file = hunk.at_end or (hunk.signed and not "".join(hunk.old[-1:]).endswith("\n"))
+    if ends_file and (match := _at_file_end(index, hunk)) is not None:
+        return match
+    for readings in ((hunk, *hunk.others), _without_blank_edges(hunk), _without_numbers(hunk)):
+        for form in (_exactly, _roughly, _unindented):
+            ambiguous = HunkMatch(hunk)
+            for reading in readings:
+                places = _places(index, reading, form)
+                if len(places) > 1:
+                    places = _apply_hints(index, reading, places, previous_end)
+                if len(places) == 1:
+                    return HunkMatch(reading, tuple(places))
+                if places and not ambiguous.places:
+                    ambiguous = HunkMatch(reading, tuple(places))
+            if ambiguous.places:
+                return ambiguous
     return HunkMatch(hunk)
+
+
+def _at_file_end(index: Index, hunk: Hunk) -> HunkMatch | None:
+    """Return the place of a hunk that ends with the file, by the strictest step; None elsewhere."""
+    for form in (_exactly, _roughly, _unindented):
+        for reading in (hunk, *hunk.others):
+            places = [place for place in _places(index, reading, form) if place.end == len(index.lines)]
+            if places:
+                return HunkMatch(reading, tuple(places))
+    return None
+
+
+def _without_blank_edges(hunk: Hunk) -> tuple[Hunk, ...]:
+    """Return a block without the blank line that begins it, that ends it, and without both."""
+    if hunk.signed:
+        return ()
+    first, last, both = _without_blank(hunk, 0), _without_blank(hunk, -1), None
+    if first is not None and last is not None:
+        both = _without_blank(first, -1)
+    return tuple(shorter for shorter in (first, last, both) if shorter is not None)
+
+
+def _without_numbers(hunk: Hunk) -> tuple[Hunk, ...]:
+    """Return a block without the numbers of a listing, if each old line has one, rising by 1.
+
+    New lines have them all, or none.
+    """
+    old = [_NUMBERED.match(line) for line in hunk.old]
+    added = [_NUMBERED.match(line) for sign, line in hunk.lines if sign == "+"]
+    numbers = [int(match[1]) for match in old if match is not None]
+    is_listing = bool(old) and None not in old and numbers == [*range(numbers[0], numbers[0] + len(old))]
+    if hunk.signed or not is_listing or (None in added and any(added)):
+        return ()
+    has_numbers = None not in added
+    lines = (
+        (sign, _NUMBERED.sub("", line, count=1) if sign != "+" or has_numbers else line)
+        for sign, line in hunk.lines
+    )
+    return (replace(hunk, lines=tuple(lines), others=()),)
+
+
+def _without_blank(hunk: Hunk, edge: int) -> Hunk | None:
+    """Return a hunk without its first (0) or last (-1) line, if that is blank and others aren't."""
+    old, new = (
+        [at for at, (sign, _) in enumerate(hunk.lines) if (sign == "+") == is_new] for is_new in (False, True)
+    )
+    if not any(line.strip() for line in hunk.old) or hunk.lines[old[edge]][1].strip():
+        return None
+    dropped = {old[edge]}
+    if hunk.lines[old[edge]][0] == "-" and new and not hunk.lines[new[edge]][1].strip():
+        dropped.add(new[edge])
+    lines = tuple(line for at, line in enumerate(hunk.lines) if at not in dropped)
+    return replace(hunk, lines=lines, others=())
 
 
 def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[HunkPlace]:
@@ -122,19 +195,26 @@ def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[HunkPl
     old_lines = hunk.old
     starts = index.positions(old_lines, form) if old_lines else []
     if form is not _unindented:
-        return [HunkPlace(start, start + len(old_lines), exact=form is _exactly) for start in starts]
-    if hunk.signed or not any(line.strip() for line in old_lines):
-        return []  # in a diff, a missing sign looks like a shift
-    shifts = [(start, find_shift(old_lines, index.lines[start : start + len(old_lines)])) for start in starts]
-    return [
-        HunkPlace(start, start + len(old_lines), shift=shift) for start, shift in shifts if shift is not None
-    ]
+        places = [HunkPlace(start, start + len(old_lines)) for start in starts]
+        return [replace(at, exact=form is _exactly and _ends_alike(index, at, old_lines)) for at in places]
+    if not any(line.strip() for line in old_lines):
+        return []
+    places = []
+    for start in starts:
+        there = index.lines[start : start + len(old_lines)]
+        shift = None if hunk.signed else find_shift(old_lines, there)  # in a diff, so looks a missing sign
+        if (found := shift or find_tabs(old_lines, there)) is not None:
+            places.append(HunkPlace(start, start + len(old_lines), shift=found))
+    return places
+
+
+def _ends_alike(index: Index, place: HunkPlace, old_lines: Sequence[str]) -> bool:
+    """Whether the lines at a place have the line ends of the answer's."""
+    return [*map(end_of, index.lines[place.start : place.end])] == [*map(end_of, old_lines)]
 
 
 def _apply_hints(index: Index, hunk: Hunk, places: list[HunkPlace], previous_end: int) -> list[HunkPlace]:
     """Return the place that the hunk's hints choose from several, or all if they choose none."""
-    if hunk.at_end and (at_file_end := [place for place in places if place.end == len(index.lines)]):
-        return at_file_end
     if hunk.line is not None and (at_number := [place for place in places if place.start == hunk.line - 1]):
         # A hunk without trailing context may belong to the end despite its number, as in git and patch.
         has_leading_context, has_no_trailing_context = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "

@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import zip_longest
+from unicodedata import category, name, normalize
 
 from coder.base.text.sanitize import count_of
 from coder.edits.edit import Hunk, Slip
@@ -22,6 +24,8 @@ _SEARCH_LINES, _MAX_COMPARED = 3, 8
 _MAX_SHOWN = 3
 """Maximum places to quote if a hunk fits several."""
 
+_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Zs"))
+"""Unicode's general categories of blanks, formats and marks that join the character before them."""
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -92,7 +96,37 @@ def nearest(lines: Sequence[str], old: Sequence[str]) -> str:
     best = max(sorted(similarity), key=similarity.__getitem__)
     if similarity[best] < _MIN_SIMILARITY:
         return ""
-    return f"The nearest lines of the file are:\n{numbered(lines, best - _MARGIN, best + size + _MARGIN)}"
+    shown = f"The nearest lines of the file are:\n{numbered(lines, best - _MARGIN, best + size + _MARGIN)}"
+    return f"{shown}\n{unseen}" if (unseen := _unseen(lines[best : best + size], old, best + 1)) else shown
+
+
+def _unseen(file_lines: Sequence[str], old_lines: Sequence[str], number: int) -> str:
+    """Return the first difference of lines that look the same; "" if there is none.
+
+    Args:
+        number: line number of the first of the file's lines.
+    """
+    for at, (present, answered) in enumerate(zip(map(bare, file_lines), map(bare, old_lines), strict=False)):
+        if present == answered or _visible(present) != _visible(answered):
+            continue
+        same = next(n for n, pair in enumerate(zip_longest(present, answered)) if pair[0] != pair[1])
+        same = min(len(line[:same].rstrip(" \t")) for line in (present, answered))
+        there, given = _name(present[same:]), _name(answered[same:])
+        return f"Line {number + at} looks like yours, but has {there} where yours has {given}."
+    return ""
+
+
+def _visible(line: str) -> str:
+    return "".join(char for char in normalize("NFKC", line) if category(char) not in _UNSEEN)
+
+
+def _name(text: str) -> str:
+    """Return the name of a text's first character; of blanks and tabs, also how many there are."""
+    if not text or text[0].isalnum():
+        return "no blank"
+    word = {"\t": "tab", " ": "blank"}.get(text[0])
+    count = len(text) - len(text.lstrip(text[0]))
+    return count_of(count, word) if word is not None else name(text[0], f"U+{ord(text[0]):04X}")
 
 
 def _stripped(lines: Sequence[str]) -> list[str]:

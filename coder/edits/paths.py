@@ -43,7 +43,9 @@ def refusal(path: str) -> str | None:
     if len(path) > _MAX_LENGTH:
         return f"`{path[:40]}…` is too long for a file's name."
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts or parts[0] == "~":
+    if not parts:
+        return "An edit names no file: give its path."
+    if path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts or parts[0] == "~":
         return f"`{path}` leads out of the folder. Name paths relative to it."
     if not path.isprintable() or "\\" in path:
         return f"{path!r} has characters that file names should not have."
@@ -92,6 +94,11 @@ class TreeNames:
             return path
         same_fold = self._by_fold.get(_fold(path), [])
         return same_fold[0] if len(same_fold) == 1 else None
+
+    def find_ending(self, path: str) -> str | None:
+        """Return the only file whose path ends in these parts; None if there are others, or none."""
+        matches = [name for name in self._names if name.endswith(f"/{path}")]
+        return matches[0] if len(matches) == 1 else None
 
     def clash(self, path: str) -> str | None:
         """Return why a new file at this path conflicts with existing ones, or None."""

@@ -106,6 +106,8 @@ class _Reader:
             self._take_diff(["@@", *body], 0)
         else:
             self.answer.blocks.append(block)
+            if len(body) == 1:
+                self._name = name_in(body[0], self._files, PATH) or self._name
         return end + 1
 
     def _inside(self, at: int) -> int:

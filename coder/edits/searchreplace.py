@@ -35,10 +35,12 @@ def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, i
     mark = opening["mark"]
     end = _closing(lines, at + 1, mark)
     if end is None:
-        return Slip(f"`{path}`: a SEARCH block isn't closed by `>>>>>>> REPLACE`."), at + 1
+        return Slip(f"{_label(path)}a SEARCH block isn't closed by `>>>>>>> REPLACE`."), at + 1
     dividers = [index for index in range(at + 1, end) if _DIVIDER.match(lines[index])]
     if not dividers:
-        return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines."), at + 1
+        return Slip(
+            f"{_label(path)}a SEARCH block has no `=======` between its old and its new lines."
+        ), at + 1
     candidates = [index for index in dividers if lines[index].strip() == "=" * len(mark)] or dividers
     # The longest search text is the most specific, so the last divider is tried first.
     max_readings = _MAX_READINGS if end - at < _LONG_BLOCK else 1
@@ -74,3 +76,7 @@ def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
     lines += [("+", line) for line in new[head : len(new) - tail]]
     lines += [(context, line) for line in old[len(old) - tail :]]
     return Hunk(tuple((sign, f"{line}\n") for sign, line in lines))
+
+
+def _label(path: str) -> str:
+    return f"`{path}`: " if path else ""

@@ -198,12 +198,14 @@ def edit_of(section: FileDiff, files: Collection[str]) -> Edit | Slip | None:
     if (fault := _fault(new or old, section)) is not None:
         return Slip(fault)
     if old is None:
+        if any(sign == "-" for hunk in hunks for sign, _ in hunk.lines):
+            return Slip(f"`{new}`: a diff from {_NO_FILE} makes a new file, and has no lines to remove.")
         text = "".join(line for hunk in hunks for line in hunk.new)
         return Edit(new or "", "write", text=text, new=True)
     if new is None:
         return Edit(old, "delete", hunks=hunks)
     if section.renames:
-        return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies)
+        return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies, new=True)
     return Edit(new if new in files or old not in files else old, "change", hunks=hunks) if hunks else None
 
 

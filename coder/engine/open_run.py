@@ -38,12 +38,12 @@ async def open_environment(
 
             policy, secrets = stack.enter_context(masking(policy, settings.secret))
         redactor = redactor_for(files, shown_files(task.workspace, settings.show), secrets)
-        required_tools: Sequence[object] = options.get("tools") or ()
-        optional_tools: Sequence[object] = ()
-        if not all(map(callable, required_tools)):
-            from coder.tools.mcp_client import serving  # imported late: few runs have servers
+        tools: Sequence[object] = options.get("tools") or ()
+        optional: Sequence[object] = ()
+        if not all(map(callable, tools)):
+            from coder.tools.mcp_serving import serving  # imported late: few runs have servers
 
-            required_tools, optional_tools = await stack.enter_async_context(serving(required_tools, watch))
+            tools, optional = await stack.enter_async_context(serving(tools, watch, task.workspace))
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
             from coder.context.documents import open_documents  # imported late: few runs have documents
@@ -65,8 +65,8 @@ async def open_environment(
             on_output=watch.output if watch is not None else None,
             ask_host=ask_host,
             waits_for_hosts="network" in settings.approve,
-            tools=required_tools,
-            optional_tools=optional_tools,
+            tools=tools,
+            optional_tools=optional,
         )
         workbench.requested_policy, workbench.secrets = requested_policy, secrets
         await stack.enter_async_context(workbench)

@@ -11,6 +11,7 @@ from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.environment.python_path import find_python_path
 from coder.environment.time_zone import find_time_zone
+from coder.environment.watch_modes import watch_variables
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -52,14 +53,16 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> Policy:
     """Add variables of the test command to a policy, PYTHONPATH with the project's folders and folders
-    outside that it names, and the time zone of the machine on which a person works on the project."""
+    outside that it names, CI against watch modes, and the time zone of the machine on which a person works.
+    """
     variables, _ = split_assignments(task.test_command or ())
     variables.pop("PYTHONPATH", None)
     path = find_python_path(task, settings, files, python=policy.python)
     python_path = {"PYTHONPATH": ":".join(path.folders)} if path.folders else {}
     copy_of = task.workspace.resolve() if task.workspace is not None and path.is_installed else None
     zone = {} if task.workspace is None else find_time_zone(os.environ)
-    environment = {**python_path, **zone, **variables, **policy.environment}
+    watch = watch_variables(task.test_command or (), files)
+    environment = {**python_path, **zone, **watch, **variables, **policy.environment}
     beside = {**policy.beside, **path.shown}
     return policy.model_copy(update={"environment": environment, "beside": beside, "copy_of": copy_of})
 

@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
-from coder.run.stored_file import LeftOut, StoredFile
+from coder.environment.links import make_links
+from coder.run.stored_file import LINK_MODE, LeftOut, StoredFile
 from coder.workspace.folder import take_snapshot
-from coder.workspace.landing.staging import ForbiddenPath, check_same_repository, parts_of, state_of
-from coder.workspace.overlay import ignored_files
+from coder.workspace.landing.staging import (
+    ForbiddenPath,
+    check_folder,
+    check_same_repository,
+    parts_of,
+    state_beside,
+    state_of,
+    takes_place,
+)
+from coder.workspace.overlay import ignored_files, links_among, target_of
 from coder.workspace.proposal import is_same
 from sandbox import Change, Policy, Sandbox, Session
 
@@ -86,9 +95,13 @@ class SessionTree:
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
         """Return the files that changed since the last call, and reasons for changes that are left out."""
         result = await self.session.changes(ignored=self._is_ignored)
-        refusals = {
-            change.path: reason for change in result.changes if (reason := self._reason_to_refuse(change))
-        }
+        refusals: dict[str, LeftOut] = {}
+        removed: set[str] = set()
+        for change in sorted(result.changes, key=lambda change: change.content is not None):
+            if reason := self._reason_to_refuse(change, removed):
+                refusals[change.path] = reason
+            elif change.content is None:
+                removed.add(change.path)
         left_out = {entry.path: entry.reason for entry in result.left_out}
         refusals |= _replaced_deletions(result.changes, {**refusals, **left_out})
         current_changes = {change.path: change for change in result.changes if change.path not in refusals}
@@ -114,7 +127,7 @@ class SessionTree:
         paths = [
             path
             for path in {**current_files, **files}
-            if not is_same(current_files.get(path), files.get(path))
+            if not (is_same(current_files.get(path), files.get(path)) or self._follows(path, files))
         ]
         await self.write({path: files.get(path) for path in paths})
         await self.session.rebase()
@@ -122,9 +135,27 @@ class SessionTree:
         await make_repository(self.session)
         await self.write(tree)
 
-    def _reason_to_refuse(self, change: Change) -> LeftOut | None:
-        """Return the reason why a file can't be written into the user's folder; None if it can."""
-        if change.mode == _LINK and change.content is not None:
+    def _is_link(self, path: str) -> bool:
+        file = self.files.get(path)
+        return file is not None and file.link is not None
+
+    def _follows(self, path: str, files: Mapping[str, StoredFile]) -> bool:
+        """Whether a path is a link to the same file as among these, so that it has that file's content."""
+        new = files.get(path)
+        return self._is_link(path) and new is not None and new.link == self.files[path].link
+
+    def _reason_to_refuse(self, change: Change, removed: Collection[str]) -> LeftOut | None:
+        """Return the reason why a file can't be written into the user's folder; None if it can.
+
+        Args:
+            removed: files that are removed before.
+        """
+        try:
+            if change.mode == _LINK:
+                if change.kind != "added" or change.content is None:
+                    return "link"
+                parts_of(target_of(change.path, change.content))
+        except (ForbiddenPath, UnicodeDecodeError):
             return "link"
         try:
             parts = parts_of(change.path)
@@ -133,7 +164,10 @@ class SessionTree:
         try:
             if self._root is not None:
                 check_same_repository(self._root, parts)
-                if change.kind == "added":
+                if change.kind == "added" and takes_place(change.path, removed):
+                    check_folder(self._root, change.path, removed)
+                    state_beside(self._root, parts)
+                elif change.kind == "added":
                     state_of(self._root, parts)
         except (ForbiddenPath, MachineError):
             return "special"
@@ -148,10 +182,15 @@ class SessionTree:
     async def write(self, changes: Tree) -> None:
         """Write files that changed elsewhere. Raises FileRefused if a path is outside or the disk is full."""
         for path, stored in changes.items():
-            if stored is None:
+            if stored is None or self._is_link(path):
                 await self.session.remove(path)
         for path, stored in changes.items():
-            if stored is not None:
+            if stored is not None and stored.is_new_link:
+                where = {"FILE": path, "TARGET": stored.content.decode()}
+                await self.session.sh(
+                    'mkdir -p "$(dirname "./$FILE")" && ln -sfn "$TARGET" "./$FILE"', environment=where
+                )
+            elif stored is not None:
                 await self.session.write(path, stored.content, executable=stored.is_executable)
         await self.changes()
 
@@ -164,8 +203,9 @@ async def lay_session(
     Returns:
         The session's tree, and the names of read-only folders of installs.
     """
-    files = {path: stored.content for path, stored in state.files.items()}
-    await sandbox.lay(files | ignored_files(state))
+    files = {path: stored.content for path, stored in state.files.items()} | ignored_files(state)
+    await sandbox.lay(files)
+    await make_links(sandbox, links_among(files, state.files))
     session = await stack.enter_async_context(sandbox.session())
     session_tree = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
     if policy.kernel:
@@ -232,7 +272,8 @@ def _replaced_deletions(changes: Collection[Change], refusals: Mapping[str, Left
 def _stored(change: Change) -> StoredFile | None:
     if change.content is None:
         return None
-    return StoredFile.of(change.content, mode=0o755 if change.mode == _EXECUTABLE else 0o644)
+    mode = {_EXECUTABLE: 0o755, _LINK: LINK_MODE}.get(change.mode, 0o644)
+    return StoredFile.of(change.content, mode=mode)
 
 
 def _differs(change: Change, previous: Change | None) -> bool:

@@ -2,7 +2,7 @@
 
 Harbor imports this module into its own environment, where coder's dependencies aren't needed (and litellm
 pins another openai): `pip install --no-deps coder-agent`. In the container of each task coder is installed
-into a virtual environment, and works in place. Written for Harbor 0.24's `BaseInstalledAgent`.
+into a virtual environment, and works in place. Written for Harbor 0.26's `BaseInstalledAgent`.
 """
 
 import json
@@ -10,12 +10,13 @@ import shlex
 from pathlib import Path
 from typing import Annotated, ClassVar
 
+from harbor.agents.agent_auth_resolution import ModelConnectionSpec
 from harbor.agents.capabilities import AgentCapabilities
 from harbor.agents.installed.base import BaseInstalledAgent, with_prompt_template
-from harbor.agents.model_connection import ModelConnectionSpec
 from harbor.agents.options import Cli, InstalledAgentOptions
 from harbor.environments.base import BaseEnvironment
 from harbor.models.agent.context import AgentContext
+from harbor.models.model_api_format import ModelApiFormat
 from pydantic import Field
 
 _FOLDER = "/installed-agent/coder"
@@ -25,6 +26,12 @@ _FITS = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
 _JUDGED = "0|1|3|6|8|9"
 """Exit codes of runs that ended without an error, solved or not, so that the task's tests judge them."""
 _TRAJECTORY = "trajectory.json"
+_APIS = {
+    ModelApiFormat.OPENAI_CHAT_COMPLETIONS: "chat",
+    ModelApiFormat.OPENAI_RESPONSES: "responses",
+    ModelApiFormat.ANTHROPIC_MESSAGES: "messages",
+}
+"""The values of `--api`, by Harbor's names of the protocols."""
 
 
 class AgentOptions(InstalledAgentOptions):
@@ -53,10 +60,10 @@ class AgentOptions(InstalledAgentOptions):
 class Agent(BaseInstalledAgent):
     """Installs coder in a task's container and has it work there in place."""
 
-    capabilities = AgentCapabilities(atif=True)
+    capabilities = AgentCapabilities(atif=True, base_url=True, reasoning_effort=True)
     options_model = AgentOptions
     options: AgentOptions
-    MODEL_CONNECTION: ClassVar[ModelConnectionSpec] = ModelConnectionSpec(passthrough=True)
+    MODEL_CONNECTION: ClassVar[ModelConnectionSpec] = ModelConnectionSpec(supported_api_formats=[*_APIS])
 
     @staticmethod
     def name() -> str:
@@ -93,11 +100,13 @@ class Agent(BaseInstalledAgent):
         if not self.model_name:
             raise ValueError("coder needs a model: harbor run -m PROVIDER/MODEL")
         connection, logs = self.model_connection, self.environment_logs_dir
-        model, base_url = self.model_name, connection.configured_base_url
+        model, base_url = self.model_name, connection.user_supplied_base_url
         flags = [self.build_cli_flags()]
         if base_url is not None and connection.provider == "openai":  # an endpoint has names of its own
             model = model.removeprefix("openai/")
             flags += ["--base-url", shlex.quote(base_url)]
+        if (api := _APIS.get(connection.model_api_format)) is not None:
+            flags += ["--api", api]
         flags += ["-m", shlex.quote(model)]
         solve = (
             f"{_CODER} solve --in-place --no-test --strategy act --accept-unverified --yes {' '.join(flags)} "

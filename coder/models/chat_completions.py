@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.base.text.redact import Redactor
+from coder.base.text.thoughts import separate_thoughts
 from coder.models import faults
 from coder.models.abilities import Abilities, model_limit, request_limit
 from coder.models.connection import EndpointConnection, StatusError
@@ -24,6 +25,7 @@ from coder.models.retries import Passing, SilenceClock, lane_of, retry_passing
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 from coder.models.wrapper import Closing
+from coder.models.written_calls import read_written_calls
 
 
 class ChatModel(Closing):
@@ -102,7 +104,10 @@ class ChatModel(Closing):
             ) from None
         usage = unfinished.usage or estimated_usage(messages, unfinished.size)
         text = unfinished.text()
-        tool_calls = unfinished.tool_calls()
+        tool_calls, written = unfinished.tool_calls(), None
+        if form is not None and not (tool_calls or has_called or unfinished.finish == "length"):
+            thoughts = separate_thoughts(text, unfinished.reasoning)
+            written = read_written_calls(thoughts["text"], form.tools)
         answer = Answer(
             text=text,
             model=faults.cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
@@ -117,6 +122,9 @@ class ChatModel(Closing):
             seconds=monotonic() - start,
             endpoint=self.name if tool_calls else "",
         )
+        if written is not None:
+            calls = {"text": written.text, "tool_calls": written.calls, "is_written": True}
+            answer = answer.model_copy(update={"reasoning": thoughts["reasoning"], **calls})
         # This endpoint's secrets are unknown to later layers.
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 

@@ -37,6 +37,7 @@ _TOO_LONG_MESSAGE = re.compile(
 _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
 _TOOL_PARAMETERS = frozenset({"tools", "tool_choice", "functions", "function_call"})
 _NOT_IMPLEMENTED = 501
+_RATE_LIMIT = "rate_limit_exceeded"
 _BROKEN_CALL = "tool_use_failed"
 """Code of Groq's error for a call that its model wrote wrongly (console.groq.com/docs/errors)."""
 MOST_REFUSALS, MOST_REFUSALS_AT_FIRST = 3, 2
@@ -105,8 +106,11 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
             f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
             "Give the final address with --base-url."
         )
+    too_long = ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){message}.")
+    if status == 413 and code == _RATE_LIMIT:  # the tokens of a minute, which may be fewer than the request's
+        return Passing(f"HTTP {status}{message}", after_s=retry_after_s(error.headers), refusal=too_long)
     if status in (400, 413, 422) and (code == "context_length_exceeded" or _TOO_LONG_MESSAGE.search(message)):
-        return ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){message}.")
+        return too_long
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){message}.")
 
 

@@ -109,6 +109,7 @@ class Answer(Value):
     seconds: float = 0.0
     endpoint: str = Field(default="", exclude_if=not_)
     """`provider/model` that was called, if the answer calls tools; `model` is what the endpoint reports."""
+    is_written: bool = Field(default=False, exclude_if=not_)  # its calls were read from its text
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
         """Return the answer without secrets; opaque data that quotes a secret is dropped."""

@@ -32,6 +32,8 @@ class Asked(Value):
 
     model: str | None = None
     base_url: str | None = None
+    api: Api | None = None
+    """The protocol that the main model is asked by; None: the endpoint's own."""
     fallback: tuple[str, ...] = ()
     """Models to call in this order if the previous one can't answer."""
     roles: dict[str, str] = Field(default_factory=dict)
@@ -39,12 +41,13 @@ class Asked(Value):
 
     def for_log(self) -> "Asked":
         """Return a copy without the secret parts of addresses."""
-        return Asked(
-            model=self.model and name_for_log(self.model),
-            base_url=self.base_url and for_log(self.base_url),
-            fallback=tuple(map(name_for_log, self.fallback)),
-            roles={role: name_for_log(name) for role, name in self.roles.items()},
-        )
+        update = {
+            "model": self.model and name_for_log(self.model),
+            "base_url": self.base_url and for_log(self.base_url),
+            "fallback": tuple(map(name_for_log, self.fallback)),
+            "roles": {role: name_for_log(name) for role, name in self.roles.items()},
+        }
+        return self.model_copy(update=update)
 
 
 class Roles(Value):
@@ -65,11 +68,19 @@ async def resolve_roles(
 ) -> Roles:
     """Choose all models before any call. Raises the errors of `resolve`."""
     main = await resolve(models.model, base_url=models.base_url, environ=environ, book=book)
+    if models.api is not None:
+        main = _asked_by(main, models.api)
     names = (*models.fallback, *models.roles.values())
     chosen = _keep_keys_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
     first_role = 1 + len(models.fallback)
     roles = dict(zip(models.roles, chosen[first_role:], strict=True))
     return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first_role]), roles=roles)
+
+
+def _asked_by(choice: ModelChoice, api: Api) -> ModelChoice:
+    if choice.endpoint is None:
+        raise UsageError(f"--api: {choice.name} has no endpoint, so that there is no protocol to choose.")
+    return choice.model_copy(update={"endpoint": choice.endpoint.model_copy(update={"api": api})})
 
 
 def _keep_keys_apart(choices: list[ModelChoice]) -> list[ModelChoice]:

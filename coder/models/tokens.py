@@ -130,9 +130,11 @@ def rows(holder: object, name: str) -> list[object]:
 
 
 def count(holder: object, name: str) -> int:
-    """Return a count in a JSON object; 0 if it is missing or invalid."""
+    """Return a count in a JSON object; 0 if it is missing or invalid. Some endpoints count in floats."""
     value = field(holder, name)
-    return value if isinstance(value, int) and 0 <= value <= MAX_COUNT else 0
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0
+    return ceil(value) if 0 <= value <= MAX_COUNT else 0
 
 
 def usage_of(usage: object) -> Usage | None:

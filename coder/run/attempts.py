@@ -73,6 +73,12 @@ def decisive_outcome(state: State) -> Outcome | None:
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
 
+def made_again(state: State) -> tuple[str, ...]:
+    """Return the new files of the best code that the test command makes by itself."""
+    outcome = decisive_outcome(state)
+    return outcome.made_again if outcome is not None else ()
+
+
 def best_code(state: State) -> CodeMessage | None:
     """Return the latest of the best codes; passing counts first, then the number of passed checks."""
 

@@ -78,6 +78,8 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     scripts = set(_SCRIPT.findall(prompt))
     words = {PurePosixPath(word).as_posix() for argument in argv for word in _WORD.findall(argument)}
     words |= {posixpath.normpath(posixpath.join(folder, word)) for word in words if folder != "."}
+    if list(split_assignments(argv)[1][1:3]) == ["-m", "doctest"]:
+        words = {word for word in words if not word.endswith(".py")}  # the code that is tested
     return inputs | {path for path in words if path in files and scripts != {path}}
 
 

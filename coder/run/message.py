@@ -14,16 +14,16 @@ Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self",
 """What decided, strongest first: given tests, given checks, the task's examples; `reproduced`: new tests or
 the answer's check fail without the change; `added`: new tests can't run without it; `self`: own checks."""
 
-Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", "no_code", "own_tests"]
+Cause = Literal[
+    "missing_module", "network", "service", "program_timeout", "test_timeout", "no_code", "own_tests", "exit"
+]
 """Why a task isn't solved, in cases in which a better model may not help."""
 
 Strength = Literal["outside", "inside", "none"]
 """outside: decided out of the code's reach; inside: tests and code shared a process."""
 
-HUMAN = "human"
-"""The author of the user's messages: answers, rejections and own versions."""
-EXPERT = "expert"
-"""The participant whose calls go to the model for hard cases."""
+HUMAN, EXPERT = "human", "expert"
+"""The author of the user's messages; the participant whose calls go to the model for hard cases."""
 
 
 class CheckLine(Value):
@@ -69,6 +69,8 @@ class Outcome(Value):
     """Given tests that pass with the answer's edits of them, because the task changes what they expect."""
     test_support: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Changed files that only the tests use: part of the tests, or code under test."""
+    made_again: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """New files that the test command makes by itself; they don't land."""
     unshown: str = Field(default="", exclude_if=not_)
     """Why the answer's new tests or check don't show that the task is done."""
     stdout: str = ""

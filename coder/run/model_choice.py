@@ -21,6 +21,7 @@ def asked_of(settings: Settings) -> Asked:
     return Asked(
         model=settings.model,
         base_url=settings.base_url,
+        api=settings.api,
         fallback=settings.fallback,
         roles=settings.roles,
     )
@@ -31,7 +32,7 @@ def logged_models(asked: Asked) -> dict[str, Any]:
     logged = asked.for_log()
     role_fields = {key: logged.roles.get(role) for key, role in ROLES.items()}
     members = {role: name for role, name in logged.roles.items() if role not in ROLES.values()}
-    main_fields = {"model": logged.model, "base_url": logged.base_url, "fallback": logged.fallback}
+    main_fields = logged.model_dump(include={"model", "base_url", "api", "fallback"})
     return {**main_fields, **role_fields, "members": members}
 
 

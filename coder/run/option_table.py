@@ -110,6 +110,7 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
     "Model": {
         "model": Option(Text, "The model to ask.", "PROVIDER/MODEL", "-m", common=True),
         "base_url": Option(Text, "An OpenAI-compatible endpoint.", "URL", common=True),
+        "api": Option(Text, "Protocol of the main model (its own).", "chat|responses|messages"),
         "fallback": Option(Words, "Model to use if the first can't answer. Repeatable.", "MODEL", default=()),
         "planner_model": Option(Text, "Another model for the plan.", "MODEL"),
         "coder_model": Option(Text, "Another model for the code.", "MODEL"),

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
-from coder.run.attempts import best_code, decisive_outcome, find_answer_of
+from coder.run.attempts import best_code, decisive_outcome, find_answer_of, made_again
 from coder.run.conversation import answer_in_words, words_before_code
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.extensions import Ruling
@@ -256,6 +256,7 @@ def _left_out(state: State, last_code: CodeMessage | None) -> dict[str, LeftOut]
         reasons[path] = "needs_allow"
     for path in last_code.changes.left_out if last_code is not None else ():
         reasons[path] = "decides"
+    reasons |= dict.fromkeys(made_again(state), "made_again")
     proposal = state.landing.planned or state.landing.proposed
     for path in proposal.held if proposal is not None else ():
         ruling = proposal.ruled.get(path) if proposal is not None else None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from coder.models.endpoint import name_for_log
+from coder.models.endpoint import Api, name_for_log
 from coder.models.model import Effort, Sampling
 from coder.run.extensions import Hook, Rules, Skill, Subagent
 from coder.run.message import EXPERT
@@ -61,6 +61,7 @@ class Settings(Value):
     model: str | None = option("model")
     """The user's name of the model; weights as an absolute path. A resume uses the same model."""
     base_url: str | None = option("base_url")
+    api: Api | None = option("api")
     fallback: tuple[str, ...] = option("fallback")
     planner_model: str | None = option("planner_model")
     coder_model: str | None = option("coder_model")

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from coder.base.text.encodings import decode_declared
 from sandbox.result import Value
 
 LeftOut = Literal[
@@ -22,11 +23,14 @@ LeftOut = Literal[
     "special",
     "name",
     "unreadable",
+    "made_again",
 ]
 """held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
 decides what passes; `--allow PATH` lands it. decides: a deciding file that the run doesn't keep, or a
-read-only file. The others can't be taken over."""
+read-only file. made_again: the test command makes it by itself. The others can't be taken over."""
 
+LINK_MODE = 0o120000
+"""Mode of a symbolic link that a session makes; its content is its target."""
 _END = "\0"
 """End of a listing's entry; no path contains it."""
 _LINK = "//"
@@ -38,7 +42,9 @@ class StoredFile(Value):
 
     text: str | None = None
     base64: str | None = None
-    """Content that isn't UTF-8; exactly one of text and base64 is set."""
+    """Content that is no text; exactly one of text and base64 is set."""
+    encoding: str | None = Field(default=None, exclude_if=not_)
+    """The encoding that the content declares if it isn't UTF-8."""
     mode: int = 0o644
     """Permission bits."""
     sha256: str | None = Field(default=None, exclude=True)
@@ -49,13 +55,18 @@ class StoredFile(Value):
     @classmethod
     def of(cls, content: bytes, *, mode: int = 0o644, link: str | None = None) -> Self:
         """Return a file with this content."""
-        text = encoded = None
+        text = base64_text = encoding = None
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
-            encoded = base64.b64encode(content).decode("ascii")
+            if (declared := decode_declared(content)) is not None:
+                text, encoding = declared
+            else:
+                base64_text = base64.b64encode(content).decode("ascii")
         digest = hashlib.sha256(content).hexdigest()
-        return cls.model_construct(text=text, base64=encoded, mode=mode, sha256=digest, link=link)
+        return cls.model_construct(
+            text=text, base64=base64_text, encoding=encoding, mode=mode, sha256=digest, link=link
+        )
 
     @property
     def content(self) -> bytes:
@@ -64,7 +75,7 @@ class StoredFile(Value):
             return base64.b64decode(self.base64)
         if self.text is None and self.sha256 is not None:
             raise LookupError(f"the content {self.sha256} stayed in the user's folder and was not read again")
-        return (self.text or "").encode("utf-8")
+        return (self.text or "").encode(self.encoding or "utf-8")
 
     @property
     def digest(self) -> str:
@@ -75,6 +86,11 @@ class StoredFile(Value):
     def is_listed(self) -> bool:
         """Whether the content stayed in the user's folder."""
         return self.text is None and self.base64 is None
+
+    @property
+    def is_new_link(self) -> bool:
+        """Whether it is a symbolic link that a session has made."""
+        return self.mode == LINK_MODE
 
     @property
     def is_executable(self) -> bool:

@@ -9,17 +9,18 @@ from coder.run.stored_file import LeftOut
 from coder.run.verdict_words import join_names
 
 _LEFT_OUT: dict[LeftOut, str] = {
-    "held": "may run by itself later, so you decide: --allow PATH writes it",
+    "held": "may run by itself later, or is a link, so you decide: --allow PATH writes it",
     "denied": "your rule denies it",
     "asked": "your rule asks about it: --allow PATH writes it",
     "needs_allow": "given tests, or files that decide what passes; --allow PATH writes them",
     "decides": "decides what passes; to let it be changed, start with --allow PATH",
     "too_large": "larger than 10 MiB",
     "too_many": "more than 2,000 files or 100 MiB have changed",
-    "link": "a symbolic link, which no run writes",
+    "link": "a symbolic link that leads out of the folder, or was there before",
     "special": "no plain file, or behind a link, or in another repository",
     "name": "its name is not UTF-8, or has characters that file names should not have",
     "unreadable": "can't be read",
+    "made_again": "the test command makes it by itself",
 }
 
 
@@ -87,6 +88,11 @@ def _advice(run: Run) -> str:
         case "network":
             host = run.lacks[0] if run.lacks else "HOST"
             return f"programs have no network: --network {host} lets them reach it"
+        case "service":
+            return (
+                "what still fails connects to a service that doesn't run in the sandbox: give a command that "
+                "starts it, or one that leaves these tests out, after --"
+            )
         case "program_timeout":
             return (
                 "for a slow program: --program-timeout SECONDS; for one that never ends, such as a server, "
@@ -94,6 +100,8 @@ def _advice(run: Run) -> str:
             )
         case "test_timeout":
             return "give the tests more time: --test-timeout SECONDS"
+        case "exit":
+            return "no test fails by name, and the command ends with an error: its last line says which"
         case "no_code":
             return "the model answered in words: put what it asks for into the task"
         case _:

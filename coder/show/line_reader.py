@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from select import select
 from typing import Protocol, TextIO
 
+from coder.base.text.sanitize import without_controls
 from coder.show.chat_commands import is_command, is_message, reason_against_command
 from coder.show.input_line import InputLine
 
@@ -54,7 +55,7 @@ async def answer_to(question: str, reader: LineReader, tell: Callable[[str], Non
     """
     while True:
         try:
-            answer = (await reader.answer(question) or "").strip()
+            answer = without_controls(await reader.answer(question) or "").strip()
         except Cancelled:
             return ""
         if not is_command(answer):
@@ -218,6 +219,7 @@ class TypedLines:
 
     def _add(self, text: str) -> None:
         """Add lines that arrived together."""
+        text = without_controls(text)
         lines = [line.strip() for line in text.split("\n") if line.strip()]
         lines = [text.strip("\n")] if is_message(lines) else lines
         self._lines += [line for line in lines if not self._is_taken(line)]

@@ -5,6 +5,7 @@ import re
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from coder.base.text.failure_lines import last_line, telling_line
 from coder.base.text.sanitize import count_of, one_line, printable
@@ -14,6 +15,7 @@ from coder.run.found_tests import FoundTests
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.run.stored_file import listed
+from coder.run.submodules import submodules
 from coder.run.use_tests import PASSES
 from coder.run.verdict_words import join_names, mended_words
 from coder.show.advice import left_out, next_steps
@@ -90,6 +92,11 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.AttemptEnded(delegation=event_types.Delegation() as delegation):
             cost = money(float(body.cost_usd) if body.cost_known else None)
             return f"  · {delegation.subagent} has ended: {count_of(body.calls, 'call')}, {cost}"
+        case event_types.HookFailed(needs=program) if program:
+            return (
+                f"  ! the repository's hooks that need {one_line(program)} don't run, as the sandbox lacks "
+                "it: install it where the sandbox sees it, such as /usr/local/bin or .venv"
+            )
         case event_types.HookFailed():
             return f"  ! {hook_failure(body.event, body.command, body.reason)}"
         case event_types.TextsEmbedded(error=error) if error:
@@ -110,7 +117,9 @@ def _start_line(body: event_types.RunStarted) -> str | None:
         return None
     folder = folder_name(body.root or "")
     count = count_of(len(body.files or listed(body.listing)), "file")
-    return f"  · works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}"
+    apart = join_names(submodules(body.files))
+    left_alone = f"; changes of submodules don't land: {apart}" if apart else ""
+    return f"  · works {'in' if body.settings.in_place else 'on a copy of'} {folder}, {count}{left_alone}"
 
 
 def folder_name(path: str) -> str:
@@ -240,16 +249,27 @@ def refused_line(answered: event_types.ToolAnswered) -> str:
 
 def tool_call(called: event_types.ToolCalled) -> str:
     """Return a tool call as one line: the command, or the file."""
-    try:
-        arguments = json.loads(called.arguments)
-    except ValueError:
-        arguments = {}
+    arguments = _arguments(called)
     text = next(
         (str(arguments[name]) for name in ("command", "path") if arguments.get(name)), called.arguments
     )
-    if called.name == "edit" and (paths := _PATCHED.findall(called.arguments)):
-        text = ", ".join(paths)
-    return one_line(f"{called.name}  {text}")
+    return one_line(f"{called.name}  {', '.join(edited_paths(called)) or text}")
+
+
+def edited_paths(called: event_types.ToolCalled) -> list[str]:
+    """Return the paths that a call of `edit` names; none for another tool."""
+    if called.name != "edit":
+        return []
+    path = _arguments(called).get("path")
+    return _PATCHED.findall(called.arguments) or ([path] if isinstance(path, str) and path else [])
+
+
+def _arguments(called: event_types.ToolCalled) -> dict[str, Any]:
+    try:
+        arguments = json.loads(called.arguments)
+    except ValueError:
+        return {}
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
@@ -264,6 +284,8 @@ def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
     if baseline.is_cut:
         failing = f"{red} of the {count} tests that ran fail" if red else f"{count} tests ran"
         parts = [f"stopped after {baseline.seconds:.0f} s by --test-timeout; {failing}"]
+        if baseline.endless:
+            parts = [f"{baseline.endless} doesn't end, and was stopped; {failing}"]
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
     missing = ", ".join(baseline.missing[:3])
     parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
@@ -271,7 +293,9 @@ def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
         flags = " ".join(f"--show {name}.py" for name in baseline.ignored[:3])
         parts += [f"not in the sandbox, as git ignores it: {', '.join(baseline.ignored[:3])} ({flags})"]
     if baseline.offline:
-        parts += [f"left out for want of the network: {join_names(baseline.offline)} (--network HOST)"]
+        parts += [f"not counted, as the network is missing: {join_names(baseline.offline)} (--network HOST)"]
+    if baseline.unserved:
+        parts += [f"no service answers to {join_names(baseline.unserved)}, so another failure must be mended"]
     sources = ", ".join(baseline.sources[:3])
     parts += [f"put on PYTHONPATH, as it isn't installed: {sources}"] if sources else []
     head = "before  " if baseline.found is None else f"{_found_tests(baseline.found)}; "

@@ -61,6 +61,8 @@ class Screen:
         self._refused: str | None = None
         self._is_chat = False
         self._called: dict[str, event_types.ToolCalled] = {}
+        self._missing_programs: set[str] = set()
+        """Programs of hooks that the sandbox lacks, told so far."""
         """The current tool call, by run."""
         self._passed: set[str] = set()
         """Runs whose passing answer since a person's last message was reported, so as not to repeat it."""
@@ -256,6 +258,10 @@ class Screen:
 
     def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)
+        if isinstance(body, event_types.HookFailed) and body.needs:
+            if body.needs in self._missing_programs:
+                return None  # told before
+            self._missing_programs.add(body.needs)
         if isinstance(body, event_types.Spoken) and self._is_known_pass(run, body.message):
             return None
         if isinstance(body, event_types.StepStarted | event_types.FilesChanged):

@@ -7,7 +7,8 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from coder.base.text.sanitize import count_of, suggest_nearest
+from coder.base.text.encodings import Unencodable, decoded, encoded_like, encoding_of
+from coder.base.text.sanitize import as_bytes, as_text, count_of, is_binary, suggest_nearest
 from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.edit import Edit, Hunk, Slip
@@ -80,7 +81,7 @@ async def planned_edit(arguments: JsonObject, session: Session) -> tuple[Texts, 
 
 async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts, Texts, set[str]]:
     """Return the file before and after the edit, and its path if the edit was fitted."""
-    path = _relative(request.path, session)
+    path = await _end_of(_relative(request.path, session), session)
     if request.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
     if (reason := paths.refusal(path)) is not None:
@@ -96,12 +97,13 @@ async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts,
         raise ValueError(f"There is no file {shown_path(path)}{hint}")
     text = before[path]
     if text is None:
-        raise ValueError(f"{shown_path(path)} is no UTF-8 text: change it by a command.")
-    after = replaced(path, text, request.old, request.new, every=request.all)
-    if after == text:
+        raise ValueError(f"{shown_path(path)} is no text: change it by a command.")
+    readable = decoded(text)
+    after = replaced(path, readable, request.old, request.new, every=request.all)
+    if after == readable:
         raise ValueError("Nothing was changed: `old` and `new` are the same.")
-    is_verbatim = request.old in text or request.old in text.replace("\r\n", "\n")
-    return before, {path: after}, set() if is_verbatim else {path}
+    is_verbatim = request.old in readable or request.old in readable.replace("\r\n", "\n")
+    return before, _as_before({path: after}, before), set() if is_verbatim else {path}
 
 
 def patch_of(arguments: JsonObject) -> str | None:
@@ -124,17 +126,32 @@ async def _apply_patch(patch: str, session: Session) -> tuple[Texts, Texts, set[
     if begins_patch(patch.partition("\n")[0]):  # the end may be missing, or be marked as an added line
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
     result = read_edits(patch)
-    edits = [
-        replace(e, path=_relative(e.path, session), to=e.to and _relative(e.to, session))
-        for e in result.edits
-    ]
+    edits = []
+    for edit in result.edits:
+        path = _relative(edit.path, session)
+        path = path if edit.action == "delete" or edit.to else await _end_of(path, session)
+        edits.append(replace(edit, path=path, to=edit.to and _relative(edit.to, session)))
     before = await _texts((name for edit in edits for name in edit.names), session)
+    readable = {path: text and decoded(text) for path, text in before.items()}
     applied = apply(
-        edits, before, slips=result.slips or ([] if edits else [Slip("The patch holds no edit.")])
+        edits, readable, slips=result.slips or ([] if edits else [Slip("The patch holds no edit.")])
     )
     if applied.problem is not None:
         raise ValueError(applied.problem)
-    return before, applied.files, {path for edit in edits if (path := _fitted(edit, before, applied.files))}
+    fitted_paths = {path for edit in edits if (path := _fitted(edit, readable, applied.files))}
+    return before, _as_before(applied.files, before), fitted_paths
+
+
+def _as_before(after: Mapping[str, str | None], before: Mapping[str, str | None]) -> Texts:
+    """Return edited texts in the encodings of the files. Raises ValueError: one lacks a character."""
+    texts: Texts = {}
+    for path, text in after.items():
+        old = before.get(path) or ""
+        try:
+            texts[path] = None if text is None else encoded_like(text, old, encoding_of(old))
+        except Unencodable as error:
+            raise ValueError(f"{shown_path(path)} wasn't changed: {error}.") from error
+    return texts
 
 
 def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
@@ -148,8 +165,25 @@ def _relative(path: str, session: Session) -> str:
     return paths.plain(path.removeprefix(f"{session.root}/"))
 
 
+async def _end_of(path: str, session: Session) -> str:
+    """Return the path of the file that a link leads to; other paths as they are.
+
+    Raises ValueError: the link leads out of the workspace.
+    """
+    try:
+        if paths.refusal(path) is not None or (await session.stat(path)).kind != "link":
+            return path
+    except FileRefused:  # the file is missing, or will be refused
+        return path
+    found = await session.sh('readlink -f "./$FILE"', environment={"FILE": path})
+    end = found.output.removesuffix("\n")
+    if not end.startswith(f"{session.root}/"):
+        raise ValueError(f"{shown_path(path)} is a link that leads out of the workspace, or nowhere.")
+    return _relative(end, session)
+
+
 async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:
-    """Return the texts of those files that exist; None marks a binary file.
+    """Return the texts of those files that exist, as `as_text` does; None marks a binary file.
 
     Raises:
         ValueError: a path is a folder or a link.
@@ -159,11 +193,8 @@ async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None
         folder, _, name = path.rpartition("/")
         kind = dict(await _entries(folder, session)).get(name)
         if kind == "file":
-            content = await session.read(path)
-            try:
-                texts[path] = content.decode()
-            except UnicodeDecodeError:
-                texts[path] = None
+            text = as_text(await session.read(path))
+            texts[path] = None if is_binary(decoded(text)) else text
         elif kind is not None:
             raise ValueError(f"{shown_path(path)} is no file, but a {kind}.")
     return texts
@@ -178,7 +209,7 @@ async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
 
 
 async def _write(before: Mapping[str, str | None], after: Mapping[str, str | None], session: Session) -> None:
-    contents = {path: text.encode() if text is not None else None for path, text in after.items()}
+    contents = {path: as_bytes(text) if text is not None else None for path, text in after.items()}
     for written_count, (path, content) in enumerate(contents.items()):
         if content is None:
             await session.remove(path)
@@ -194,10 +225,11 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
 def _report(before: Mapping[str, str | None], after: Mapping[str, str | None], fitted: set[str]) -> str:
     """Return a report on the changes of each file, with the lines of fitted edits."""
     rows, added, removed = [], 0, 0
-    for path, text in after.items():
-        plus, minus = _line_counts(before.get(path) or "", text or "")
+    for path in after:
+        old, text = (one if one is None else decoded(one) for one in (before.get(path), after[path]))
+        plus, minus = _line_counts(old or "", text or "")
         added, removed = added + plus, removed + minus
-        rows.append(_row(path, before.get(path), text, f"+{plus} −{minus}", is_shown=path in fitted))
+        rows.append(_row(path, old, text, f"+{plus} −{minus}", is_shown=path in fitted))
     heading = [f"{count_of(len(after), 'file')}, +{added} −{removed}:"] if len(after) > 1 else []
     return "\n".join([*heading, *rows])
 

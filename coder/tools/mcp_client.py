@@ -5,46 +5,59 @@ Importing `mcp` takes almost a second, so it is imported only when a server is o
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from coder.base.errors import MissingExtra, UsageError
+from pydantic import FileUrl, ValidationError
+
+from coder.base.errors import UsageError
 from coder.base.text.redact import MIN_SECRET_LENGTH, Redactor
-from coder.base.text.sanitize import one_line
+from coder.base.text.sanitize import one_line, printable
 from coder.config.mcp_servers import Mcp
+from coder.models.answer_parts import Image
 from coder.models.model import JsonObject
-from coder.run.watch import note_of
-from coder.tools.mcp_tool import McpTool, tools_listed
-from coder.tools.tool import Desk
+from coder.tools.mcp_tool import McpTool, pictures_of, result_of, text_of, tools_listed
+from coder.tools.tool import Desk, ToolResult
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.client.session import IncomingMessage
-    from mcp_types import CallToolResult, Tool
+    from mcp_types import CallToolResult, ListRootsResult, Prompt, Resource, ResourceTemplate, Tool
 
 START_S = 10.0
 """Time limit in seconds for a server to start and list its tools."""
 CALL_S = 300.0
 """Time limit in seconds for a call."""
+_LIST_S = 2.0
+"""Time limit in seconds for a list beside that of the tools; all of them must fit in START_S."""
 _CLOSE_S = 5.0
 _MAX_PAGES = 50
 _SILENT_HANDLER = logging.NullHandler()
 """Handler that drops the SDK's log, because problems are reported to the user and the model."""
+T = TypeVar("T")
 _UNKNOWN_EFFECT = "What the call did is not known."
 
 
 class McpServer:
     """An MCP server and its current tools."""
 
-    def __init__(self, about: Mcp, note: Callable[[str], None]) -> None:
-        """Set the configuration; `note` is called once with a problem of the server, for the user."""
+    def __init__(self, about: Mcp, note: Callable[[str], None], folder: Path | None = None) -> None:
+        """Set the configuration.
+
+        Args:
+            note: called once with a problem of the server, for the user.
+            folder: the user's folder, which programs outside of a sandbox are told as their root.
+        """
         self.about = about
+        self._root = folder if about.command and not about.sandboxed else None
         self._note = note
         self._tools: dict[str, McpTool] = {}
+        self._resources: list[Resource | ResourceTemplate] = []
+        self._prompts: list[Prompt] = []
         self._client: Client | None = None
         self._owner: asyncio.Task[None] | None = None
         self._ready, self._news = asyncio.Event(), asyncio.Event()
@@ -53,6 +66,11 @@ class McpServer:
         """Whether a started server that is a command has ended by itself."""
         self._redact = Redactor().redact
         """Redacts the values that the user passed to the server."""
+
+    @property
+    def name(self) -> str:
+        """Name of the server."""
+        return self.about.name
 
     def begin(self) -> None:
         """Start the server unless it was started before."""
@@ -80,18 +98,53 @@ class McpServer:
         Raises:
             ValueError: there is no result; the message is for the model.
         """
+        await self._ready.wait()
+        if self._client is not None and tool not in self._tools:
+            raise ValueError(f"The MCP server {self.about.name} has no tool {tool} any more.")
+        return await self._request(lambda client: client.call_tool(tool, arguments), desk.seconds_left())
+
+    async def resources(self) -> "list[Resource | ResourceTemplate]":
+        """Return the resources that the server lists; empty if it can't start."""
+        self.begin()
+        await self._ready.wait()
+        return self._resources if self._client is not None else []
+
+    async def read(self, uri: str, desk: Desk) -> ToolResult:
+        """Read a resource. Raises ValueError if there is no result; the message is for the model."""
+        from mcp_types import EmbeddedResource
+
+        result = await self._request(lambda client: client.read_resource(uri), desk.seconds_left())
+        parts = [EmbeddedResource(type="resource", resource=content) for content in result.contents]
+        return result_of(parts, desk, self._redact)
+
+    @property
+    def prompts(self) -> "list[Prompt]":
+        """The prompts that the started server lists."""
+        return self._prompts if self._client is not None else []
+
+    async def prompt(
+        self, name: str, arguments: dict[str, str], *, sees: bool
+    ) -> tuple[str, tuple[Image, ...]]:
+        """Return the text and the pictures of a prompt. Raises ValueError if the server gives none."""
+        result = await self._request(lambda client: client.get_prompt(name, arguments), CALL_S)
+        texts = [
+            f"{'Assistant: ' if message.role == 'assistant' else ''}{text_of([message.content], sees=sees)}"
+            for message in result.messages
+        ]
+        images = pictures_of([message.content for message in result.messages]) if sees else ()
+        return printable(self._redact("\n\n".join(filter(None, texts)))), images
+
+    async def _request(self, send: "Callable[[Client], Awaitable[T]]", seconds_left: float) -> T:
+        """Return the answer to a request. Raises ValueError if there is none, with a text for the model."""
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED
 
-        name, patience = f"The MCP server {self.about.name}", min(CALL_S, desk.seconds_left())
-        await self._ready.wait()
+        name, patience = f"The MCP server {self.about.name}", min(CALL_S, seconds_left)
         if self._client is None:
             raise ValueError(f"{name} has ended: its tools can't be called in this turn.")
-        if tool not in self._tools:
-            raise ValueError(f"{name} has no tool {tool} any more.")
         try:
             async with asyncio.timeout(patience):
-                return await self._client.call_tool(tool, arguments)
+                return await send(self._client)
         except Exception as error:  # the SDK raises many kinds of errors for unexpected results
             failure = f"sent a result that can't be read: {error}"
             if isinstance(error, TimeoutError):
@@ -160,7 +213,13 @@ class McpServer:
             transport = http_streams(about.url, settings)
         info = Implementation(name="coder", version=version("coder-agent"))
         try:
-            async with Client(transport, message_handler=self._heard, client_info=info, cache=None) as client:
+            async with Client(
+                transport,
+                message_handler=self._heard,
+                client_info=info,
+                cache=None,
+                list_roots_callback=self._roots if self._root is not None else None,
+            ) as client:
                 yield client
         except Exception as error:
             if lines := errors.decode("utf-8", "replace").strip().splitlines():
@@ -175,7 +234,9 @@ class McpServer:
         async with AsyncExitStack() as stack:
             with suppress(MCPError, TimeoutError):
                 if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-                    await stack.enter_async_context(client.listen(tools_list_changed=True))
+                    await stack.enter_async_context(
+                        client.listen(tools_list_changed=True, resources_list_changed=True)
+                    )
             while await self._news.wait() and not self._is_over:
                 self._news.clear()
                 with suppress(MCPError, TimeoutError):
@@ -184,23 +245,34 @@ class McpServer:
                 self._ready.set()
 
     async def _list(self, client: "Client") -> None:
-        all_tools: list[Tool] = []
-        cursor = None
-        for _ in range(_MAX_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            all_tools += page.tools
-            if (cursor := page.next_cursor) is None:
-                break
+        all_tools: list[Tool] = await _all_pages(client.list_tools, "tools")
+        if client.server_capabilities.resources is not None:
+            self._resources = await _if_readable(_all_pages(client.list_resources, "resources"))
+            listing = _all_pages(client.list_resource_templates, "resource_templates")
+            self._resources += await _if_readable(listing)
+        if client.server_capabilities.prompts is not None:
+            self._prompts = await _if_readable(_all_pages(client.list_prompts, "prompts"))
         self._tools, omitted_names = await asyncio.to_thread(
             tools_listed, self.about, all_tools, self.call, self._redact
         )
         if omitted_names and self._client is None:
             self._note(f"MCP server {self.about.name}: left out, as no model could call it: {omitted_names}")
 
-    async def _heard(self, message: "IncomingMessage") -> None:
-        from mcp_types import ToolListChangedNotification
+    async def _roots(self, context: object) -> "ListRootsResult":
+        from mcp_types import ListRootsResult, Root
 
-        if isinstance(message, ToolListChangedNotification):
+        assert self._root is not None
+        return ListRootsResult(roots=[Root(uri=FileUrl(self._root.as_uri()), name=self._root.name)])
+
+    async def _heard(self, message: "IncomingMessage") -> None:
+        from mcp_types import (
+            PromptListChangedNotification,
+            ResourceListChangedNotification,
+            ToolListChangedNotification,
+        )
+
+        lists = ToolListChangedNotification | ResourceListChangedNotification | PromptListChangedNotification
+        if isinstance(message, lists):
             self._ready.clear()  # later messages refer to the new list
             self._news.set()
 
@@ -210,28 +282,27 @@ class McpServer:
             self._note(one_line(self._redact(f"MCP server {self.about.name} {words}"), width=800))
 
 
-@asynccontextmanager
-async def serving(
-    items: Iterable[object], watch: object
-) -> "AsyncIterator[tuple[list[object], list[object]]]":
-    """Context manager that opens servers; yields tools that require a model with tools, and optional ones.
+async def _all_pages(list_page: Callable[..., Awaitable[Any]], field: str) -> list[Any]:
+    """Return the items on all pages of a list."""
+    items: list[Any] = []
+    cursor = None
+    for _ in range(_MAX_PAGES):
+        page = await list_page(cursor=cursor)
+        items += getattr(page, field)
+        if (cursor := page.next_cursor) is None:
+            break
+    return items
 
-    Raises:
-        UsageError: the extra isn't installed, and a server is required.
-    """
-    note = note_of(watch)
-    tools = [McpServer(item, note) if isinstance(item, Mcp) else item for item in items]
-    servers = [item for item in tools if isinstance(item, McpServer)]
-    optional = [server for server in servers if not server.about.required]
-    if len(optional) < len(servers) and find_spec("mcp") is None:
-        raise MissingExtra("The MCP SDK", "mcp")
+
+async def _if_readable(listing: Awaitable[list[Any]]) -> list[Any]:
+    """Return a list that the server may refuse, spoil or never send, which costs only this list."""
+    from mcp import MCPError
+
     try:
-        for server in servers:
-            if server.about.required:
-                server.begin()
-        yield [item for item in tools if item not in optional], [*optional]
-    finally:
-        await asyncio.gather(*(server.close() for server in servers))
+        async with asyncio.timeout(_LIST_S):
+            return await listing
+    except (MCPError, ValidationError, TimeoutError):
+        return []
 
 
 def _innermost(error: BaseException) -> str:

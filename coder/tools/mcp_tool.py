@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import thread_time
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from coder.models.answer_parts import Image
 from coder.models.model import JsonObject, ToolSpec
 from coder.run.extensions import Rules
 from coder.tools.python_tool import is_png
-from coder.tools.tool import Desk, ToolResult, prepare_text
+from coder.tools.tool import Desk, ToolResult, prepare_text, without_nulls
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, ContentBlock, Tool
@@ -84,7 +84,12 @@ class McpTool:
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
         try:
-            mismatch = self._check(arguments)
+            if mismatch := self._check(arguments):
+                required = self.spec.parameters.get("required")
+                arguments = without_nulls(
+                    arguments, [*map(str, required)] if isinstance(required, list) else ()
+                )
+                mismatch = self._check(arguments)
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
         if mismatch:
@@ -92,16 +97,32 @@ class McpTool:
         result = await self._call(self._name, arguments, desk)
         data = result.structured_content
         is_json = data is not None and not result.is_error and (desk.whole or not result.content)
-        text = "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
-        if is_json:
-            text = json.dumps(data, ensure_ascii=False)
-        elif not desk.whole and len(text) > _MAX_TEXT:
-            text = f"{text[: _MAX_TEXT // 2]}\n{text[-_MAX_TEXT // 2 :]}"
-        text = self._redact(text)
+        shown = result_of(result.content, desk, self._redact)
         if result.is_error:
-            raise ValueError(text or "the server says that the call failed.")
-        images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
-        return ToolResult(prepare_text(text, desk), is_json=is_json, images=tuple(images[:_MAX_PICTURES]))
+            raise ValueError(shown.text or "the server says that the call failed.")
+        if not is_json:
+            return shown
+        text = prepare_text(self._redact(json.dumps(data, ensure_ascii=False)), desk)
+        return replace(shown, text=text, is_json=True)
+
+
+def result_of(parts: Sequence["ContentBlock"], desk: Desk, redact: Callable[[str], str]) -> ToolResult:
+    """Return the texts and pictures of a server's answer; other binary parts are only named."""
+    text = text_of(parts, sees=desk.sees)
+    if not desk.whole and len(text) > _MAX_TEXT:
+        text = f"{text[: _MAX_TEXT // 2]}\n{text[-_MAX_TEXT // 2 :]}"
+    images = pictures_of(parts) if desk.sees else ()
+    return ToolResult(prepare_text(redact(text), desk), images=images)
+
+
+def text_of(parts: Sequence["ContentBlock"], *, sees: bool) -> str:
+    """Return the texts of a server's answer, and the names of other parts that the model doesn't see."""
+    return "\n".join(filter(None, (_words(part, sees=sees) for part in parts)))
+
+
+def pictures_of(parts: Sequence["ContentBlock"]) -> tuple[Image, ...]:
+    """Return the first pictures of a server's answer that endpoints accept."""
+    return tuple(picture for part in parts if (picture := _picture(part)))[:_MAX_PICTURES]
 
 
 def tools_listed(
@@ -180,21 +201,27 @@ def _words(part: "ContentBlock", *, sees: bool) -> str:
             return ""
         case "image" | "audio":
             return f"[{part.type} {part.mime_type}, {len(part.data):,} characters of base64: not shown]"
+        case "resource" if (text := getattr(part.resource, "text", None)) is not None:
+            return f"[{part.resource.uri}]\n{text}"
         case "resource":
-            resource = part.resource
-            text = getattr(resource, "text", None)
-            return f"[{resource.uri}]\n{text}" if text is not None else f"[{resource.uri}: binary, not shown]"
+            name = " ".join(filter(None, (str(part.resource.uri), part.resource.mime_type)))
+            return f"[{name}]" if sees and _picture(part) else f"[{name}: binary, not shown]"
         case "resource_link":
             return f"[{part.uri} {part.name}]"
 
 
 def _picture(part: "ContentBlock") -> Image | None:
     """Return a picture that endpoints accept, or None; a refused picture would end the dialogue."""
-    if part.type != "image" or len(part.data) > MAX_BYTES:
+    if part.type == "audio":
+        return None
+    data = getattr(part.resource, "blob", "") if part.type == "resource" else getattr(part, "data", "")
+    if not 0 < len(data) <= MAX_BYTES:
         return None
     try:
-        content = base64.b64decode(part.data, validate=True)
+        content = base64.b64decode(data, validate=True)
     except binascii.Error:
         return None
     picture = picture_of(content)
-    return picture if picture is None or picture.media_type != "image/png" or is_png(content) else None
+    if picture is None or picture.is_pdf or (picture.media_type == "image/png" and not is_png(content)):
+        return None
+    return picture

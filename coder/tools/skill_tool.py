@@ -14,6 +14,7 @@ from pydantic import Field
 from coder.base.fs.safe_open import open_below, open_folder, read_regular
 from coder.base.text.sanitize import count_of, suggest_nearest
 from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_names import called_name
 from coder.context.secrecy import is_secret
 from coder.models.model import JsonObject, ToolSpec
 from coder.run.extensions import Skill
@@ -50,8 +51,8 @@ class SkillTool:
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Return a skill's text. The files of a user's skill are copied into the session."""
-        name = read_arguments(arguments, ReadSkill, name=SKILL.name).name
         by_name = {skill.name: skill for skill in self.skills}
+        name = called_name(read_arguments(arguments, ReadSkill, name=SKILL.name).name, by_name)
         if name not in by_name:
             listed = [skill.name for skill in self.skills if skill.listed]
             hint = suggest_nearest(name, listed) or f". There are: {', '.join(listed)}"

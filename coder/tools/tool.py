@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -132,17 +132,25 @@ def spec_of(name: str, description: str, arguments: type[BaseModel]) -> ToolSpec
 
 
 def read_arguments(arguments: JsonObject, kind: type[Kind], *, name: str) -> Kind:
-    """Return the validated arguments of a call.
+    """Return the validated arguments of a call; null is no argument where the field may be left out.
 
     Raises:
         ValueError: the arguments are invalid; the message is for the model.
     """
-    try:
+    required = {field for field, facts in kind.model_fields.items() if facts.is_required()}
+    with suppress(ValidationError):
         return kind.model_validate(arguments)
+    try:
+        return kind.model_validate(without_nulls(arguments, required))
     except ValidationError as error:
         rows = error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
         reasons = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows)
         raise ValueError(f"The arguments of {name} don't fit: {reasons}.") from error
+
+
+def without_nulls(arguments: JsonObject, required: Collection[str]) -> JsonObject:
+    """Return the arguments without nulls that some models write for those that they leave out."""
+    return {name: value for name, value in arguments.items() if value is not None or name in required}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.shared_limits import ChildJournal
 from coder.run.state import State
+from coder.run.task import Task
 from coder.run.use_tests import PASSES, TOO_SLOW, without_first_found
 from coder.run.verdict_words import join_names
 from coder.run.watch import offers_install
@@ -34,24 +35,33 @@ from coder.verify.finding import Finding, failures, feedback, without_failures
 from coder.verify.missing_programs import find_missing_programs
 from coder.verify.offline_steps import without_offline_step
 from coder.verify.preflight import PytestMissing, check_command, require_decisive_command, require_online
+from coder.verify.time_limits import found_s
 from coder.verify.uninstalled import require_pass_without, require_shown
 from coder.verify.verification import Verification
 
 Recall = Callable[[State, BaselineTaken], Awaitable[tuple[str, ...]]]
 _MAX_CALLS = 20
 """Number of pytest calls of one script that are logged."""
-MAX_FOUND_S = 120.0
-"""Longest run of a test command that was found, in seconds."""
 FIRST_WAIT_S = 5.0
 """Seconds that the first request waits for the tests, as knowing their failures saves a call."""
 
 
+_ENDLESS, _ENDLESS_ALONE = 1 / 20, 1 / 10
+"""Parts of the time limit after which one test of a suite that is to be mended is stopped, and counts as
+failed where it is run alone."""
+_LEAST_ENDLESS_S = 2.0
 MAX_WAIT_S = 10.0
 """Seconds that the first request of a strategy without tools waits for tests that were found."""
 
 
 class TooSlow(UsageError):
     """The found test command takes too long for a task that doesn't name it."""
+
+    def __init__(self, task: Task, limit_s: float) -> None:
+        nearest = join_names(task.found[1].nearest_to) if len(task.found) > 1 else ""
+        decides = f" The tests nearest to {nearest} decide." if nearest else ""
+        command = shlex.quote(format_command(task.test_command or ()))
+        super().__init__(f"{TOO_SLOW}{limit_s:g} s.{decides} Have it run all the same: --test {command}")
 
 
 @asynccontextmanager
@@ -232,26 +242,28 @@ async def take_baseline(
         first_taken: future that gets the result of the first run if a second run follows.
     """
     target, task = state.target, state.task
-    is_given = not task.found or task.found[0].is_given
-    limit_s = None if is_given or task.mends else MAX_FOUND_S
+    limit_s = found_s(state)
     verification = Verification(bench, state, target)
 
-    async def run(*, traces: bool = False) -> Finding:
+    async def run(*, traces: bool = False, longest_s: float | None = None) -> Finding:
         await verification.lay_over({})
-        run = await verification.run_command(is_shown=False, traces=traces, wall_s=limit_s)
+        run = await verification.run_command(
+            is_shown=False, traces=traces, wall_s=limit_s, longest_s=longest_s
+        )
         return await without_offline_step(verification, run)
 
-    first = await run(traces=True)
-    if limit_s is not None and first.result.status == "timeout":
-        command = format_command(task.test_command or ())
-        nearest = join_names(task.found[1].nearest_to) if len(task.found) > 1 else ""
-        decides = f" The tests nearest to {nearest} decide." if nearest else ""
-        raise TooSlow(
-            f"{TOO_SLOW}{limit_s:g} s.{decides} Have it run all the same: --test {shlex.quote(command)}"
-        )
+    endless_s = state.settings.test_timeout * _ENDLESS
+    is_watched = task.mends and endless_s >= _LEAST_ENDLESS_S
+    first = await run(traces=True, longest_s=endless_s if is_watched else None)
+    if limit_s is not None and first.result.status == "timeout" and not task.mends:
+        raise TooSlow(task, limit_s)
+    was_stopped = first.is_endless
     first, alone_s = await _finish_interrupted(verification, first)
+    if was_stopped and not first.is_endless:  # it is only slow
+        first, alone_s = await _finish_interrupted(verification, await run(traces=True))
+    if limit_s is not None and first.is_cut and not first.failing:
+        raise TooSlow(task, limit_s)
     require_online(first, state)
-    first = without_failures(first, first.offline)
     missing = () if first.passed else missing_modules(first.text, state.files)
     programs = await find_missing_programs(await bench.candidate(), first, state)
     path = find_python_path(state.task, state.settings, state.files, python=bench.policy.python)
@@ -272,26 +284,34 @@ async def take_baseline(
     }
     runs = [first]
     runs_twice = state.task.mends or bool(first.passing)
-    if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
+    is_short = first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout"
+    if runs_twice and is_short and not first.is_cut:
         if first_taken is not None and not (
             first.passed and state.task.mends
         ):  # without failures there is no work
-            preliminary = _baseline(runs, alone_s).model_copy(update={**facts, "is_preliminary": True})
+            preliminary = _baseline(runs, alone_s, mends=state.task.mends).model_copy(
+                update={**facts, "is_preliminary": True}
+            )
             first_taken.set_result(preliminary)
-        second = await run()
-        runs.append(without_failures(second, second.offline))
-    baseline = _baseline(runs, alone_s)
+        runs.append(await run())
+    baseline = _baseline(runs, alone_s, mends=state.task.mends)
     if baseline.passed and state.task.mends and path.added:
         await require_pass_without(verification, path.added)
     return baseline.model_copy(update=facts)
 
 
-def _baseline(runs: list[Finding], alone_s: float) -> BaselineTaken:
+def _baseline(runs: list[Finding], alone_s: float, *, mends: bool) -> BaselineTaken:
     """Return the event that logs these runs; `alone_s` are the seconds of an interrupted test's rerun."""
     first_run, flaky = runs[0], _flaky_tests(runs)
+    lacks = {name: lack for run in runs for name, lack in run.lacks.items()}
+    counted_runs = [without_failures(run, lacks) for run in runs]
+    if mends and not any(run.failing for run in counted_runs):  # nothing else is to mend
+        counted_runs = runs
     lines = first_run.lines if not first_run.passed else runs[-1].lines
-    failing = [line for line in lines if not line.passed and line.name not in flaky]
-    failed_run = next((run for run in runs if not run.passed), None)
+    failed_run = next((run for run in counted_runs if not run.passed), None)
+    failing = (
+        [line for line in failed_run.failing if line.name not in flaky] if failed_run is not None else []
+    )
     steady_lines = [line for line in lines if line.name not in flaky]
     return BaselineTaken(
         passed=failed_run is None,
@@ -307,9 +327,11 @@ def _baseline(runs: list[Finding], alone_s: float) -> BaselineTaken:
         runs=len(runs),
         seconds=first_run.result.wall_s,
         is_cut=first_run.is_cut,
+        endless=(first_run.running or "") if first_run.is_endless else "",
         alone_s=alone_s,
         told=first_run.names_tests,
-        offline=tuple(sorted(frozenset().union(*(run.offline for run in runs)))),
+        offline=tuple(sorted(name for name, lack in lacks.items() if lack == "network")),
+        unserved=tuple(sorted(name for name, lack in lacks.items() if lack == "service")),
         pytest=first_run.pytest,
         calls=first_run.calls[:_MAX_CALLS],
         opened={path: users for path, users in first_run.opened.items() if users},
@@ -325,12 +347,16 @@ async def _finish_interrupted(verification: Verification, run: Finding) -> tuple
         return run, 0.0
     await verification.lay_over({})
     limit_s = verification.state.settings.test_timeout / 2
-    rerun = await verification.run_command(only=(run.running,), wall_s=limit_s, is_shown=False)
+    longest_s = verification.state.settings.test_timeout * _ENDLESS_ALONE if run.is_endless else None
+    rerun = await verification.run_command(
+        only=(run.running,), wall_s=limit_s, longest_s=longest_s, is_shown=False
+    )
     reports = [line for line in rerun.lines if line.name == run.running]
     if not reports and rerun.running == run.running:
         message = f"Run alone, it was stopped after {rerun.result.wall_s:.0f} s."
         reports = [CheckLine(name=run.running, passed=False, message=message)]
-    return replace(run, lines=(*run.lines, *reports)), rerun.result.wall_s
+    lines = (*(line for line in run.lines if line.name != run.running), *reports)
+    return replace(run, lines=lines, is_endless=rerun.is_endless), rerun.result.wall_s
 
 
 def _flaky_tests(runs: list[Finding]) -> tuple[str, ...]:

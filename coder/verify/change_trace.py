@@ -19,7 +19,8 @@ from sandbox import FileRefused, Sandbox
 
 FOLDER = ".coder_trace"
 """Folder in the sandbox's workspace for the trace; never part of an answer."""
-_RAN = f"{FOLDER}/ran"
+_RAN, _SEEN = f"{FOLDER}/ran", f"{FOLDER}/seen"
+_MAX_SEEN_BYTES = 100_000
 _WORD = re.compile(r"[\w./-]+")
 _MODULE = re.compile(r"-m\s*([\w.]+)")
 _PROGRAMS = ("python", "python3", "pytest")
@@ -45,6 +46,15 @@ class ChangedCode(BaseModel, frozen=True):
     """Python files that differ outside of these, and data files."""
     has_other_language: bool = False
     """Whether files in other languages than Python change, whose programs aren't traced."""
+
+
+class Seen(BaseModel, frozen=True):
+    """What ran or read files of a change, as the trace shows."""
+
+    programs: frozenset[str] = frozenset()
+    """Files that ran as programs."""
+    openers: dict[str, frozenset[int]] = {}
+    """First lines of functions, or lines outside of functions, that opened changed data, by path."""
 
 
 def find_changed_code(before: Mapping[str, str], after: Mapping[str, str]) -> ChangedCode:
@@ -155,3 +165,20 @@ async def has_run(sandbox: Sandbox) -> bool:
     except FileRefused:
         return False
     return True
+
+
+async def find_seen(sandbox: Sandbox) -> Seen:
+    """Return what ran or read files of the change since the trace was laid."""
+    try:
+        rows = (await sandbox.read(_SEEN, limit=_MAX_SEEN_BYTES)).decode("utf-8", "replace").splitlines()
+    except FileRefused:
+        return Seen()
+    programs, openers = set[str](), dict[str, set[int]]()
+    for row in rows:
+        line, _, path = row.partition(" ")
+        if line == "0":
+            programs.add(path)
+        elif line.isdecimal():
+            openers.setdefault(path, set()).add(int(line))
+    found = {path: frozenset(lines) for path, lines in openers.items()}
+    return Seen(programs=frozenset(programs), openers=found)

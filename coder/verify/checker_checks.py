@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from coder.run.examples import find_examples
 from coder.run.message import Verified
 from coder.run.state import State
-from coder.verify.finding import NOTHING_RAN, Finding, limit_to_reached, lines_of
+from coder.verify.finding import NOTHING_RAN, Finding, lines_of
 from coder.verify.verification import Verification
-from sandbox import Assertion, Check, TestFile
+from coder.verify.weighing import limit_to_shown, weighed
+from sandbox import Assertion, Check, CheckReport, TestFile
+from sandbox.verdicts.check import WeighedTests
 
 
 def checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
@@ -52,9 +54,15 @@ async def _run_checks(
 ) -> Finding:
     settings = verification.state.settings
     seconds = settings.test_timeout if verified == "tests" else settings.program_timeout
-    report = await verification.run_checks(files, checks, seconds)
+
+    async def run(weighing: WeighedTests) -> CheckReport:
+        return await verification.run_checks(files, checks, seconds, weighed=weighing)
+
+    report = await run(weighed())
     is_cancelled = report.candidate.killed_by == "cancel"
     result = NOTHING_RAN if is_cancelled else report.candidate
     is_late = not report.passed and report.candidate.wall_s >= seconds
     finding = Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)
-    return limit_to_reached(finding, report) if report.passed else finding
+    if not report.passed:
+        return finding
+    return await limit_to_shown(finding, report, [check.source for check in checks], run)

@@ -13,7 +13,7 @@ from coder.base.text.sanitize import as_text, is_binary
 from coder.run.event_types import ConfirmationStarted
 from coder.run.verdict_words import join_names
 from coder.source.plain_tests import is_plain_program
-from coder.verify.finding import Finding, limit_to_reached, lines_of
+from coder.verify.finding import Finding, lines_of
 from coder.verify.plain_suspects import (
     PlainSuspects,
     Suspects,
@@ -23,9 +23,11 @@ from coder.verify.plain_suspects import (
     tails_of,
 )
 from coder.verify.verification import Verification, modules_of
+from coder.verify.weighing import limit_to_shown, weighed
 from coder.verify.withheld_files import withheld_files
 from coder.workspace.overlay import workspace_files
 from sandbox import CheckReport, CheckResult, TestFile
+from sandbox.verdicts.check import WeighedTests
 
 _EXTRA_S, _MAX_EXTRA_S = 10.0, 30.0
 """Seconds for the second run, added to the time of the first: some tests end in a deadlock there."""
@@ -127,7 +129,10 @@ class _Confirmation:
             report = await self._run_all([check for check in self.checks if check.path in paths])
             passing_names |= _passing_names(report)
         if report.passed:
-            return limit_to_reached(replace(self.run, strength="outside"), report)
+            sources = [check.source for check in self.checks]
+            return await limit_to_shown(
+                replace(self.run, strength="outside"), report, sources, self._run_weighed
+            )
         if report.custom_equality and await self._is_custom_equality_new():
             note = "A test passed only because an object of your own class claims to equal the test's data."
             return replace(self.run, passed=False, lines=lines_of(report), note=note)
@@ -198,7 +203,23 @@ class _Confirmation:
 
     async def _run_all(self, checks: Sequence[TestFile]) -> CheckReport:
         """Run checks on the answer's files; the first failure leaves the others little time."""
-        return await self._run_checks(self.files, checks, decides=_shows_inside)
+        return await self._run_checks(self.files, checks, decides=_shows_inside, weighing=self._weighed)
+
+    async def _run_weighed(self, weighing: WeighedTests) -> CheckReport:
+        return await self._run_checks(self.files, self.checks, weighing=weighing)
+
+    @property
+    def _weighed(self) -> WeighedTests | None:
+        """How to weigh the tests that failed before the work, or are new; None if there are only programs."""
+        before = set(self._names_before())
+        passed = {line.name for line in self.run.lines if line.passed} - before
+        names = {
+            f"{check.path}::{tail}"
+            for check in self.checks
+            for name in passed
+            for tail in tails_of(check.path, name)
+        }
+        return weighed(names) if names else None
 
     async def _run_checks(
         self,
@@ -207,6 +228,7 @@ class _Confirmation:
         *,
         seconds: float | None = None,
         decides: Callable[[CheckResult], bool] | None = None,
+        weighing: WeighedTests | None = None,
     ) -> CheckReport:
         """Lay the files into the candidate's workspace, and run checks on them; None: on its current files.
 
@@ -227,6 +249,7 @@ class _Confirmation:
             decides=decides,
             others_s=_OTHERS_S,
             max_failures=_MAX_FAILURES,
+            weighed=weighing,
         )
 
     async def _announce(self, tests: int) -> None:

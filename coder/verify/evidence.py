@@ -9,6 +9,7 @@ from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.verdict_words import join_names
 from coder.verify.added_tests import Logged, join_added_tests
+from coder.verify.made_again import find_made_again
 from coder.verify.new_tests import find_new_tests, find_unreported_files, find_unrun_files
 from coder.verify.regressions import is_red_as_before
 from coder.verify.tests_in_sources import without_edited
@@ -28,7 +29,7 @@ async def weigh_evidence(
     verification: Verification, code: CodeMessage, outcome: Outcome, logged: Logged
 ) -> Outcome:
     """Return the outcome with what the answer's own tests and its check show."""
-    state = verification.state
+    state, outcome = verification.state, await find_made_again(verification, code, outcome, logged)
     code, outcome = await join_added_tests(verification, code, outcome, logged)
     if wants_evidence(state, code, outcome):
         async with logged("evidence", workspace_files(state, {})) as end_fields:

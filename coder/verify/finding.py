@@ -4,8 +4,9 @@ import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from coder.base.text.failure_lines import last_line
+from coder.base.text.failure_lines import reason_line
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
@@ -26,6 +27,10 @@ _RUNNER_FRAMES = re.compile(
     re.MULTILINE,
 )
 """Frames of a traceback above the test."""
+
+
+Lack = Literal["network", "service"]
+"""What a failed test lacks: a host can't be looked up or reached, or answers to no connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,9 @@ class Finding:
     reached: frozenset[str] = frozenset()
     """Tests that failed in an assertion or an exception of the code; outside Python, with an expected
     value."""
-    offline: frozenset[str] = frozenset()
-    """Tests that failed for want of the network, by their exceptions."""
+    lacks: Mapping[str, Lack] = field(default_factory=dict)
+    """What tests lack that failed for want of the network or of a service: by their exceptions in Python,
+    elsewhere by the codes and classes of errors in their messages."""
     opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Files whose code opens or imports a file, by that file's path; only filled with `traces`."""
     programs: tuple[ScriptProgram, ...] = ()
@@ -76,7 +82,11 @@ class Finding:
     mended: int = 0
     """Number of tests that were mended, if all that fail failed before the work; see `Outcome`."""
     running: str | None = None
-    """Test that the time limit interrupted, or empty; None: not interrupted. The code can forge the name."""
+    """Test that a time limit interrupted, or empty; None: not interrupted. The code can forge the name."""
+    exits: frozenset[str] = frozenset()
+    """Checks that failed by the exit code of a program, which has said why on stdout or stderr."""
+    is_endless: bool = False
+    """Whether the interrupted test took longer than a single one may."""
 
     @property
     def is_cut(self) -> bool:
@@ -91,6 +101,8 @@ class Finding:
         interrupted_note = (
             f" while {self.running} ran; {self.running} may not be at fault" if self.running else ""
         )
+        if self.is_endless:
+            return f"{self.running} was stopped, and with it the tests behind it ({len(self.lines):,} ran)."
         duration_note = f"stopped after {self.result.wall_s:.0f} s ({len(self.lines):,} tests ran)"
         return f"The whole test command was {duration_note}{interrupted_note}."
 
@@ -148,7 +160,13 @@ _NETWORK_ERROR = re.compile(
     r"\b(?:gaierror|NameResolutionError|ClientConnectorDNSError|ProxyError)\b"  # Python's exceptions
     r"|\b(?:OSError|URLError|ConnectError|ConnectionError)\b.*\[Errno (?:-2|-3|101)\]"
     r"|\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b"  # Node's codes
+    r"|\bdial \w+: lookup "  # Go's net.OpError
+    r"|\bjava\.net\.(?:UnknownHost|NoRouteToHost)Exception\b"
+    r"|\bkind: (?:Network|Host)Unreachable\b"  # Rust's io::Error
     r"|\bcurl: \((?:5|6|7)\)"
+)
+_REFUSED = re.compile(
+    r"\bECONNREFUSED\b|\bdial \w+ \S+: connect: |\bjava\.net\.ConnectException\b|\bkind: ConnectionRefused\b"
 )
 _UNREACHED_HOST = re.compile(
     r"\bhost='([\w.-]+)'|\b(?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)|^curl: .* host: ([\w.-]+)", re.MULTILINE
@@ -158,6 +176,15 @@ _UNREACHED_HOST = re.compile(
 def lacks_network(text: str) -> bool:
     """Whether an output tells of an error of the network."""
     return _NETWORK_ERROR.search(text) is not None
+
+
+def find_lack(line: CheckLine) -> Lack | None:
+    """Return what a failed test lacks, by its message; None if it compares values, or lacks nothing."""
+    if line.passed or line.expected is not None:
+        return None
+    if lacks_network(line.message):
+        return "network"
+    return "service" if _REFUSED.search(line.message) else None
 
 
 def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
@@ -174,10 +201,18 @@ def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None
     if modules:
         return "missing_module", modules
     # The output also tells of tests that were left out for want of the network.
-    text = "\n".join(line.message for line in finding.failing) if finding.offline else finding.text
+    text = "\n".join(line.message for line in finding.failing) if finding.lacks else finding.text
     if lacks_network(text):
         hosts = ("".join(groups).rstrip(".") for groups in _UNREACHED_HOST.findall(text))
         return "network", tuple(dict.fromkeys(filter(None, hosts)))
+    if finding.lacks and all(line.name in finding.lacks for line in finding.failing):
+        return "service", ()
+    if (
+        finding.verified == "tests"
+        and not finding.result.ok
+        and all(line.name in finding.exits for line in finding.failing)
+    ):
+        return "exit", ()
     return None, ()
 
 
@@ -262,7 +297,7 @@ def _format_check(check: CheckLine, max_characters: int) -> list[str]:
 
 def gist(result: Result, *, note: str = "", stop: str = "") -> str:
     """Return one line for a person if no check failed by name."""
-    return note or stop or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+    return note or stop or stopped(result) or reason_line(result.stderr, result.stdout)
 
 
 def stopped(result: Result) -> str:

@@ -12,7 +12,7 @@ async def without_offline_step(verification: Verification, run: Finding) -> Find
     """Return the run; if only a step behind the tests failed, for want of the network, by its tests alone.
 
     The tests are run alone where the command has left them: they must pass, and the network error must be in
-    lines that they don't print. `offline` then holds the command.
+    lines that they don't print. `lacks` then holds the command.
     """
     state = verification.state
     command = state.task.test_command or ()
@@ -32,4 +32,4 @@ async def without_offline_step(verification: Verification, run: Finding) -> Find
     others = "\n".join(line for line in run.text.splitlines() if line not in lines_alone)
     if not (alone.passed and lacks_network(others)):
         return run
-    return replace(alone, lines=tests or alone.lines, offline=run.offline | {name}, names_tests=True)
+    return replace(alone, lines=tests or alone.lines, lacks={**run.lacks, name: "network"}, names_tests=True)

@@ -5,12 +5,14 @@ Exit code and report come from the process of the code under test, so their stre
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from coder.base.text.failure_lines import reason_line
 from coder.base.text.sanitize import as_bytes, as_text, without_sequences
 from coder.run.message import CheckLine
 from coder.source.shell import format_command
-from coder.verify.finding import Finding, finding_of
+from coder.verify.finding import Finding, find_lack, finding_of
 from coder.verify.reports.failures import PrintedPlaces, RunnerReport, failed_line
 from coder.verify.reports.readers import read_junit
 from coder.verify.reports.runners import Runner, runner_of
@@ -32,6 +34,9 @@ for folder in $(IFS=:; echo $PATH); do
 done
 exec "$0" "$@" {1}
 """
+_NODE_GUARD = """\
+NODE_OPTIONS="--require \\"$PWD/{0}/node_start.cjs\\" ${{NODE_OPTIONS-}}"; export NODE_OPTIONS
+"""
 
 
 async def run_other(
@@ -44,10 +49,11 @@ async def run_other(
     on_output: OnOutput | None,
     environment: Mapping[str, str],
     place: str = ".",
+    guards_node: bool = False,
 ) -> Finding:
     """Run a command in the folder `place` of a workspace with manifest `manifest_before`.
 
-    `folder` gets the report, and its `bin` is on PATH.
+    `folder` gets the report, and its `bin` is on PATH. With `guards_node`, it holds node_start.cjs.
     """
     report = f"{folder}/report"
     seen_report = f"{'../' * len(PurePosixPath(place).parts)}{report}"
@@ -57,6 +63,7 @@ async def run_other(
     runner = runner_of(argv, seen_report, {"package.json": manifest} if manifest else {})
     output = f">{seen_report}" if runner is not None and runner.render else ""
     wrapper = _WRAPPER.format(folder, output, shlex.quote(place))
+    wrapper = _NODE_GUARD.format(folder) * guards_node + wrapper
     command = Command(
         argv=("sh", "-c", wrapper, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", **environment},
@@ -76,13 +83,22 @@ async def run_other(
 def _judge_report(
     runner: Runner, argv: Sequence[str], result: Result, report: RunnerReport, printed_places: PrintedPlaces
 ) -> Finding:
-    lines = report.lines
+    lines = tests = report.lines
     if result.ok and not lines:
         note = f"The test command passed without running any test ({runner.name})."
         return finding_of(result, (), note=note)
-    if not result.ok and all(line.passed for line in lines):
+    if result.status == "timeout" and report.running:
+        stop = f"It hadn't ended when the command was stopped after {result.wall_s:.0f} s."
+        unfinished = (
+            line.model_copy(update={"message": "\n".join(filter(None, (stop, line.message)))})
+            for line in report.running
+        )
+        lines = tests = (*lines, *unfinished)
+    elif not result.ok and all(line.passed for line in lines):
         lines = (*lines, _command_line(argv, result, printed_places))
-    return _finding_of(result, lines, complete=report.complete or not result.ok)
+    finding = _finding_of(result, lines, tests)
+    exits = frozenset({format_command(argv)})
+    return replace(finding, complete=report.complete or not result.ok, exits=exits)
 
 
 async def _by_exit_code(
@@ -108,20 +124,20 @@ async def _by_exit_code(
         reports.append(read_junit(content, printed_places))
     if not any(reports):
         reports = [read_tap(result.stdout, printed_places)]
-    lines = tuple(line for report in reports if report is not None for line in report.lines)
+    lines = tests = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return finding_of(result, (), note="The test command passed, and its report holds no test.")
-    names_tests = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _command_line(argv, result, printed_places))
-    return _finding_of(result, lines, names_tests=names_tests)
+    finding = _finding_of(result, lines, tests)
+    return replace(finding, names_tests=bool(tests), exits=frozenset({format_command(argv)}))
 
 
-def _finding_of(
-    result: Result, lines: Sequence[CheckLine], *, complete: bool = True, names_tests: bool = True
-) -> Finding:
+def _finding_of(result: Result, lines: Sequence[CheckLine], tests: Sequence[CheckLine]) -> Finding:
     reached_tests = {line.name for line in lines if not line.passed and line.expected is not None}
-    return finding_of(result, lines, complete=complete, names_tests=names_tests, reached_tests=reached_tests)
+    lacks = {line.name: find_lack(line) for line in tests}
+    known = {name: lack for name, lack in lacks.items() if lack is not None}
+    return replace(finding_of(result, lines, reached_tests=reached_tests), lacks=known)
 
 
 def _command_line(argv: Sequence[str], result: Result, printed_places: PrintedPlaces) -> CheckLine:
@@ -129,7 +145,7 @@ def _command_line(argv: Sequence[str], result: Result, printed_places: PrintedPl
     name = format_command(argv)
     if result.ok:
         return CheckLine(name=name, passed=True)
-    tail = (result.stderr or result.stdout)[-2000:]
+    tail = "\n".join((reason_line(result.stderr, result.stdout), (result.stderr or result.stdout)[-2000:]))
     path, line = printed_places.last(f"{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
     return failed_line(name, tail, PrintedPlaces(()), path=path, line=line)
 

@@ -1,6 +1,7 @@
 """The programs that run a test command inside the sandbox, as an archive that Python imports from."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.abc import InspectLoader
 from importlib.resources import files
@@ -35,6 +36,19 @@ def stand_ins() -> Mapping[str, bytes]:
         f"{FOLDER}/bin/{name}": folder.joinpath(file).read_bytes()
         for file, names in names_by_file.items()
         for name in names
+    }
+
+
+def node_guard(given: Iterable[str]) -> Mapping[str, bytes]:
+    """Return contents by path of what Node loads first, so that code can't forge exit code 0.
+
+    Args:
+        given: files of tests and of their command.
+    """
+    program = files(_INSIDE).joinpath("node_start.cjs").read_bytes()
+    return {
+        f"{FOLDER}/node_start.cjs": program,
+        f"{FOLDER}/given.json": json.dumps(sorted(given)).encode(),
     }
 
 

@@ -160,16 +160,18 @@ def advice_for_one_file(task: Task) -> str:
 def require_online(run: Finding, state: State) -> None:
     """Raise UsageError if, without the tests that fail for want of the network, nothing is left to decide.
 
-    pytest runs no test if it can't collect a file, so that a file can't be left out.
+    A test that lacks a service is left, as the code may connect to a wrong port. pytest runs no test if it
+    can't collect a file, so that a file can't be left out.
     """
-    others = [line for line in run.lines if line.name not in run.offline]
+    offline = {name for name, lack in run.lacks.items() if lack == "network"}
+    others = [line for line in run.lines if line.name not in offline]
     has_work = any(not line.passed for line in others) or not state.task.mends
-    is_collected = bool(run.passing) or run.pytest is None or all("::" in name for name in run.offline)
-    if run.offline and not (others and has_work and is_collected):
+    is_collected = bool(run.passing) or run.pytest is None or all("::" in name for name in offline)
+    if offline and not (others and has_work and is_collected):
         hosts = cause_of(run, state.files)[1]
         raise UsageError(
             f"The test command {format_command(state.task.test_command or ())!r} fails for want of the "
-            f"network in {join_names(sorted(run.offline))}, which no change can mend. --network "
+            f"network in {join_names(sorted(offline))}, which no change can mend. --network "
             f"{hosts[0] if hosts else 'HOST'} lets the tests reach it; or name a command without them."
         )
 

@@ -24,9 +24,10 @@ def judge(
     """Decide whether a run passes. The deciding lines come first in the result, and the note says why.
 
     A green run passes. A red one passes only with `is_found`, as nobody gave the tests: the baseline was red,
-    no test fails or is missing that passed before, and no test in `given_paths` fails. A run that the time
-    limit stopped passes only if the baseline was stopped, too, and the run has all tests of the baseline;
-    with `mends`, one that failed must pass.
+    no test fails or is missing that passed before, and no test in `given_paths` fails. A test that lacked the
+    network or a service before and still lacks it doesn't count, unless nothing else was to mend. A run that
+    the time limit stopped passes only if the baseline was stopped, too, and the run has all tests of the
+    baseline; with `mends`, one that failed must pass.
     """
     failing = run.failing
     if run.passed or baseline is None or not _is_comparable(run, baseline):
@@ -37,7 +38,10 @@ def judge(
     missing = [
         name for name, passed in results_before.items() if (passed or run.is_cut) and name not in results_now
     ]
+    uncounted = [line for line in old_failures if line.name in run.lacks and line.name in baseline.uncounted]
+    old_failures = [line for line in old_failures if line not in uncounted]
     if new_failures or missing:
+        run = _without(run, uncounted)
         return replace(
             run,
             lines=_deciding_first(run, new_failures),
@@ -45,9 +49,11 @@ def judge(
         )
     required = [line for line in old_failures if not is_found or line.name.partition("::")[0] in given_paths]
     mended_count = sum(results_now.get(name, True) for name, passed in results_before.items() if not passed)
-    was_green = all(results_before.values()) and not mends
+    was_green = not mends and all(
+        passed or name in baseline.uncounted for name, passed in results_before.items()
+    )
     if required or not (mended_count or was_green or is_found):
-        deciding_lines = required or old_failures
+        deciding_lines = required or old_failures or uncounted
         note = (
             f"{len(deciding_lines)} tests fail: {_join_line_names(deciding_lines)}"
             if len(deciding_lines) > 1
@@ -55,14 +61,31 @@ def judge(
         )
         if mended_count:
             note = f"{mended_count:,} of {mended_count + len(required):,} tests that failed before pass now."
+        run = _without(run, uncounted) if required else run
         return replace(run, lines=_deciding_first(run, deciding_lines), note=note, mended=mended_count)
     notes = [f"still red, as before the work: {_join_line_names(old_failures)}"] if old_failures else []
+    if uncounted:
+        notes.append(
+            f"not counted, as {_lacks(run, uncounted)} before and after: {_join_line_names(uncounted)}"
+        )
     if not run.is_cut:
-        return replace(run, passed=True, note=notes[0])
+        return replace(run, passed=True, note="; ".join(notes))
     notes.append(
         f"the tests were stopped by --test-timeout, as before the work: {len(results_before):,} decide"
     )
     return replace(run, passed=True, strength="inside", note="; ".join(notes))
+
+
+def _lacks(run: Finding, lines: list[CheckLine]) -> str:
+    """Return in words what these tests lack."""
+    lacks = {run.lacks[line.name] for line in lines}
+    words = {"network": "the network is missing", "service": "no service answers"}
+    return " or ".join(word for lack, word in words.items() if lack in lacks)
+
+
+def _without(run: Finding, lines: list[CheckLine]) -> Finding:
+    names = {line.name for line in lines}
+    return replace(run, lines=tuple(line for line in run.lines if line.name not in names))
 
 
 def _is_comparable(run: Finding, baseline: BaselineTaken) -> bool:
@@ -102,12 +125,8 @@ def shows_work(
     *,
     given_paths: Collection[str],
     mends: bool = False,
-    is_found: bool = False,
 ) -> bool:
     """Return whether a passing run shows an effect: a given test ran, or a test passes that failed before.
-
-    Args:
-        is_found: whether the tests were found, so that the run may pass with the failures from before.
 
     A time limit that is no longer reached only counts if the task is to make the suite pass.
     """
@@ -118,11 +137,11 @@ def shows_work(
     if baseline is None:
         return False
     failed_before = {name for name, passed in baseline.before.items() if not passed}
-    if is_found and failed_before:
+    if failed_before:
         failing = {line.name for line in lines if not line.passed}
         return not failed_before <= failing
     was_slow = baseline.is_cut and not mends
-    return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky or was_slow)
+    return not (baseline.passed or baseline.flaky or was_slow)
 
 
 def failures_in(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, StrictBool, ValidationError
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
-from coder.verify.finding import ScriptProgram
+from coder.verify.finding import Lack, ScriptProgram
 from coder.verify.reports.failures import PrintedPlaces, compared_values
 
 _SYNTAX_ERROR = re.compile(
@@ -27,7 +27,7 @@ class _Row(BaseModel, frozen=True):
     passed: StrictBool = False
     message: str = ""
     reached: StrictBool = False
-    offline: StrictBool = False
+    lack: Lack | None = None
     exit_code: int | None = None
     """Exit code of a failed script that has printed the reason."""
     setup: PytestSetup | None = None
@@ -48,8 +48,10 @@ class SignedReport:
     """Whether the report has its end."""
     reached: set[str] = field(default_factory=set)
     """Tests that failed in an assertion or an exception of the code."""
-    offline: set[str] = field(default_factory=set)
-    """Tests that failed for want of the network."""
+    lacks: dict[str, Lack] = field(default_factory=dict)
+    """What tests lack that failed for want of the network or of a service."""
+    exits: set[str] = field(default_factory=set)
+    """Scripts that failed by their exit code."""
     setup: PytestSetup | None = None
     programs: list[ScriptProgram] = field(default_factory=list)
     calls: list[PytestCall] = field(default_factory=list)
@@ -91,12 +93,13 @@ def _add_entry(entry: _Row, report: SignedReport, places: PrintedPlaces) -> None
     line = _line(entry.test, entry.passed, printable(entry.message), places)
     if entry.exit_code is not None and not entry.passed:
         line = line.model_copy(update={"expected": "exit code 0", "actual": f"exit code {entry.exit_code}"})
+        report.exits.add(line.name)
     failed_before = line.name in report.lines and not report.lines[line.name].passed
     report.lines[line.name] = report.lines[line.name] if failed_before else line
     if entry.reached:
         report.reached.add(line.name)
-    if entry.offline:
-        report.offline.add(line.name)
+    if entry.lack is not None:
+        report.lacks[line.name] = entry.lack
 
 
 def _line(name: str, passed: bool, message: str, places: PrintedPlaces) -> CheckLine:

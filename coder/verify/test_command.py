@@ -1,6 +1,8 @@
 """Run a test command and read its report, so that exit code 0 alone proves nothing."""
 
+import itertools
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,13 +11,14 @@ from types import MappingProxyType
 
 from pydantic import BaseModel
 
+from coder.base.text.failure_lines import reason_line
 from coder.base.text.sanitize import printable
 from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
 from coder.verify.additions import Additions
 from coder.verify.finding import Finding, finding_of, stopped
-from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins
+from coder.verify.our_programs import FOLDER, LAUNCH, node_guard, programs, stand_ins
 from coder.verify.reports.failures import PrintedPlaces
 from coder.verify.signed_report import SignedReport, read_report
 from sandbox import FileRefused, Limits, PythonCode, Sandbox
@@ -26,7 +29,12 @@ _BROUGHT_FILE = f"{FOLDER}/brought.json"
 _EMPTY_SETTINGS = ".coder.ini"
 """Empty settings of pytest, which the reporter writes if there are none."""
 _MAX_REPORT_BYTES = 32 << 20
-_MAX_NAME_BYTES = 2000
+_MAX_NAME_BYTES, _MAX_STACK_BYTES = 2_000, 200_000
+_REASON_CHARACTERS = 300
+_FRAME = re.compile(r'^  File "([^"\n]+)", line \d+ in .+$', re.MULTILINE)
+_RUNNER_PATH = re.compile(r"/(?:_pytest|pluggy|unittest|\.coder)/")
+_MOST_FRAMES = 12
+_OF_NODE = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 
 
 class Proof(BaseModel, frozen=True):
@@ -47,10 +55,12 @@ async def run_tests(
     on_output: OnOutput | None = None,
     only: Sequence[str] = (),
     brings: Callable[[str], bool] = lambda path: False,
+    is_given: Callable[[str], bool] = lambda path: False,
     setup: PytestSetup | None = None,
     proof: Proof | None = None,
     call: PytestCall | None = None,
     traces: bool = False,
+    longest_s: float | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
     links: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
@@ -61,10 +71,12 @@ async def run_tests(
         ours: paths that hold tests, whose own `sys.exit` is part of the test.
         only: names of Python tests from an earlier run; if any exist, only these run.
         brings: returns whether the change adds a path, from which pytest may take no settings or plugins.
+        is_given: returns whether a file is one of the given tests, or used by these alone.
         setup: source of pytest's settings on the untouched files; None: pytest searches.
         proof: settings if this is the code before a change: the first failure in the code ends the tests.
         call: a script's call of pytest, whose folder, interpreter and variables are used.
         traces: whether the finding lists the files that a Python command opens.
+        longest_s: seconds after which a single Python test is stopped, and all tests with it.
         environment: variables in place of the sandbox's.
         links: targets of the workspace's links, which a manifest leaves out.
 
@@ -86,12 +98,12 @@ async def run_tests(
         await sandbox.write(path, content)
     inner = reporter_arguments(argv)
     if inner is None:
-        return await run.script(argv)
+        return await run.script(argv, is_given)
     config = {
         "ours": list(ours), "only": list(only), "setup": setup.model_dump() if setup is not None else None,
         "proof": proof.model_dump(mode="json") if proof is not None else None, "trace": traces,
     }  # fmt: skip
-    return await run.python(inner, config, call)
+    return await run.python(inner, config, call, longest_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ class _Run:
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     report: str = field(default_factory=lambda: f"{FOLDER}/{secrets.token_hex(8)}.jsonl")
 
-    async def script(self, argv: Sequence[str]) -> Finding:
+    async def script(self, argv: Sequence[str], is_given: Callable[[str], bool]) -> Finding:
         """Run a command that isn't Python; Python programs that it starts go through our files."""
         from coder.verify.other_runners import run_other  # readers of eight tools' reports
 
@@ -118,7 +130,11 @@ class _Run:
         await sandbox.write(_BROUGHT_FILE, json.dumps(self.brought).encode())
         for path, content in stand_ins().items():
             await sandbox.write(path, content, executable=True)
-        watched = [*programs(), _BROUGHT_FILE, f"{FOLDER}/bin", *stand_ins()]
+        node_files = [path for path in self.before if path.endswith(_OF_NODE)]
+        guards = node_guard(filter(is_given, node_files)) if node_files else {}
+        for path, content in guards.items():
+            await sandbox.write(path, content)
+        watched = [*programs(), _BROUGHT_FILE, f"{FOLDER}/bin", *stand_ins(), *guards]
         config = json.dumps({**self._keeper_settings(at_once=False), "watched": watched}).encode()
         await sandbox.write(_CONFIG_FILE, config)
         finding = await run_other(
@@ -130,6 +146,7 @@ class _Run:
             on_output=self.on_output,
             environment=self.environment,
             place=self.folder,
+            guards_node=bool(guards),
         )
         report = await self._read_report()
         keeper_ran = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
@@ -140,7 +157,11 @@ class _Run:
         return replace(finding, programs=tuple(report.programs), calls=tuple(report.calls))
 
     async def python(
-        self, inner: Sequence[str], config: Mapping[str, object], call: PytestCall | None
+        self,
+        inner: Sequence[str],
+        config: Mapping[str, object],
+        call: PytestCall | None,
+        longest_s: float | None,
     ) -> Finding:
         """Run pytest, unittest or a file with our reporter, which reports each test."""
         sandbox = self.sandbox
@@ -148,7 +169,13 @@ class _Run:
         file_settings = {"watched": [], "names": list(self.before), "brought": self.brought}
         place_settings = {"folder": self.folder, "environment": environment}
         config_text = json.dumps(
-            {**self._keeper_settings(at_once=True), **config, **file_settings, **place_settings}
+            {
+                **self._keeper_settings(at_once=True),
+                **config,
+                **file_settings,
+                **place_settings,
+                "longest_s": longest_s,
+            }
         )
         await sandbox.write(_CONFIG_FILE, config_text.encode())
         path_to_root = "../" * len(PurePosixPath(self.folder).parts)
@@ -164,15 +191,22 @@ class _Run:
         result = await sandbox.run(keeper, limits=self.limits, on_output=self.on_output)
         report = await self._read_report()
         lines = list(report.lines.values())
-        interrupted_test, is_cut = "", result.status == "timeout" and not report.complete
+        interrupted_test, stack = "", ""
         if not report.complete:
-            interrupted_test = await _read_running(sandbox, self.report)
+            interrupted_test = await _read_part(sandbox, f"{self.report}.now", _MAX_NAME_BYTES)
+        if not report.complete and longest_s is not None:
+            stack = await _read_part(sandbox, f"{self.report}.stack", _MAX_STACK_BYTES)
+        is_cut = not report.complete and (result.status == "timeout" or bool(stack))
         if is_cut:
             lines = [line for line in lines if line.name != interrupted_test]
+            if stack:
+                lines.append(_endless_line(interrupted_test, stack, longest_s, PrintedPlaces(self.before)))
         elif interrupted_test:
             reason = stopped(result) or "It ended all tests while it ran."
             lines = [line for line in lines if line.name != interrupted_test]
             lines.append(CheckLine(name=interrupted_test, passed=False, message=reason))
+        if reason := reason_line(result.stderr, result.stdout):
+            lines = [_with_reason(line, reason) if line.name in report.exits else line for line in lines]
         await sandbox.remove(FOLDER)
         await sandbox.remove(_EMPTY_SETTINGS)
         finding = finding_of(result, lines, complete=report.complete, reached_tests=report.reached)
@@ -180,18 +214,26 @@ class _Run:
             finding,
             pytest=report.setup,
             opened=report.opened,
-            offline=frozenset(report.offline),
+            lacks=report.lacks,
+            exits=frozenset(report.exits),
             running=printable(interrupted_test) if is_cut else None,
+            is_endless=bool(stack),
         )
 
     def _keeper_settings(self, *, at_once: bool) -> dict[str, object]:
         """Return the settings of keeper.py for the report."""
         return {
             "report": self.report, "key": self.key.hex(), "now": f"{self.report}.now", "at_once": at_once,
+            "stack": f"{self.report}.stack",
         }  # fmt: skip
 
     async def _read_report(self) -> SignedReport:
         return read_report(await _read_file(self.sandbox, self.report), self.key, PrintedPlaces(self.before))
+
+
+def _with_reason(line: CheckLine, reason: str) -> CheckLine:
+    """Return a script that failed by its exit code with what it has printed of the reason."""
+    return line.model_copy(update={"actual": f"{line.actual}: {printable(reason)[:_REASON_CHARACTERS]}"})
 
 
 async def _read_file(sandbox: Sandbox, path: str) -> bytes:
@@ -201,9 +243,22 @@ async def _read_file(sandbox: Sandbox, path: str) -> bytes:
         return b""
 
 
-async def _read_running(sandbox: Sandbox, report: str) -> str:
-    """Return the test that ran when the command ended; the code under test can forge it."""
+def _endless_line(name: str, stack: str, longest_s: float | None, places: PrintedPlaces) -> CheckLine:
+    """Return a test that was stopped as failed, with the innermost frames of the main thread."""
+    frames = _FRAME.finditer(stack[stack.rfind("Thread 0x") :])  # the main thread is the last one
+    own_frames = itertools.takewhile(lambda frame: not _RUNNER_PATH.search(frame[1]), frames)
+    traceback = "\n".join(reversed([frame[0] for frame in itertools.islice(own_frames, _MOST_FRAMES)]))
+    message = printable(
+        f"It was stopped, as it hadn't ended after {longest_s:g} s. It was here, the last call at the end:\n"
+        + traceback
+    )
+    path, line = places.last(message)
+    return CheckLine(name=printable(name), passed=False, message=message, path=path, line=line)
+
+
+async def _read_part(sandbox: Sandbox, path: str, most_bytes: int) -> str:
+    """Return what the reporter wrote of the test that ran when the command ended; code can forge it."""
     try:
-        return (await sandbox.read(f"{report}.now", limit=_MAX_NAME_BYTES)).decode("utf-8", "replace")
+        return (await sandbox.read(path, limit=most_bytes)).decode("utf-8", "replace")
     except FileRefused:
         return ""

@@ -12,6 +12,7 @@ from coder.run.command_inputs import reporter_arguments
 from coder.run.state import State
 from coder.run.verdict_words import join_names
 from coder.source.shell import format_command
+from coder.verify.changed_inputs import without_changed_inputs
 from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding
@@ -38,17 +39,18 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
     given_paths = {test.path for test in state.task.test_files}
     mends, is_found = state.task.mends, state.task.is_found
     finding = judge(run, state.progress.baseline, mends=mends, is_found=is_found, given_paths=given_paths)
-    if format_command(command) in run.offline:
+    if format_command(command) in run.lacks:
         note = "a step behind the tests needs the network and was left out (--network HOST)"
         finding = replace(finding, note="; ".join(filter(None, [finding.note, note])))
     if finding.passed and not (run.is_cut or state.settings.allow):
         finding = _without_losses(finding, verification)
+    if finding.passed and not target.writes_tests:
+        finding = await without_changed_inputs(verification, files, finding)
     has_effect = not finding.passed or shows_work(
         run.lines,
         state.progress.baseline,
         given_paths=given_paths,
         mends=mends,
-        is_found=is_found,
     )
     unverified = replace(finding, verified="none", strength="none")
     if finding.passed and target.writes_tests:

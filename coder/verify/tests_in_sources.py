@@ -55,6 +55,8 @@ def _is_named(test: str, path: str, name: str) -> bool:
     if path.endswith(".rs"):
         return test.rpartition("::")[2] == name
     place, _, dotted = test.partition("::")
+    if path in test.split():  # a command, which names the file
+        return True
     return place == path and (dotted.endswith(f".{name}") if name else True)
 
 

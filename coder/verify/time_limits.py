@@ -8,7 +8,22 @@ EXTRA_TEST_S = 10
 """Seconds for one test, added to twice the time of the passing run."""
 EXTRA_S = 30.0
 """Seconds for all tests, added to twice the time of the whole test command."""
+MAX_FOUND_S = 120.0
+"""Longest run of a test command that was found, in seconds."""
 _STEP_S = 5.0
+
+
+def found_s(state: State) -> float | None:
+    """Return the time limit of a test command that was found; None for one that was given."""
+    is_given = not state.task.found or state.task.found[0].is_given
+    return None if is_given else min(state.settings.test_timeout, MAX_FOUND_S)
+
+
+def command_s(state: State) -> float:
+    """Return the time limit of the test command: the one that stopped it before the work, if one did."""
+    baseline, limit_s = state.progress.baseline, found_s(state)
+    was_stopped = limit_s is not None and baseline is not None and baseline.seconds >= limit_s
+    return limit_s if limit_s is not None and was_stopped else state.settings.test_timeout
 
 
 def trial_s(state: State, extra_s: float = EXTRA_S) -> float:

@@ -7,28 +7,20 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Literal
 
 from coder.base.text.failure_lines import telling_line
 from coder.run.command_inputs import reporter_arguments, split_assignments, split_folder, uses_pytest
-from coder.run.event_types import PytestCall, Tried
+from coder.run.event_types import PytestCall, Stage, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions, find_tests_lacking_names
-from coder.verify.change_trace import (
-    ChangedCode,
-    find_changed_code,
-    has_run,
-    lay_trace,
-    started_files,
-    traced,
-    traced_shell,
-)
+from coder.verify.change_trace import traced_shell
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
 from coder.verify.time_limits import EXTRA_S, EXTRA_TEST_S, one_test_s, trial_s
+from coder.verify.traced_change import TracedChange
 from coder.verify.trial_outcomes import (
     QUOTE_CHARACTERS,
     first_failure,
@@ -45,6 +37,7 @@ _CHECK_RUNS = 2
 """Runs of a short check on unchanged files."""
 _MIN_TIME_FACTOR = 2
 """Minimum time limit of a check on the code before, as a multiple of its time with the change."""
+_NEEDS_NOTHING = "passes, too, where the functions of the change do what they did before it"
 _LOGGED_NAMES = 20
 """Number of test names in the log of one run."""
 _FAILED_IMPORT = "unittest.loader._FailedTest."
@@ -99,10 +92,11 @@ class AnswerTrial:
 
     async def check(self, outcome: Outcome) -> Outcome:
         """Run the answer's check; fail the answer if the check fails with the change."""
-        name, shows_code = _quoted(self.code.check), False
+        name, taken_back = _quoted(self.code.check), None
         for _ in range(_CHECK_RUNS):
             run, _ = await self._run_check(self.code.changes.files)
-            shows_code = shows_code or await self._has_run_change(run)
+            if taken_back is None and await self._change.has_run():
+                taken_back = await self._change.take_back()
             if not run.result.ok:
                 verb = "is stopped" if run.result.status == "timeout" else "fails"
                 note = f"The check {name} {verb} with the change."
@@ -131,14 +125,29 @@ class AnswerTrial:
                 return unshown_outcome(outcome, text, has_new_tests=True)
             if run.result.wall_s > self.long_check_s:
                 break
-        if shows_code or await self._reports_tests():
+        if await self._reports_tests():
+            return reproduced_outcome(outcome, (name,))
+        if taken_back is not None:
+            if await self._passes_taken_back(taken_back, outcome, wall_s=wall_s):
+                return unshown_outcome(outcome, f"the check {name} {_NEEDS_NOTHING}, so it proves nothing")
             return reproduced_outcome(outcome, (name,))
         return unshown_outcome(outcome, f"the check {name} runs no code of the change, so it proves nothing")
 
+    async def _passes_taken_back(
+        self, taken_back: Mapping[str, str], outcome: Outcome, *, wall_s: float
+    ) -> bool:
+        """Return whether the check succeeds with the change, but functions that do what they did before."""
+        if not taken_back:
+            return True
+        run, _ = await self._run_check(
+            {**self.code.changes.files, **taken_back}, outcome, wall_s=wall_s, stage="altered"
+        )
+        return run.result.ok
+
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
         """Run the answer's new tests without the change, with which they pass: one failure is proof."""
-        remaining, unsteady, idle = names, list[str](), list[str]()
-        while remaining and len(unsteady) + len(idle) < _MAX_UNSTEADY:
+        remaining, unsteady, idle, loose = names, list[str](), list[str](), list[str]()
+        while remaining and len(unsteady) + len(idle) + len(loose) < _MAX_UNSTEADY:
             run_before = await self._run_before(remaining, outcome)
             failing = tuple(name for name in remaining if _is_red(run_before, name))[:1]
             if not failing:
@@ -148,11 +157,18 @@ class AnswerTrial:
             run_after = await self._run_after(failing, traces=True) if is_red else None
             if run_after is None or failing[0] not in run_after.passing:
                 unsteady += failing
-            elif await self._has_run_change(run_after):
+            elif not self._is_of_python and self._change.is_reported(run_after):
                 return reproduced_outcome(outcome, failing)
-            else:
+            elif not await self._change.has_run():
                 idle += failing
+            elif await self._pass_taken_back(failing, outcome):
+                loose += failing
+            else:
+                return reproduced_outcome(outcome, failing)
             remaining = tuple(name for name in remaining if name not in failing)
+        if loose:
+            reason = f"a new test {_NEEDS_NOTHING}, so it proves nothing: {join_names(loose)}"
+            return unshown_outcome(outcome, reason)
         if idle:
             return unshown_outcome(
                 outcome, f"the new tests run no code of the change, so they prove nothing: {join_names(idle)}"
@@ -162,6 +178,15 @@ class AnswerTrial:
                 outcome, f"the new tests end differently on the same files: {join_names(unsteady)}"
             )
         return outcome_without_proof(outcome, run_before, names)
+
+    async def _pass_taken_back(self, names: tuple[str, ...], outcome: Outcome) -> bool:
+        """Return whether tests pass with the change, but functions that do what they did before."""
+        taken_back = await self._change.take_back()
+        if not taken_back:
+            return True
+        await self.verification.lay_over({**self.code.changes.files, **taken_back})
+        run = await self._run(names, proof=self._proof(outcome), stage="altered")
+        return run.passing.issuperset(names)
 
     @property
     def _tests(self) -> dict[str, str | None]:
@@ -184,17 +209,22 @@ class AnswerTrial:
         """Run tests on the changed code."""
         await self.verification.lay_over(self.code.changes.files)
         if traces:
-            await self._lay_trace()
+            await self._change.lay()
         return await self._run(names, traces=traces)
 
     async def _run(
-        self, names: tuple[str, ...], *, proof: Proof | None = None, traces: bool = False
+        self,
+        names: tuple[str, ...],
+        *,
+        proof: Proof | None = None,
+        traces: bool = False,
+        stage: Stage | None = None,
     ) -> Finding:
         """Run tests on the laid files, by the test command or as its script calls pytest."""
         call, environment = self._call, dict[str, str]()
         folder = call.folder if call is not None else split_folder(self._command)[0]
         if traces:
-            environment = self._traced(call.environment if call is not None else {}, folder)
+            environment = self._change.variables(call.environment if call is not None else {}, folder)
             call = call.model_copy(update={"environment": environment}) if call is not None else None
         test_paths = self._relative_files(folder)
         run = await self.verification.run_command(
@@ -203,7 +233,7 @@ class AnswerTrial:
         )  # fmt: skip
         command = ("pytest", *call.arguments) if call is not None else self._command
         line = format_command((*command, *test_paths))
-        return self._record(run, line, names, stage="after" if proof is None else "before")
+        return self._record(run, line, names, stage=stage or ("after" if proof is None else "before"))
 
     async def _run_check(
         self,
@@ -211,26 +241,28 @@ class AnswerTrial:
         outcome_with_change: Outcome | None = None,
         *,
         wall_s: float | None = None,
+        stage: Stage | None = None,
     ) -> tuple[Finding, bool]:
         """Run the check; return its result, and whether the code made it fail, if known.
 
         Args:
-            outcome_with_change: the outcome with the change, if the run is on the code before the change.
+            outcome_with_change: the outcome with the change, if the run isn't on that.
             wall_s: time limit; None: the time limit of the tests.
+            stage: what the run is on; None: the code before or after the change.
         """
         await self.verification.lay_over(files)
-        stage: Literal["before", "after"] = "after" if outcome_with_change is None else "before"
+        stage = stage or ("after" if outcome_with_change is None else "before")
         if stage == "after":
-            await self._lay_trace()
+            await self._change.lay()
         if (test_words := _python_tests(self.code.check)) is not None:
             proof = self._proof(outcome_with_change) if outcome_with_change is not None else None
-            environment = self._traced({}, split_folder(test_words)[0]) if stage == "after" else {}
+            environment = self._change.variables({}, split_folder(test_words)[0]) if stage == "after" else {}
             run = await self.verification.run_command(
                 test_words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof,
                 environment=environment,
             )  # fmt: skip
             return self._record(run, self.code.check, (), stage=stage), bool(run.reached)
-        argv = ("bash", "-c", self.code.check) if stage == "before" else traced_shell(self.code.check)
+        argv = traced_shell(self.code.check) if stage == "after" else ("bash", "-c", self.code.check)
         command = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
         result = await (await self.verification.bench.candidate()).run(
             command, limits=self.verification.limits(wall_s)
@@ -238,59 +270,25 @@ class AnswerTrial:
         run = self._record(Finding("none", result.ok, result=result), self.code.check, (), stage=stage)
         return run, result.status == "error" and result.exit_code not in _NOT_RUN_CODES
 
-    async def _lay_trace(self) -> None:
-        """Lay the trace of the changed code into the workspace, where the changed files lie."""
-        tests = {*self.verification.target.tests, *self.code.changes.files} - self._traced_sources.keys()
-        await lay_trace(await self.verification.bench.candidate(), self._changed, tests)
-
-    def _traced(self, variables: Mapping[str, str], folder: str) -> dict[str, str]:
-        """Return the variables of a Python command in this folder, with the trace."""
-        usual = self.verification.bench.policy.environment.get("PYTHONPATH", "")
-        return traced({"PYTHONPATH": usual, **variables}, folder=folder)
-
-    async def _has_run_change(self, run: Finding) -> bool:
-        """Return whether a run with the change ran its code, or a test in a project of another language."""
-        is_test = run.names_tests and any(line.passed for line in run.lines)
-        return (is_test and self._changed.has_other_language) or await has_run(
-            await self.verification.bench.candidate()
-        )
-
     async def _reports_tests(self) -> bool:
         """Return whether the check is a known runner of tests in a project of another language."""
-        if not self._changed.has_other_language:
+        words = command_words(self.code.check) if self._change.has_other_language else []
+        if not words or reporter_arguments(words) is not None:
             return False
         await self.verification.lay_over(self.code.changes.files)
-        words = command_words(self.code.check)
         run = await self.verification.run_command(words, is_shown=False, wall_s=self._wall_s)
-        return run.passed and await self._has_run_change(run)
+        return run.passed and self._change.is_reported(run)
 
     @property
-    def _changed(self) -> ChangedCode:
-        return find_changed_code(self._sources[0], self._traced_sources)
-
-    @property
-    def _traced_sources(self) -> dict[str, str]:
-        """Changed files without those that only the check or the tests use, unless there are no others."""
-        before, code = self._sources
-        programs = started_files(self.code.check, code.keys() - before.keys())
-        support = {path for path in code if self.verification.target.is_support(path)}
-        return {path: text for path, text in code.items() if path not in programs | support} or code
-
-    @property
-    def _sources(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Texts before and after the change of the files that it changes and that aren't its tests."""
-        state, files = self.verification.state, self.code.changes.files
-        code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
-        return {path: state.files[path].text or "" for path in code if path in state.files}, code
+    def _change(self) -> TracedChange:
+        return TracedChange(self.verification, self.code, self._tests.keys())
 
     def _proof(self, outcome: Outcome) -> Proof:
         """Return the additions of the change, and the time limit of a test on the code before."""
         limit_s = one_test_s(self.verification.state, outcome.seconds, self.extra_test_s)
-        return Proof(added=find_additions(*self._sources), limit_s=limit_s)
+        return Proof(added=find_additions(*self._change.sources), limit_s=limit_s)
 
-    def _record(
-        self, run: Finding, command: str, names: tuple[str, ...], *, stage: Literal["before", "after"]
-    ) -> Finding:
+    def _record(self, run: Finding, command: str, names: tuple[str, ...], *, stage: Stage) -> Finding:
         """Record a run for the log."""
         result, failing_names = run.result, tuple(line.name for line in run.failing[:_LOGGED_NAMES])
         self.tried.append(
@@ -317,6 +315,11 @@ class AnswerTrial:
         baseline = self.verification.state.progress.baseline
         setup = self._call.setup if self._call is not None else baseline and baseline.pytest
         return setup.rootdir if setup else "."
+
+    @property
+    def _is_of_python(self) -> bool:
+        """Whether pytest or unittest runs the tests."""
+        return self._call is not None or reporter_arguments(self._command or ("",)) is not None
 
     @property
     def _command(self) -> tuple[str, ...]:

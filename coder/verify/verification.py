@@ -4,28 +4,22 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coder.environment.links import make_links
 from coder.environment.offline_retries import without_retries
 from coder.environment.workbench import Workbench
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.state import State
 from coder.run.target import Target, is_test
-from coder.source.shell import format_command
-from coder.verify.finding import Finding, without_failures
+from coder.verify.finding import Finding
+from coder.verify.time_limits import command_s
 from coder.workspace.consent import is_allowed
-from coder.workspace.overlay import links_among, workspace_files
-from sandbox import Check, CheckReport, CheckResult, Command, Limits, check
+from coder.workspace.overlay import links_among, new_links, workspace_files
+from sandbox import Check, CheckReport, CheckResult, Limits, check
+from sandbox.verdicts.check import WeighedTests
 
 if TYPE_CHECKING:
     from coder.run.event_types import Body
     from coder.verify.test_command import Proof
-
-_MAKE_LINKS = r"""import os, sys
-words = sys.stdin.buffer.read().split(b"\0")
-for path, target in zip(words[::2], words[1::2]):
-    os.remove(path)
-    os.symlink(os.path.relpath(target, os.path.dirname(path) or b"."), path)
-"""
-"""Program that replaces files by links to others of the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +44,8 @@ class Verification:
         """
         candidate = await self.bench.candidate()
         hashes = await candidate.lay(files)
-        if links := links_among(files, self.state.files):
-            words = "\0".join(word for pair in links.items() for word in pair)
-            await candidate.run(Command(argv=("python", "-I", "-c", _MAKE_LINKS)), stdin=words.encode())
+        links = {**links_among(files, self.state.files), **new_links(files, self.state)}
+        await make_links(candidate, links)
         return {path: digest for path, digest in hashes.items() if path not in links}
 
     async def lay_over(
@@ -73,6 +66,7 @@ class Verification:
         proof: "Proof | None" = None,
         call: PytestCall | None = None,
         traces: bool = False,
+        longest_s: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Finding:
         """Run a test command on the files in the candidate's workspace; None runs the task's command.
@@ -85,16 +79,19 @@ class Verification:
             proof: settings for a run on the code before the change.
             call: a call of pytest by the task's script, which is run instead of a command.
             traces: whether the finding lists the files that the command opens.
+            longest_s: seconds for a Python test; None: half of the limit if one was endless before the work.
             environment: variables in place of the sandbox's.
         """
         from coder.verify.test_command import run_tests
 
-        setup = self._setup() if argv is None else None
+        setup, baseline = self._setup() if argv is None else None, self.state.progress.baseline
+        if longest_s is None and baseline is not None and baseline.endless:
+            longest_s = self.state.settings.test_timeout / 2
         if call is not None:
             argv, setup = ("python", "-m", "pytest", *call.arguments), call.setup
         argv = argv or self.state.task.test_command
         assert argv is not None
-        run = await run_tests(
+        return await run_tests(
             await self.bench.candidate(),
             argv,
             more=more,
@@ -103,18 +100,21 @@ class Verification:
             on_output=self.bench.on_output if is_shown else None,
             only=only,
             brings=self._brings,
+            is_given=self.target.search_anew().is_of_tests,
             setup=setup,
             proof=proof,
             call=call,
             traces=traces,
+            longest_s=longest_s,
             environment={**without_retries(self.bench.policy, self.state.files), **(environment or {})},
-            links={path: file.link for path, file in self.state.files.items() if file.link},
+            links=self._all_links(),
         )
-        baseline = self.state.progress.baseline
-        if baseline is None:
-            return run
-        whole = format_command(self.state.task.test_command or ())  # judged anew: offline_steps.py
-        return without_failures(run, [name for name in baseline.offline if name != whole])
+
+    def _all_links(self) -> dict[str, str]:
+        """Return the workspace's links, with their targets."""
+        links = {path: file.link for path, file in self.state.files.items() if file.link}
+        made = {path: stored.content for path, stored in self.state.dialogue.session.tree.items() if stored}
+        return {**links, **new_links(made, self.state)}
 
     def _setup(self) -> PytestSetup | None:
         """Return the source of pytest's settings before the work; None with `--allow`."""
@@ -128,8 +128,8 @@ class Verification:
         return not (untouched or self.target.writes_tests or is_allowed(path, state.settings.allow))
 
     def limits(self, wall_s: float | None = None) -> Limits:
-        """Return the limits of one run of `wall_s` seconds, by default the time limit of the tests."""
-        seconds = wall_s or self.state.settings.test_timeout
+        """Return the limits of one run of `wall_s` seconds, by default the time limit of the test command."""
+        seconds = wall_s or command_s(self.state)
         return Limits(wall_s=seconds, cpu_s=seconds)
 
     async def run_checks(
@@ -142,6 +142,7 @@ class Verification:
         decides: Callable[[CheckResult], bool] | None = None,
         others_s: float = 0.0,
         max_failures: int | None = None,
+        weighed: WeighedTests | None = None,
     ) -> CheckReport:
         """Run checks from the checker's sandbox on these files, which the candidate's workspace holds.
 
@@ -158,6 +159,7 @@ class Verification:
             decides=decides,
             others_s=others_s,
             max_failures=max_failures,
+            weighed=weighed,
         )
 
 

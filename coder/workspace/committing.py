@@ -80,6 +80,7 @@ def _changed_files(state: State) -> tuple[Path, dict[str, CommittedFile]]:
             contents[change.path] if change.after else None,
             change.executable,
             switched=change.chmod is not None,
+            link=change.link,
         )
         for change in plan.changes
     }

@@ -20,7 +20,7 @@ from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.workspace.autorun import hidden, risky
 from coder.workspace.landing.grounds import holds_home, is_of_settings, parts_above
-from coder.workspace.overlay import end_of
+from coder.workspace.overlay import end_of, new_links
 from coder.workspace.started_files import started_files
 
 _BINARY = re.compile(
@@ -81,6 +81,7 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
                 reason = "programs look for your settings in its folder"
             if reason is not None:
                 reasons[path] = reason
+        reasons |= dict.fromkeys(_links_in(state, files), "a symbolic link")
         reasons = started_files(root, files, _texts_before(state, files)) | reasons
     for path, ruling in rulings_of(state, files).items():
         if ruling.verdict == "ask":
@@ -90,6 +91,12 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
     reasons = {path: reason for path, reason in reasons.items() if not _is_yes_to(path, state.settings.allow)}
     replaced = {path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()}
     return reasons | replaced | denied_files(state, files)
+
+
+def _links_in(state: State, files: Mapping[str, str | None]) -> list[str]:
+    """Return the paths of a change that are new symbolic links."""
+    contents = {path: None if text is None else as_bytes(text) for path, text in files.items()}
+    return [*new_links(contents, state)]
 
 
 def denied_files(state: State, files: Iterable[str]) -> dict[str, str]:

@@ -39,6 +39,7 @@ from coder.workspace.landing_questions import (
 from coder.workspace.proposal import Contents, contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import require_replaceable
 from coder.workspace.rebase import rebase, require_unchanged
+from coder.workspace.unsaved import save_unsaved, show_landed, unsaved_files
 
 
 class _Held(TypedDict):
@@ -217,16 +218,12 @@ async def _apply(journal: Journal) -> None:
         await _take_back(journal, landing)
         raise
     if isinstance(journal.watch, Editing):
-        from coder.workspace.unsaved import show_landed
-
         await show_landed(journal.watch, journal.state)
 
 
 async def _save(journal: Journal, contents: Contents) -> None:
     """Make the user's editor save files. Raises FileChanged and ForbiddenPath."""
     if isinstance(journal.watch, Editing):
-        from coder.workspace.unsaved import save_unsaved  # most runs have no editor
-
         await save_unsaved(journal.watch, journal.state, contents)
 
 
@@ -234,8 +231,6 @@ async def _unsaved(journal: Journal, contents: Contents) -> dict[str, StoredFile
     root = journal.state.root
     if not isinstance(journal.watch, Editing):
         return {}
-    from coder.workspace.unsaved import unsaved_files
-
     return await unsaved_files(journal.watch, Path(root) if root is not None else None, contents)
 
 

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 
+from coder.base.text.encodings import decode_declared
 from coder.base.text.sanitize import count_of, one_line
 
 _BINARY_LINE = 52
@@ -23,12 +24,14 @@ def unified_diff(
     *,
     executable: Collection[str] | None = None,
     switched: Collection[str] = (),
+    links: Collection[str] = (),
 ) -> str:
     """Return the patch from `before` to `after`, by path; None: no file. Binary files need git.
 
     Args:
         executable: new or removed executable files; None: those that begin with `#!`.
         switched: existing files whose executable bit changes.
+        links: new symbolic links, whose contents are their targets.
     """
     changed_paths = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     paths = sorted(changed_paths | {*switched})
@@ -37,9 +40,8 @@ def unified_diff(
         old, new = before.get(path), after.get(path)
         content = (old if new is None else new) or b""
         is_executable = content.startswith(b"#!") if executable is None else path in executable
-        parts += _file(
-            path, old, new, mode="100755" if is_executable else "100644", switched=path in switched
-        )
+        mode = "120000" if path in links else "100755" if is_executable else "100644"
+        parts += _file(path, old, new, mode=mode, switched=path in switched)
     return "".join(parts)
 
 
@@ -55,6 +57,7 @@ def count_lines(patch: str) -> tuple[int, int]:
 
 def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switched: bool) -> Iterator[str]:
     old_name, new_name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
+    yield from _in_own_encoding(path, old, new)
     yield f"diff --git {old_name} {new_name}\n"
     if old is None:
         yield f"new file mode {mode}\n"
@@ -72,6 +75,17 @@ def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switche
         yield f"--- {_with_tab(old_name)}\n+++ {_with_tab(new_name)}\n"
     for line in hunk_lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _in_own_encoding(path: str, old: bytes | None, new: bytes | None) -> Iterator[str]:
+    """Yield the changed lines of a text that isn't UTF-8 but says what it is, which git and patch skip."""
+    known = [decode_declared(content) for content in (old, new) if content is not None]
+    texts = [one for one in known if one is not None]
+    if len(texts) < len(known):
+        return
+    yield f"# {_quoted(path)} in {texts[-1][1]}:\n"
+    before, after = ([] if one is None else texts.pop(0)[0].splitlines() for one in (old, new))
+    yield from (f"# {line}\n" for line in list(difflib.unified_diff(before, after, lineterm=""))[2:])
 
 
 def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
@@ -124,7 +138,8 @@ def _with_tab(name: str) -> str:
 
 def diff_stat(patch: str) -> str:
     """Return a summary such as `client.py +14 -2  test.py +3 -0` of a patch of `unified_diff`."""
-    files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
+    parts = re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE)
+    files = [part for part in parts if part.startswith("diff --git ")]
     note = [f"and {count_of(len(files) - _MAX_NAMED, 'more file')}"] if len(files) > _MAX_NAMED else []
     return "  ".join([*(f"{_name(file)} {_size(file)}" for file in files[:_MAX_NAMED]), *note])
 

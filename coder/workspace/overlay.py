@@ -5,6 +5,7 @@ again. When an answer writes to a link, the link's target is written.
 """
 
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -52,6 +53,24 @@ def links_among(contents: Mapping[str, Content], files: Mapping[str, StoredFile]
     """Return the links among these files that still follow their targets, with the targets' paths."""
     links = {path: file.link for path, file in files.items() if file.link and path in contents}
     return {path: target for path, target in links.items() if contents.get(target) == contents[path]}
+
+
+def target_of(path: str, content: bytes) -> str:
+    """Return the path that a new link leads to, from its own path and its content.
+
+    Raises UnicodeDecodeError.
+    """
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), content.decode()))
+
+
+def new_links(contents: Mapping[str, bytes | None], state: State) -> dict[str, str]:
+    """Return the links that the session has made among these files, with the paths that they lead to."""
+    links = {path: stored for path, stored in state.dialogue.session.tree.items() if stored is not None}
+    return {
+        path: target_of(path, stored.content)
+        for path, stored in links.items()
+        if stored.is_new_link and contents.get(path) == stored.content
+    }
 
 
 _MAX_SHOWN = 64 << 20

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from coder.base.text.sanitize import as_bytes, as_text
-from coder.run.attempts import best_code
-from coder.run.message import AnswerChanges
+from coder.run.attempts import best_code, made_again
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.metadata_edits import changes_metadata_alone
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
@@ -16,7 +16,7 @@ from coder.workspace.consent import held_files, is_allowed, is_offered, landing_
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import ForbiddenPath, LandingPlan, changes_of, plan
-from coder.workspace.overlay import end_of
+from coder.workspace.overlay import end_of, new_links
 
 Contents = Mapping[str, bytes | None]
 """Required content of each path; None: remove the file."""
@@ -37,7 +37,13 @@ def intended(
     if state.root is None:
         raise ForbiddenPath("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state), unsaved=unsaved)
+    return plan(
+        Snapshot(Path(state.root), read),
+        contents,
+        executable=modes_of(state),
+        links=new_links(contents, state),
+        unsaved=unsaved,
+    )
 
 
 def patch_of(state: State, contents: Contents) -> str:
@@ -47,7 +53,8 @@ def patch_of(state: State, contents: Contents) -> str:
     after = {change.path: contents[change.path] for change in changes}
     executable = {change.path for change in changes if change.executable}
     switched = {change.path for change in changes if change.chmod is not None}
-    return unified_diff(before, after, executable=executable, switched=switched)
+    links = new_links(contents, state)
+    return unified_diff(before, after, executable=executable, switched=switched, links=links)
 
 
 def proposal(state: State) -> tuple[str, str]:
@@ -72,7 +79,7 @@ def contents_of(state: State, risks: Collection[str] | None = None) -> tuple[Con
     if best is None:
         return {}, {}
     edits = landing_edits(state, best)
-    landing, risks = {**best.changes.files, **edits}, held_in(state) if risks is None else risks
+    landing, risks = _own_files(state, best) | edits, held_in(state) if risks is None else risks
     separate = {path: text for path, text in best.changes.test_edits.items() if path not in edits}
     separate |= {path: landing[path] for path in risks}
     return _encoded({path: text for path, text in landing.items() if path not in risks}), _encoded(separate)
@@ -83,8 +90,14 @@ def held_in(state: State) -> dict[str, str]:
     best = best_code(state)
     if best is None:
         return {}
-    risks = held_files(state, {**best.changes.files, **landing_edits(state, best)})
+    risks = held_files(state, _own_files(state, best) | landing_edits(state, best))
     return {path: reason for path, reason in risks.items() if path not in state.landing.planned_paths}
+
+
+def _own_files(state: State, code: CodeMessage) -> dict[str, str | None]:
+    """Return the files of a change without those that the test command makes."""
+    made = made_again(state)
+    return {path: text for path, text in code.changes.files.items() if path not in made}
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:

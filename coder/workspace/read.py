@@ -13,9 +13,11 @@ from types import MappingProxyType
 
 from coder.base.errors import FolderError, UsageError
 from coder.base.fs.private_folder import own_folders
+from coder.base.text.sanitize import one_line
+from coder.config.unusable import unusable_in
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
-from coder.run.extensions import hook_files, with_manifests
+from coder.run.extensions import AGENT_FOLDERS
 from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -24,7 +26,9 @@ from coder.run.target import Target
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot, take_snapshot
 from coder.workspace.landing import check_root
+from coder.workspace.notes_above import read_notes_above
 
+_AGENT_FOLDERS = tuple(f"{folder}/" for folder in AGENT_FOLDERS)
 MAX_STORED_FILES = 200
 MAX_STORED_BYTES = 256 << 10
 """Limits up to which the log stores a folder's files; of a larger folder it stores a listing."""
@@ -92,20 +96,22 @@ def started(
         root=str(read.root) if read.root is not None else None,
         target=target,
         listing="" if is_stored else listing(read.files),
-        notes=(*read.notes, *_broken_hooks(read.files)),
+        notes=(*read.notes, *_unusable_plugs(read.files)),
+        notes_above=read_notes_above(read.root, prompt=task.prompt, read=task.read, unread=task.unread)
+        if read.root is not None
+        else {},
         sandbox=sandbox,
         context=context,
     )
 
 
-def _broken_hooks(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
-    """Return a note for each file of the repository whose hooks can't be read."""
-    texts = {path: files[path].text for path in with_manifests(hook_files(files), files)}
+def _unusable_plugs(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
+    """Return a note for each of the repository's files for agents that can't be used, or only in part."""
+    texts = {path: file.text for path, file in files.items() if path.startswith(_AGENT_FOLDERS)}
     if not texts:
         return ()
-    from coder.config.hooks import broken_files  # imported late: few repositories have hooks
 
-    return tuple(f"{path}: {reason}" for path, reason in broken_files(texts).items())
+    return tuple(f"{one_line(file.path)}: {file.reason}" for file in unusable_in(texts))
 
 
 def changed_since(

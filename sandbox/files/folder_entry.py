@@ -109,20 +109,28 @@ def is_plain_folder(folder: int, name: str) -> bool:
 
 
 def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, max_bytes: int) -> bool:
-    """Return whether a file is as `Workspace.write` makes it, with this content and at most `max_bytes`."""
-    if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
-        return False
+    """Return whether a file is as `Workspace.write` makes it, with this content and at most `max_bytes`.
+
+    Its times decide nothing: in a tmpfs, programs can write by a mapping that changes none.
+    """
     try:
+        # A pipe isn't waited for, and a socket or device isn't opened.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
         descriptor = os.open(name, flags, dir_fd=folder)
     except OSError:
         return False
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and not _attributes(descriptor)
-        if not is_plain or stat.S_IMODE(status.st_mode) != MODES[executable]:
+        if not is_plain or stat.S_IMODE(status.st_mode) != MODES[executable] or status.st_size > max_bytes:
             return False
-        return status.st_size <= max_bytes and digest(file) == sha256
+        if status.st_size >= _PIECE:
+            with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                return digest(file) == sha256
+        content = os.read(descriptor, status.st_size + 1)
+        return len(content) == status.st_size and hashlib.sha256(content).hexdigest() == sha256
+    finally:
+        os.close(descriptor)
 
 
 def _attributes(descriptor: int) -> list[str]:

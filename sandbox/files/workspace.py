@@ -171,8 +171,11 @@ class Workspace:
         Args:
             files: SHA-256 (hex), and whether it is executable, by plain path.
         """
-        folders = {"/".join(parts[:i]) for parts in map(parts_of, files) for i in range(1, len(parts))}
-        folders |= self._attached
+        folders = set(self._attached)
+        for parent in {path.rpartition("/")[0] for path in files}:
+            while parent and parent not in folders:
+                folders.add(parent)
+                parent = parent.rpartition("/")[0]
         present: set[str] = set()
         max_bytes = self.capacity()
         with self.below.as_owner(), refuse_errors("."):

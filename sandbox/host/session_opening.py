@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     **dict.fromkeys(("PAGER", "GIT_PAGER"), "cat"),
     **dict.fromkeys(("EDITOR", "GIT_EDITOR"), "true"),
+    "GIT_TERMINAL_PROMPT": "0",
+    "npm_config_yes": "true",
     "PIP_NO_INPUT": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_BREAK_SYSTEM_PACKAGES": "1",

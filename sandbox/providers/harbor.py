@@ -23,7 +23,7 @@ from sandbox.providers.kept_session import KeptSession
 HOST = "host"
 """The image that stands for this machine's own `/usr`."""
 _WORKDIR = PurePosixPath("/app")
-_AT_ROOT = ("harbor", "logs", "solution", "tests")
+_AT_ROOT = ("harbor", "installed-agent", "logs", "solution", "tests")
 """Folders at the root that Harbor uses, beside the task's work folder."""
 _MAX_BYTES = 1 << 30
 """Maximum bytes of a downloaded file or packed folder."""

@@ -66,17 +66,29 @@ class KeptSession:
         self._end = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._session: Session | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def session(self) -> Session:
-        """The session. Raises SandboxBroken if it isn't open."""
+        """The session.
+
+        Raises:
+            SandboxBroken: it isn't open.
+            RuntimeError: it was opened on another event loop, where its output arrives.
+        """
         if self._session is None:
             raise SandboxBroken("The sandbox isn't open.")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "The sandbox was opened on another event loop, and can only be used there. Open one on this "
+                "loop, or use asyncio.run once for all calls."
+            )
         return self._session
 
     async def open(self) -> Self:
         """Open the session; a cancelled call leaves none. Raises as `open_sandbox` and `Sandbox.session`."""
-        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
         self._keeper = asyncio.create_task(self._keep(opened))
         try:
             await asyncio.wait({opened, self._keeper}, return_when=asyncio.FIRST_COMPLETED)

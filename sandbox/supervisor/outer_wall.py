@@ -190,9 +190,12 @@ def environment(
     interpreter: Interpreter, variables: Mapping[str, str], path_folders: Sequence[str] = ()
 ) -> dict[str, str]:
     """Build the environment of programs, with nothing from the host."""
-    places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
+    places = [f"{VENV}/bin" if interpreter.venv else COMMANDS]
     if interpreter.show(interpreter.executable) != interpreter.executable:
-        places.append(str(interpreter.inside.parent))
+        own = str(interpreter.inside.parent)
+        # Environments of the module `venv` look for the standard library from where the command was found.
+        is_first = interpreter.venv is None and _names_itself(interpreter.executable)
+        places = [own, *places] if is_first else [*places, own]
     places += [*path_folders, "/usr/local/bin", "/usr/bin", "/bin"]
     return {
         "PATH": ":".join(places),
@@ -202,6 +205,12 @@ def environment(
         **library_path(interpreter),
         **variables,
     }
+
+
+def _names_itself(executable: Path) -> bool:
+    """Whether what is called `python` or `python3` beside an interpreter is that interpreter."""
+    names = (executable.with_name(name) for name in ("python", "python3"))
+    return all(name.samefile(executable) for name in names if name.exists())
 
 
 def shown_folders(plan: SandboxPlan) -> dict[str, str]:

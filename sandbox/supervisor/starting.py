@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from dataclasses import asdict, dataclass, field
 
-from sandbox.inner.walls.places import COMMANDS, VENV
+from sandbox.inner.walls.places import COMMANDS, CONTAINER_MARK, VENV
 from sandbox.supervisor.outer_wall import (
     WALL,
     SandboxPlan,
@@ -112,6 +112,7 @@ def _one_wall(plan: SandboxPlan, slot: Slot) -> Specification:
         ),
         after=(
             *(word for path in plan.etc for word in ("--ro-bind", path, path)),
+            *("--symlink", "/etc/hostname", CONTAINER_MARK),
             *("--dir", COMMANDS),
             *("--symlink", interpreter_path, f"{COMMANDS}/python"),
             *("--symlink", interpreter_path, f"{COMMANDS}/python3"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, InstanceOf, field_validator
 
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
@@ -88,6 +88,29 @@ class Trees:
     """Files for the checker: nothing that a candidate wrote."""
 
 
+class WeighedTests(Value):
+    """Weigh passing tests by what they say to other answers and constants."""
+
+    tests: frozenset[str] | None = None
+    """Names of the tests; None: all."""
+    seed: int = 0
+    """Seed by which changes are drawn."""
+    enough: int = 15
+    """Failures of one test by changes of one kind after which no more are tried; 0: none are tried at all."""
+    seconds: float = 10.0
+    """Time for all runs on changed answers."""
+    own: dict[str, dict[str, int]] | None = None
+    """By function, how often each exchange took place with the right answer; None: unknown."""
+    varying: dict[str, frozenset[str]] = Field(default_factory=dict)
+    """So, requests whose answers vary with the right answer, too."""
+    targets: dict[str, frozenset[str]] | None = None
+    """So, requests whose answers are changed; None: those of exchanges that the right answer doesn't have."""
+    change: int | None = None
+    """Instead, run each test with one of its constants changed, that of this number, and count exchanges."""
+    lines: bool = False
+    """Count the lines with assertions that run, instead of naming those that never did."""
+
+
 class CheckReport(Value):
     """Results of all checks, in order."""
 
@@ -106,13 +129,17 @@ class CheckReport(Value):
     """Whether an object with a custom `__eq__` was compared with plain data, of which it equals none."""
     unreached: frozenset[str] = frozenset()
     """Assertions, as PATH:LINE: TEXT, that never ran though the function around them did."""
+    exchanged: str = ""
+    """Digest of all frames that passed between the tests and the candidate."""
+    parts: dict[str, InstanceOf[RunReport]] = Field(default_factory=dict)
+    """What the weighed tests of each function showed; of "", what happened outside of them."""
     ended: bool = True
     """Whether the checker reached the end of all checks."""
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
     refused: frozenset[str] = frozenset()
-    """What was refused: `comparisons` by the candidate's operators, `data NAME` unlike the recorded one."""
+    """What was refused, such as `comparisons` by the candidate's operators."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that tests import and that the checker has, too: they can't be tested."""
 
@@ -136,6 +163,8 @@ async def check(
     others_s: float = 0.0,
     max_failures: int | None = None,
     trees: Trees | None = None,
+    seed: int = 0,
+    weighed: WeighedTests | None = None,
 ) -> CheckReport:
     """Run `checks` in one sandbox against modules in another sandbox's workspace.
 
@@ -150,6 +179,8 @@ async def check(
         others_s: Seconds that the other tests still get after such a result.
         max_failures: Failures without a failed assertion after which the rest of a check is left out.
         trees: Files of a fresh workspace for each of the two, in place of the sandboxes' own workspaces.
+        seed: Seed of the module `random` in the tests; 0: one of the system's.
+        weighed: How tests that pass are weighed; None: they aren't.
 
     Raises:
         ValueError: one sandbox for both, or a module with the name of one in the standard library.
@@ -159,7 +190,7 @@ async def check(
         raise ValueError("The candidate and the checker need a sandbox each.")
     if module.partition(".")[0] in sys.stdlib_module_names:
         raise ValueError(f"{module!r} is a module of the standard library: tests would import that one.")
-    wall_s, process_limits = add_wall_slack(limits or Limits())
+    wall_s, process_limits = add_wall_slack(_with_more_time(limits or Limits(), weighed))
     crossing_fields = crossing.plain()
     job = {
         "runner": "checks",
@@ -170,6 +201,8 @@ async def check(
         "crossing": crossing_fields,
         "wall_s": wall_s,
         "max_failures": max_failures,
+        "seed": seed,
+        "weighed": None if weighed is None else weighed.model_dump(mode="json"),
     }
 
     async def start() -> Running:
@@ -187,6 +220,14 @@ async def check(
     report = RunReport(decides=decides, others_s=others_s)
     job_result = await run_job(start, checkers, json.dumps(job).encode(), wall_s, report)
     return _report(checks, job_result)
+
+
+def _with_more_time(limits: Limits, weighed: WeighedTests | None) -> Limits:
+    """Return limits with the time of the weighing."""
+    if weighed is None:
+        return limits
+    more = {name: value + weighed.seconds for name in ("cpu_s", "wall_s") if (value := getattr(limits, name))}
+    return limits.model_copy(update=more)
 
 
 def _report(checks: Sequence[Check], job_result: TrialResult) -> CheckReport:
@@ -222,6 +263,8 @@ _COPIED_FIELDS = (
     "decided",
     "custom_equality",
     "unreached",
+    "exchanged",
+    "parts",
     "changed",
     "uses",
     "refused",

@@ -99,12 +99,20 @@ class RunReport:
     """Digest of all frames that passed between a trial's tests, all of which passed, and the candidate."""
     given: dict[str, int] = field(default_factory=dict)
     """Of a weighed trial without others to compare with: how often each exchange took place."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """By request: the least number of items of its answers."""
+    answer_parts: frozenset[str] = frozenset()
+    """As PART REQUEST, what its answers consist of, as `RequestTrials` changes it."""
     other_exchanges: dict[str, str] = field(default_factory=dict)
     """Exchanges that the case's own answer doesn't have, or less often; the first of a kind with its text."""
     fewer_exchanges: dict[str, int] = field(default_factory=dict)
     """Exchanges that the case's own answer has more often."""
     counter_trials: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By what was changed, as `counter_trial.Changed`: runs, and those in which a test failed."""
+    """By what was changed, as `counter_trial.Changed` or of one request, as `RequestTrials.run`: runs, and
+    those in which a test failed."""
+    parts: dict[str, "RunReport"] = field(default_factory=dict)
+    """Reports on the weighing of each function of a test file's tests; of "" on what happened outside of
+    them."""
     weighed: bool = False
     """Whether the trial was weighed to its end."""
     evaluated: frozenset[str] = frozenset()
@@ -112,6 +120,8 @@ class RunReport:
     unreached: frozenset[str] = frozenset()
     """As PATH:LINE: TEXT, the first assertion of each of a check's functions that ran without any, as
     its loops had nothing to do."""
+    together: str | None = None
+    """Why the tests fail in the candidate's own process; "" if they pass there, None if they weren't run."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
@@ -184,8 +194,10 @@ class RunReport:
                 self.items[number] = {int(line): int(count) for line, count in items.items()}
             case ("exchanged", str(digest), bool(is_compared)):
                 self.exchanged, self.has_unrepeated = digest, not is_compared
-            case ("given", dict(counts)):
+            case ("given", dict(counts), dict(sizes), list(names)):
                 self.given = {str(key): int(count) for key, count in counts.items()}
+                self.sizes = {str(request): int(size) for request, size in sizes.items()}
+                self.answer_parts = frozenset(map(str, names))
             case ("differing", dict(shown), dict(counts)):
                 self.other_exchanges = {str(key): str(text) for key, text in shown.items()}
                 self.fewer_exchanges = {str(key): int(count) for key, count in counts.items()}
@@ -193,8 +205,12 @@ class RunReport:
                 self.counter_trials[what] = tried, failed
             case ("weighed", list(digests)):
                 self.weighed, self.evaluated = True, frozenset(map(str, digests))
+            case ("of", str(name), (str(), *_) as part) if part[0] in _OF_PARTS:
+                self.parts.setdefault(name, RunReport()).take(part)
             case ("unreached", str(place)):
                 self.unreached |= {place}
+            case ("together", str(reason)):
+                self.together = reason
             case ("replayed", int(count), int(differing), str(reason)):
                 self.replayed, self.differing, self.stateful = count, differing, reason
             case ("end", dict(crossed), int(steps), bool(timed_out), bool(custom_equality)) if (
@@ -235,6 +251,7 @@ def result_of(code: int, killed_by: KilledBy | None, **fields: Any) -> Result:  
     )
 
 
+_OF_PARTS = frozenset({"given", "differing", "changed", "lines", "weighed"})
 _CROSSED = frozenset({"kinds", "errors", "raising", "returning", "changed", "uses", "refused", "ambiguous"})
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 from importlib.resources import files
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -22,6 +23,12 @@ _SPARE_CPU_S = 1.0
 """Added to RLIMIT_CPU, which counts ticks and may be a third early; a checker also loads its tests."""
 
 
+Repeated = Literal["", "later", "earlier", "copies", "latest"]
+"""Before a call of a function: no other one; one that another run of the tests made; one that was made
+earlier; so, but with copies of the test's objects; the latest one."""
+REPEATS: tuple[Repeated, ...] = get_args(Repeated)[1:]
+
+
 class Weighed(Value):
     """Weigh passing tests by what they say to other answers and constants."""
 
@@ -31,6 +38,8 @@ class Weighed(Value):
     """Failures by changes of one kind after which no more are tried; 0: changes aren't tried at all."""
     own: dict[str, int] | None = None
     """How often each exchange took place with the case's own answer; None: this is that answer."""
+    parts: frozenset[str] = frozenset()
+    """What its answers consist of, as `RunReport.answer_parts`: only such parts are changed one by one."""
     targets: frozenset[str] | None = None
     """Requests whose answers are changed; None: those with answers that the case's own doesn't give."""
 
@@ -54,10 +63,12 @@ class Trial(Value):
     """Maximum number of calls to repeat, in another order, on a fresh candidate."""
     rerun: bool = False
     """Run the tests again on that candidate, even if no answer of it differs."""
-    repeated: bool = False
-    """There, make earlier calls again between the tests' own, where calls can't be repeated alone."""
+    repeated: Repeated = ""
+    """There, which other calls are made between the tests' own, where calls can't be repeated alone."""
     weighed: Weighed | None = None
     """Also weigh the tests, if all pass."""
+    together: bool = False
+    """Only run the tests in the candidate's process, which it can tamper with."""
 
 
 async def run_trial(
@@ -72,7 +83,7 @@ async def run_trial(
     cpu_s = limits.cpu_s or Policy().cpu_s
     process_limits = process_limits.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    fields = trial.model_dump(include={"tidy", "seed", "replays", "rerun", "repeated"})
+    fields = trial.model_dump(include={"tidy", "seed", "replays", "rerun", "repeated", "together"})
     fields |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
     fields["behind"] = limits.behind
     fields["weighed"] = None if trial.weighed is None else trial.weighed.model_dump(mode="json")

@@ -4,11 +4,32 @@ import re
 
 _HEADING = re.compile(r"([^\w\s])\1{2,}.*([^\w\s])\2{2,}")
 _ERROR = re.compile(r"[\w.]*(?:Error|Exception)\b")
+_FAILURE = re.compile(
+    r"(?:error|exception)s?\b|\b(?:fail\w*|fatal|missing|cannot|not)\b",
+    re.IGNORECASE,
+)
+_LAUNCHER = re.compile(
+    r"\s*(?:make(?:\[\d+\])?: |npm (?:error|ERR!)|ELIFECYCLE|error: Recipe |(?:error )?Command failed )"
+)
+"""What make, npm, pnpm, just and yarn add where the program that they start has failed."""
 
 
 def last_line(text: str) -> str:
     """Return the last line that holds a message; empty if there is none."""
     return next((line for line in reversed(text.splitlines()) if _is_message(line)), "")
+
+
+def reason_line(stderr: str, stdout: str) -> str:
+    """Return the line that says why a command failed; empty if nothing is printed.
+
+    It is the last line of stderr, else the last of stdout that tells of a failure, else the last one. What a
+    launcher adds counts only if nothing else is printed.
+    """
+    texts = [[line.strip() for line in text.splitlines() if _is_message(line)] for text in (stderr, stdout)]
+    errors, printed = ([line for line in lines if not _LAUNCHER.match(line)] for lines in texts)
+    failures = [line for line in printed if _FAILURE.search(line)]
+    lines = next(filter(None, (errors, failures, printed, *texts)), [""])
+    return lines[-1]
 
 
 def telling_line(message: str) -> str:

@@ -30,6 +30,17 @@ def without_sequences(text: str) -> str:
     return _SEQUENCES.sub("", text)
 
 
+_TYPED_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def without_controls(text: str) -> str:
+    """Return a text that a person typed without sequences and characters that only keys send.
+
+    Marks of the direction of writing stay: they belong to words of some languages.
+    """
+    return _TYPED_CONTROLS.sub("", without_sequences(text))
+
+
 def visible(text: str) -> str:
     """Return the text for a person's approval, with each invisible or control character as its code point.
 

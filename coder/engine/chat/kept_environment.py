@@ -1,7 +1,7 @@
 """KeptEnvironment: the sandboxes of a conversation, reused for each message."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.base.fs.private_folder import facts_folder
@@ -49,6 +49,11 @@ class KeptEnvironment:
     def session(self) -> SandboxSession | None:
         """The session that the model works in if it is open, else None."""
         return self._bench.open_session if self._bench is not None else None
+
+    @property
+    def tools(self) -> Sequence[object]:
+        """The user's tools and servers of the open sandboxes."""
+        return (*self._bench.tools, *self._bench.optional_tools) if self._bench is not None else ()
 
     @asynccontextmanager
     async def use(

@@ -10,6 +10,7 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered, FileBlocks
 from coder.edits.replies import asks, is_words
 from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.encoded_answers import in_their_encodings
 from coder.engine.participants.ends_in_words import EndsInWords, explanation_in
 from coder.engine.participants.role import Role
 from coder.engine.participants.submission import code_message
@@ -73,6 +74,7 @@ class AnswerText:
             whole = self._read(text, files, "below_path")
             edits = whole if whole.problem is None and _are_whole(whole.files, files) else edits
         self.ends.doubted = edits.doubted
+        edits = in_their_encodings(edits, state.worked_at_answer)
         if edits.files or (edits.fits and edits.apart):
             new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
             if notes := await self.workplace.write_edits(new_texts):  # the next answer is about them

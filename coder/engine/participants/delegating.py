@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from coder.base.text.sanitize import suggest_nearest, terminal_text
+from coder.config.plug_names import called_name
 from coder.config.subagents import (
     SubagentList,
     is_subagent_file,
@@ -211,7 +212,7 @@ class Delegating:
 def _with_prompt(state: State, name: str) -> Subagent:
     """Return the subagent of this name with its instructions. Raises ValueError if there is none."""
     by_name = {subagent.name: subagent for subagent in subagents_of(state)}
-    if name not in by_name:
+    if (name := called_name(name, by_name)) not in by_name:
         hint = suggest_nearest(name, by_name) or f". There are: {', '.join(by_name)}"
         raise ValueError(f"there is no subagent {name!r}{hint}")
     subagent = by_name[name]

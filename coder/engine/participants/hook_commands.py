@@ -8,13 +8,16 @@ import json
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from coder.base.text.sanitize import one_line, terminal_text
+from coder.config.hook_programs import program_of
 from coder.run.extensions import Hook
 from sandbox import Session
 
+_NOT_FOUND = 127
+"""Exit code of a shell that doesn't find a program."""
 BLOCKS = 2
 """Exit code with which a hook blocks."""
 MAX_OUTPUT = 10_000
@@ -56,6 +59,8 @@ class HookAnswer:
     """Arguments that replace those of the call."""
     problem: str = ""
     """Why the hook made no decision: it couldn't start, was stopped or failed; empty if it ran."""
+    needs: str = ""
+    """The program that isn't there, if that is why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,9 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_
     if result.exit_code != 0:
         stderr = (await session.sh(f"head -c {MAX_OUTPUT} {errors}; rm -f {errors}")).output
     is_cut = result.truncated or result.exit_code is None
-    return _read(_Ended(result.exit_code, result.raw_output, stderr, is_cut), hook.event)
+    answer = _read(_Ended(result.exit_code, result.raw_output, stderr, is_cut), hook.event)
+    is_missing = answer.problem and result.exit_code == _NOT_FOUND
+    return replace(answer, needs=program_of(hook.command)) if is_missing else answer
 
 
 def _read(ended: _Ended, event: str) -> HookAnswer:

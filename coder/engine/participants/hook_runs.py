@@ -216,6 +216,7 @@ class _Batch:
                     command=redact(hook.shown),
                     reason=redact(answer.problem),
                     of_repository=not is_own,
+                    needs=answer.needs,
                 )
             )
         if answer.message:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Self
 
+from coder.base.text.encodings import decoded
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_words
+from coder.engine.participants.encoded_answers import in_their_encodings
 from coder.engine.participants.plain_dialogue import PlainDialogue
 from coder.engine.participants.role import Role, takes_words, wants_files
 from coder.engine.prompting.files_shown import survey_of, texts_of
@@ -160,7 +162,7 @@ def read_edits(
     Args:
         doubted: whole files of the previous answer that were doubted.
     """
-    return read_answer(
+    edits = read_answer(
         text,
         _current_files(state, repaired_code),
         default=target.path,
@@ -170,6 +172,7 @@ def read_edits(
         originals={path: stored.text for path, stored in state.files.items()},
         doubted=doubted,
     )
+    return in_their_encodings(edits, state.files)
 
 
 def misfit_words(turn: Turn, edits: Answered, repaired_code: CodeMessage | None) -> str:
@@ -229,7 +232,7 @@ def _current_files(state: State, repaired_code: CodeMessage | None) -> dict[str,
     """Return the files that an answer refers to: the user's, as changed by the code under repair."""
     changed_texts = repaired_code.changes.texts if repaired_code is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed_texts}
-    written_texts = {path: text for path, text in changed_texts.items() if text is not None}
+    written_texts = {path: decoded(text) for path, text in changed_texts.items() if text is not None}
     return following(files | written_texts, changed_texts, state.files)
 
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import Refused
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
+from coder.engine.participants.call_notes import (
+    BROKEN,
+    cut_off_words,
+    denied_lines,
+    program_effects,
+    with_notes,
+)
 from coder.engine.participants.call_permission import CallPermission
+from coder.engine.participants.program_calls import ProgramCalls
 from coder.engine.participants.submission import write_edits
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
@@ -47,8 +55,6 @@ class Workplace:
         has_effect, open_tool = self._tools.has_effect(call.name), state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (has_effect and await self.permission.is_made_again(call)):
-            from coder.engine.participants.call_notes import cut_off_words
-
             return await self._tell_lost(call, cut_off_words(state), open_allowed_hosts(turn))
         admitted = await self._admit(call, is_cut_off=is_cut_off)
         if isinstance(admitted, ChatMessage):
@@ -66,8 +72,6 @@ class Workplace:
         try:
             result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
-            from coder.engine.participants.call_notes import BROKEN, program_effects
-
             if state.settings.in_place or program_effects(turn.state, call):
                 return await self._tell_lost(call, BROKEN, anew=True)
             is_restarted = True
@@ -77,13 +81,9 @@ class Workplace:
         result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
         if turn.state.settings.rules is not None and changes:
-            from coder.engine.participants.call_notes import denied_lines
-
             new_lines += denied_lines(turn.state, changes)
         read_only = turn.bench.read_only if is_new else ""
         if new_lines or read_only or is_restarted:
-            from coder.engine.participants.call_notes import with_notes
-
             text = with_notes(result.text, turn.state, new_lines, read_only, is_restarted=is_restarted)
             result = replace(result, text=text)
         return await self._log(call, result, changes, left_out)
@@ -93,7 +93,8 @@ class Workplace:
         messages = self._turn.state.dialogue.messages
         answered = {message.tool_call_id for message in messages if message.role == "tool"}
         calls = (call for message in messages for call in message.tool_calls)
-        return any(call.id in answered and self._tools.find(call.name) is not None for call in calls)
+        made = (call for call in calls if call.arguments != "{}")  # what one is given that was no JSON
+        return any(call.id in answered and self._tools.find(call.name) is not None for call in made)
 
     async def _admit(
         self, call: ToolCall, *, is_cut_off: bool, settled_by: str = ""
@@ -138,8 +139,6 @@ class Workplace:
             session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
         )
         if self._tools.own and call.name in _CODE_TOOLS:
-            from coder.engine.participants.program_calls import ProgramCalls  # most runs have no own tools
-
             programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal)
             result = await programs.carry_out(desk)
         else:
@@ -158,8 +157,6 @@ class Workplace:
         self, call: ToolCall, reason: str, hosts: str = "", *, anew: bool = False
     ) -> ChatMessage:
         """Answer a call whose result was lost; keep its changes if the run works in place."""
-        from coder.engine.participants.call_notes import program_effects
-
         text = f"{reason}{program_effects(self._turn.state, call)}{hosts}"
         changes: Tree = {}
         if self._turn.state.settings.in_place:

@@ -15,7 +15,6 @@ from coder.engine.prompting.task_parts import (
     asked_words,
     call_limits_note,
     current_target,
-    denied_note,
     file_request,
     passing_note,
     plan_words,
@@ -23,6 +22,7 @@ from coder.engine.prompting.task_parts import (
     repair_limits_note,
     takes_code,
     team_words,
+    unlanded_note,
     what_to_pass,
     with_names,
 )
@@ -72,7 +72,7 @@ def first_request(
         words = _session_task(state, target, survey, context, python, plans)
     else:
         words = task_words(state, target, survey, form=form, context=context)
-        if note := denied_note(state):
+        if note := unlanded_note(state):
             words = f"{words.rstrip()}\n\n{note}\n"
         if form != "whole" and not plans:
             words = f"{words.rstrip()}\n\n{repair_limits_note(state.spend.budget)}"
@@ -169,7 +169,7 @@ def _session_task(
         python,
         _skills(state),
         readable_note(state),
-        denied_note(state),
+        unlanded_note(state),
         files_shown(state, target, survey, context, acts=True),
         "" if plans or is_subagent else answer_request(state, target),
     ]
@@ -178,7 +178,7 @@ def _session_task(
 
 def _notes(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
     """Return the notes for agents, the user's own and a repository's; empty if there are none."""
-    if not state.files and not state.settings.notes:
+    if not (state.files or state.settings.notes or state.inputs.notes_above):
         return ""
     from coder.engine.prompting.notes_shown import notes_shown  # imported late: a bare task has none
 

@@ -24,7 +24,10 @@ def notes_shown(state: State, target: Target, survey: "Survey | None", context: 
         notes += f"\n{prompt('own-notes').format(path=shown_path(path))}\n{fenced(shortened(text, most))}\n"
     texts = texts_of(state)
     nearby_paths = [target.path, *(texts if survey is None else survey.paths)]
-    for path, text in guidance(texts, nearby_paths, most=most).items():
+    below = guidance(texts, nearby_paths, most=most)
+    room = most - sum(map(len, below.values()))
+    above = {path: shortened(text, room) for path, text in state.inputs.notes_above.items() if room > 0}
+    for path, text in {**above, **below}.items():
         folder = path.removesuffix(ROOT_FILE).rpartition("/")[0]
         scope = f"below {shown_path(folder)}" if folder else "in this repository"
         notes += f"\n{prompt('guidance').format(path=shown_path(path), place=scope)}\n{fenced(text)}\n"

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from coder.base.prompts import prompt
 from coder.base.text.sanitize import count_of
+from coder.config.permission_rules import denied_edits
 from coder.context.quoting import fenced, shown_path
 from coder.edits.edit import FileBlocks
 from coder.engine.prompting.files_shown import failing_now
@@ -12,6 +13,7 @@ from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import AnswerMessage, PlanMessage
 from coder.run.settings import Budget
 from coder.run.state import State
+from coder.run.submodules import submodules
 from coder.run.target import Target, is_test
 from coder.run.verdict_words import join_names
 from coder.source.named_sources import named_sources
@@ -143,16 +145,16 @@ def readable_note(state: State) -> str:
     return "\n".join(readable)
 
 
-def denied_note(state: State) -> str:
-    """Return a note on the files that rules of permission deny to be changed; empty if there are none."""
-    if state.settings.rules is None:
-        return ""
-    from coder.config.permission_rules import denied_edits  # imported late: few users have rules
-
-    globs = ", ".join(shown_path(glob) for glob in denied_edits(state.settings.rules))
-    return (
-        f"Rules of permission deny changes of these files, so none of them lands: {globs}." if globs else ""
-    )
+def unlanded_note(state: State) -> str:
+    """Return a note on files of which no change lands: by rules of permission, or in submodules; or ""."""
+    folders = ", ".join(map(shown_path, submodules(state.files)))
+    rules = state.settings.rules
+    globs = ", ".join(shown_path(glob) for glob in denied_edits(rules)) if rules is not None else ""
+    notes = [
+        f"Rules of permission deny changes of these files, so none of them lands: {globs}." if globs else "",
+        f"Submodules are other repositories, so no change in them lands: {folders}." if folders else "",
+    ]
+    return "\n".join(filter(None, notes))
 
 
 def file_blocks(state: State, *, acts: bool) -> FileBlocks:

@@ -63,8 +63,6 @@ class LoggedCalls:
     ) -> CallAnswered:
         """Make one call and log it, or return the logged answer to this request.
 
-        Thoughts in the answer's text are logged as reasoning.
-
         Args:
             is_part: the answer continues another one, in which its thoughts may begin.
 

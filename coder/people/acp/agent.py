@@ -18,6 +18,8 @@ from acp.schema import (
     AvailableCommand,
     ClientCapabilities,
     CloseSessionResponse,
+    DeleteSessionRequest,
+    DeleteSessionResponse,
     Implementation,
     InitializeResponse,
     ListSessionsResponse,
@@ -27,8 +29,10 @@ from acp.schema import (
     PromptCapabilities,
     PromptResponse,
     ResumeSessionResponse,
+    SessionAdditionalDirectoriesCapabilities,
     SessionCapabilities,
     SessionCloseCapabilities,
+    SessionDeleteCapabilities,
     SessionListCapabilities,
     SessionResumeCapabilities,
     SetSessionConfigOptionResponse,
@@ -37,12 +41,12 @@ from acp.schema import (
 
 from coder.base.errors import CoderError, LeaseHeld, UsageError
 from coder.base.text.sanitize import one_line
-from coder.people.acp.client_servers import servers_of
+from coder.people.acp.client_servers import ClientAdditions, additions, folder_at
 from coder.people.acp.editor_session import EditorSession, open_editor_session
 from coder.people.acp.open_sessions import OpenSession, OpenSessions
 from coder.people.acp.prompt_blocks import pictures_of, text_of
 from coder.people.acp.reading_session import ReadingSession, open_reading_session
-from coder.people.acp.session_list import list_page
+from coder.people.acp.session_list import delete_chat, list_page
 from coder.people.acp.session_options import mode_state, options_of, options_update, set_option
 from coder.people.acp.session_watch import SessionWatch
 from coder.show.failure import report, single
@@ -98,6 +102,8 @@ class EditorAgent:
                 list=SessionListCapabilities(),
                 resume=SessionResumeCapabilities(),
                 close=SessionCloseCapabilities(),
+                delete=SessionDeleteCapabilities(),
+                additional_directories=SessionAdditionalDirectoriesCapabilities(),
             ),
         )
         info = Implementation(name="coder", version=version("coder-agent"))
@@ -116,12 +122,15 @@ class EditorAgent:
         return AuthenticateResponse()
 
     async def new_session(
-        self, cwd: str, mcp_servers: Sequence[Any] = (), additional_directories: object = None, **_: object
+        self,
+        cwd: str,
+        mcp_servers: Sequence[Any] = (),
+        additional_directories: Sequence[str] | None = None,
+        **_: object,
     ) -> NewSessionResponse:
         """Open a chat about a folder."""
         async with _as_request_errors(), self._turn:
-            _require_one_folder(additional_directories)
-            session = await self._open(_folder(cwd), mcp_servers)
+            session = await self._open(folder_at(cwd), additions(mcp_servers, additional_directories))
         return NewSessionResponse(
             session_id=session.chat.run, modes=mode_state(session), config_options=options_of(session)
         )
@@ -131,7 +140,7 @@ class EditorAgent:
         cwd: str,
         session_id: str,
         mcp_servers: Sequence[Any] = (),
-        additional_directories: object = None,
+        additional_directories: Sequence[str] | None = None,
         **_: object,
     ) -> LoadSessionResponse:
         """Continue a chat, also after its process was killed; its messages are sent first.
@@ -139,8 +148,8 @@ class EditorAgent:
         A chat that another process works on is only shown, as it progresses.
         """
         async with _as_request_errors(), self._turn:
-            _require_one_folder(additional_directories)
-            session = await self._continued(cwd, session_id, mcp_servers, repeats=True)
+            added = additions(mcp_servers, additional_directories)
+            session = await self._continued(cwd, session_id, added, repeats=True)
             await session.watch.flush()
         if isinstance(session, ReadingSession):
             return LoadSessionResponse()
@@ -151,13 +160,13 @@ class EditorAgent:
         cwd: str,
         session_id: str,
         mcp_servers: Sequence[Any] | None = None,
-        additional_directories: object = None,
+        additional_directories: Sequence[str] | None = None,
         **_: object,
     ) -> ResumeSessionResponse:
         """Continue a chat without sending its messages."""
         async with _as_request_errors(), self._turn:
-            _require_one_folder(additional_directories)
-            session = await self._continued(cwd, session_id, mcp_servers or (), repeats=False)
+            added = additions(mcp_servers, additional_directories)
+            session = await self._continued(cwd, session_id, added, repeats=False)
             await session.watch.flush()
         if isinstance(session, ReadingSession):
             return ResumeSessionResponse()
@@ -169,13 +178,32 @@ class EditorAgent:
         """Return a page of the chats that can be loaded, newest first."""
         async with _as_request_errors():
             with open_log() as log:
-                return await list_page(log, _folder(cwd) if cwd is not None else None, cursor)
+                return await list_page(log, folder_at(cwd) if cwd is not None else None, cursor)
 
     async def close_session(self, session_id: str, **_: object) -> CloseSessionResponse:
         """Interrupt the work on a chat, and free what it holds; it can be loaded again."""
         async with _as_request_errors(), self._turn:
             await self._sessions.close(session_id)
         return CloseSessionResponse()
+
+    async def delete_session(self, session_id: str) -> DeleteSessionResponse:
+        """Delete a chat with its events; do nothing if there is none.
+
+        Written files stay, and can't be undone any more.
+        """
+        async with _as_request_errors(), self._turn:
+            if self._sessions.find(session_id) is not None:
+                await self._sessions.close(session_id)
+            with open_log() as log:
+                await delete_chat(log, session_id)
+        return DeleteSessionResponse()
+
+    async def ext_method(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Handle requests that the package doesn't know (see stdio.UNROUTED)."""
+        if method != "session/delete":
+            raise RequestError.method_not_found(method)
+        request = DeleteSessionRequest.model_validate(params)
+        return (await self.delete_session(request.session_id)).model_dump(exclude_none=True)
 
     async def set_session_mode(self, session_id: str, mode_id: str, **_: object) -> SetSessionModeResponse:
         """Set ask, auto or plan."""
@@ -200,9 +228,12 @@ class EditorAgent:
             session = self._sessions.get(session_id)
             if isinstance(session, ReadingSession):
                 session = await self._take_over(session)
+            calls = session.calls()
             if not session.chat.has_begun:  # not with session/new: its client doesn't know the id yet
                 session.watch.send(_commands(session))
             reason = await session.prompt(text_of(prompt, session.chat.root), pictures_of(prompt))
+            if session.calls() != calls:  # the prompts of servers, which start with a message
+                session.watch.send(_commands(session))
             await session.watch.flush()
         return PromptResponse(stop_reason=reason)
 
@@ -212,28 +243,28 @@ class EditorAgent:
             session.cancel()
 
     async def _continued(
-        self, cwd: str, session_id: str, servers: Sequence[Any], *, repeats: bool
+        self, cwd: str, session_id: str, added: ClientAdditions, *, repeats: bool
     ) -> OpenSession:
         """Return the session of a run, opened if needed; it is read-only if another process holds the run.
 
         Args:
             repeats: whether to send what has happened so far.
         """
-        folder, session = _folder(cwd), self._sessions.find(session_id)
+        folder, session = folder_at(cwd), self._sessions.find(session_id)
         if isinstance(session, EditorSession):
             if session.root != folder:
                 raise UsageError(f"{session_id} is not about {folder}.")
-            await session.use_servers(servers_of(servers, session.configured_servers))
+            await session.use(added)
         else:
             try:
-                session = await self._open(folder, servers, session_id)
+                session = await self._open(folder, added, session_id)
             except LeaseHeld:
                 reading = open_reading_session(
-                    self._watch(folder), folder, session_id, named_servers=servers, repeats=repeats
+                    self._watch(folder), folder, session_id, added=added, repeats=repeats
                 )
                 return await self._sessions.open(reading)
         if repeats:
-            session.replay()
+            await session.replay()
         session.watch.send(_commands(session))
         return session
 
@@ -243,36 +274,22 @@ class EditorAgent:
             if isinstance(session := self._sessions.get(reading.run), EditorSession):
                 return session
             try:
-                session = await self._open(reading.root, reading.named_servers, reading.run)
+                session = await self._open(reading.root, reading.added, reading.run)
             except LeaseHeld as error:
                 raise await reading.refuse() from error
         session.watch.send(options_update(session))
         session.watch.send(_commands(session))
         return session
 
-    async def _open(self, folder: Path, servers: Sequence[Any], run: str | None = None) -> EditorSession:
+    async def _open(self, folder: Path, added: ClientAdditions, run: str | None = None) -> EditorSession:
         opening = open_editor_session(
-            self._watch(folder), folder, self._flags, self._args, named_servers=servers, run=run
+            self._watch(folder), folder, self._flags, self._args, added=added, run=run
         )
         return await self._sessions.open(opening)
 
     def _watch(self, folder: Path) -> SessionWatch:
         assert self._client is not None
         return SessionWatch(self._client, folder, self._client_name, self._capabilities)
-
-
-def _folder(cwd: str) -> Path:
-    folder = Path(cwd)
-    if "\0" in cwd or not folder.is_absolute() or not folder.is_dir():
-        raise UsageError(f"cwd must be the absolute path of a folder, and {cwd!r} is none.")
-    return folder.resolve()
-
-
-def _require_one_folder(additional_directories: object) -> None:
-    if additional_directories:
-        raise UsageError(
-            "A session is about one folder. Name folders that programs may read in the configuration: add_dir"
-        )
 
 
 def _commands(session: EditorSession) -> Any:  # noqa: ANN401 - one of the schema's updates

@@ -1,12 +1,36 @@
-"""MCP servers that a client names for a session; they start as those of the user's configuration do."""
+"""MCP servers and folders that a client adds to a session, beside those of the user's configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.config.mcp_servers import GivenServer, Mcp, free_name
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAdditions:
+    """What a client adds to a session."""
+
+    servers: Sequence[Any] = ()
+    folders: tuple[Path, ...] = ()
+    """Further folders for programs to read, as by `--add-dir`."""
+
+
+def additions(servers: Sequence[Any] | None, folders: Iterable[str] | None) -> ClientAdditions:
+    """Return what a request names. Raises UsageError if a folder isn't the absolute path of one."""
+    return ClientAdditions(servers or (), tuple(folder_at(path) for path in folders or ()))
+
+
+def folder_at(path: str) -> Path:
+    """Return the folder at an absolute path. Raises UsageError if there is none."""
+    folder = Path(path)
+    if "\0" in path or not folder.is_absolute() or not folder.is_dir():
+        raise UsageError(f"A session needs the absolute path of a folder, and {path!r} is none.")
+    return folder.resolve()
 
 
 def servers_of(named: Sequence[Any], configured: Sequence[Mcp]) -> tuple[Mcp, ...]:

@@ -1,28 +1,32 @@
 """EditorSession: one session of a client, which is a chat that is open until the client goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from acp.schema import UsageUpdate
+
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
+from coder.base.usage import Usage
 from coder.config.layers import Loaded, load
-from coder.config.mcp_servers import Mcp
 from coder.config.schema import checked, flag
 from coder.config.slash_calls import message_of, slash_calls
 from coder.config.task_file import split_command
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.chat.opening import open_session
 from coder.engine.chat.subject import require_sight, root_of
-from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
+from coder.models.abilities import abilities_of
 from coder.models.answer_parts import Image
-from coder.people.acp.client_servers import servers_of
+from coder.people.acp.client_servers import ClientAdditions, servers_of
+from coder.people.acp.replay import Replay, words_at_end
 from coder.people.acp.session_watch import SessionWatch
-from coder.people.chat.word_stream import unshown
+from coder.people.acp.updates import usage_update
+from coder.people.chat.server_prompts import find_prompt, message_of_prompt, prompt_calls
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,
@@ -30,12 +34,11 @@ from coder.people.cli.run_settings import (
     new_conversation,
 )
 from coder.people.cli.switchable_model import SwitchableModel
-from coder.run.conversation import answer_in_words
+from coder.run.events import Event
 from coder.run.model_choice import open_models
 from coder.run.run import Run
-from coder.run.state import State
+from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.show import render
 from coder.show.flags import check_backend
 from coder.show.given_tests import with_given_tests
 from coder.show.known_models import known_models
@@ -67,12 +70,13 @@ class EditorSession:
     ) -> None:
         """Initialize with the chat, its watch, its model, and the configuration."""
         self.chat, self.watch = chat, watch
-        self.configured_servers = loaded.servers
+        self._configured = loaded
         self.model_names = known_models(loaded)
         """Models to choose from."""
         self._switchable = switchable
         self.mode = "ask"
         self._work: asyncio.Task[Run] | None = None
+        watch.usage_of = self._usage_of
         chat.settings = chat.settings.model_copy(update={"ask_tool": watch.has_forms})
         self.set_mode("plan" if chat.settings.plan else "ask")
 
@@ -105,15 +109,17 @@ class EditorSession:
         self.chat.model, update = await self._switchable.switch(name)
         self.chat.settings = self.chat.settings.model_copy(update=update)
 
-    async def use_servers(self, servers: tuple[Mcp, ...]) -> None:
-        """Offer the tools of these MCP servers to the model from the next message on.
+    async def use(self, added: ClientAdditions) -> None:
+        """Use the tools of MCP servers, and folders, from the next message on.
 
-        Raises UsageError if the servers differ and the session is working on a message.
+        Raises UsageError if they differ and the session is working on a message.
         """
-        if servers == self.chat.tools:
+        servers = servers_of(added.servers, self._configured.servers)
+        settings = with_folders(self.chat.settings, self._configured, added)
+        if (servers, settings) == (self.chat.tools, self.chat.settings):
             return
         self._require_rest()
-        self.chat.tools = servers
+        self.chat.tools, self.chat.settings = servers, settings
         await self.chat.kept_environment.close()  # its servers are those that were
 
     async def prompt(self, text: str, pictures: tuple[Image, ...] = ()) -> StopReason:
@@ -130,6 +136,10 @@ class EditorSession:
         commands = {"/go": self.chat.go_on, "/apply": self.chat.apply}
         if (command := commands.get(text.strip())) is not None:
             return await self._finish(command())
+        if (call := await find_prompt(self.chat, text)) is not None:
+            words, more = await message_of_prompt(self.chat, call, text)
+            self.watch.note(words)
+            return await self._finish(self.chat.say(words, typed=text, attached=(*pictures, *more)))
         message = message_of(text, self.chat.root)
         return await self._finish(
             self.chat.say(text, attached=pictures)
@@ -138,8 +148,10 @@ class EditorSession:
         )
 
     def calls(self) -> dict[str, str]:
-        """Return messages that are commands, with their descriptions: ours, the user's, the repository's."""
+        """Return messages that are commands, with descriptions: ours, and those of files and servers."""
         descriptions = dict(COMMANDS)
+        for prompt in prompt_calls(self.chat).values():
+            descriptions[prompt.name] = f"{prompt.usage} {prompt.description}"
         for name, call in slash_calls(self.chat.root).items():
             with suppress(OSError, ValueError):  # a message that calls it says what is wrong
                 descriptions.setdefault(name, call.description() or call.shown_path)
@@ -156,10 +168,21 @@ class EditorSession:
             work.cancel()
             await asyncio.wait([work])
 
-    def replay(self) -> None:
-        """Send the messages of the conversation so far, and the outcome of each."""
-        if (state := self.chat.state) is not None:
-            repeat_steps(self.watch, steps_of(state))
+    async def replay(self) -> None:
+        """Send the conversation so far."""
+        events: list[Event] = []
+        while (state := self.chat.state) is not None and len(events) < state.progress.seq:
+            events += await self.chat.log.read(self.run, after=len(events))
+        if state is None:
+            return
+        Replay(self.watch).show(events[: state.progress.seq])
+        if self._work is None and state.progress.stopped is None:
+            self.watch.end_calls()
+            self.watch.say("interrupted: see /go")
+
+    def _usage_of(self, latest: Usage) -> UsageUpdate | None:
+        state, context = self.chat.state, abilities_of(self.chat.model).context
+        return usage_update(state.spend, latest, context) if state is not None and context else None
 
     def _require_rest(self) -> None:
         if self._work is not None:
@@ -180,22 +203,12 @@ class EditorSession:
         return stop_reason(run)
 
 
-def repeat_steps(watch: SessionWatch, steps: Sequence[State]) -> None:
-    """Send the messages of these steps, and the outcome of each."""
-    for step in steps:
-        watch.repeat(printable(step.task.prompt))
-        answer = answer_in_words(step)
-        stopped = step.progress.stopped
-        ending = f"{stopped.status}: {stopped.reason}" if stopped is not None else "interrupted: see /go"
-        watch.say(printable((answer or ending).strip()))
-
-
-def words_at_end(state: State | None, run: Run, shown: str) -> str:
-    """Return the text for the end of a message: what wasn't shown of its answer, or the verdict."""
-    answer = answer_in_words(state) if state is not None else None
-    if answer is None:
-        return "\n".join([render.verdict(run), *render.details(run)])
-    return unshown(printable(answer.strip()), shown)
+def with_folders(settings: Settings, loaded: Loaded, added: ClientAdditions) -> Settings:
+    """Return the settings with the folders of the configuration and of a client, if it adds any."""
+    if not added.folders:
+        return settings
+    folders = dict.fromkeys((*loaded.config.options.add_dir, *added.folders))
+    return settings.model_copy(update={"add_dir": tuple(folders)})
 
 
 def stop_reason(run: Run) -> StopReason:
@@ -214,13 +227,13 @@ async def open_editor_session(
     flags: Mapping[str, object],
     args: Mapping[str, Any],
     *,
-    named_servers: Sequence[Any] = (),
+    added: ClientAdditions,
     run: str | None = None,
 ) -> AsyncIterator[EditorSession]:
     """Open a new session about a folder, or one that continues a run.
 
     Args:
-        named_servers: MCP servers that the client names.
+        added: what the client adds to the session.
         run: id of the run to continue.
 
     Raises:
@@ -248,6 +261,7 @@ async def open_editor_session(
             settings = changed_conversation(state, options, args, user_limits=loaded.config.names)
             models = models_of_resume(options, state)
             is_price_required = must_know_price(options, state)
+        settings = with_folders(settings, loaded, added)
         opening = partial(open_models, note=watch.note, book=loaded.book, must_know_price=is_price_required)
         switchable = SwitchableModel(opening, models, settings)
         stack.push_async_callback(switchable.close)
@@ -255,7 +269,7 @@ async def open_editor_session(
         chat = await stack.enter_async_context(
             open_session(log, task, settings=settings, model=model, watch=watch, run=run)
         )
-        chat.tools = servers_of(named_servers, loaded.servers)
+        chat.tools = servers_of(added.servers, loaded.servers)
         watch.begin(chat.run)
         pump = asyncio.create_task(watch.pump())
         stack.callback(pump.cancel)

@@ -2,26 +2,29 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from acp.helpers import (
+    image_block,
     text_block,
-    tool_content,
     update_agent_message_text,
     update_agent_thought_text,
     update_tool_call,
+    update_user_message,
     update_user_message_text,
 )
 from acp.interfaces import Client
-from acp.schema import AllowedOutcome, ClientCapabilities, ToolCallUpdate
+from acp.schema import AllowedOutcome, ClientCapabilities, ToolCallUpdate, UsageUpdate
 
-from coder.base.text.sanitize import one_line, printable, visible
+from coder.base.text.sanitize import one_line, printable
+from coder.base.usage import Usage
 from coder.config.permissions import Permissions
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
+from coder.models.answer_parts import Image
 from coder.people.acp.buffers import Buffers
 from coder.people.acp.elicitation import ask_in_form, offers_forms
 from coder.people.acp.updates import (
@@ -30,9 +33,12 @@ from coder.people.acp.updates import (
     decision_of,
     diffs_of,
     ended_call,
+    ended_question,
     options_of,
     plan_update,
+    session_info,
     started_call,
+    started_question,
     unstarted_call,
 )
 from coder.people.chat.word_stream import WordStream
@@ -64,6 +70,8 @@ class SessionWatch(Watch):
         """Questions about hosts that programs want to reach."""
         self.auto = False
         """Whether verified changes are written without a question."""
+        self.usage_of: Callable[[Usage], UsageUpdate | None] = lambda _: None
+        """Function that returns the update for the usage of an answer; None: no context is known."""
         self.words = WordStream()
         """The words of the latest answer so far."""
         self._client, self._root, self._name = client, root, name
@@ -115,9 +123,36 @@ class SessionWatch(Watch):
         if text:
             self.send(update_agent_message_text(text))
 
-    def repeat(self, text: str) -> None:
-        """Queue words of the user, from an earlier message."""
+    def repeat(self, text: str, pictures: Sequence[Image] = ()) -> None:
+        """Queue an earlier message of the user; of a PDF, its name."""
         self.send(update_user_message_text(text))
+        for picture in pictures:
+            is_shown = not picture.is_pdf
+            block = image_block(picture.base64, picture.media_type) if is_shown else text_block(picture.name)
+            self.send(update_user_message(block))
+
+    def expect(self, texts: Mapping[str, str | None]) -> None:
+        """Set the texts of files before their first change in this message, if it hasn't begun."""
+        self._texts = {**texts, **self._texts}
+
+    def show_question(self, name: str, question: Question, before: Mapping[str, str | None]) -> None:
+        """Queue a question as a call without a result.
+
+        Args:
+            name: distinguishes the questions of a session.
+            before: texts of the files that a change to approve replaces.
+        """
+        if question.kind == "approve":
+            self.send(started_question(f"question-{name}", question, self._diffs_of(question, before)))
+
+    def show_decision(self, name: str, decision: Decision) -> None:
+        """Queue the result of a question."""
+        self.send(ended_question(f"question-{name}", decision))
+
+    def end_calls(self) -> None:
+        """Queue the failure of calls that have no result: the process that worked on them was killed."""
+        for call in self._started:
+            self.send(update_tool_call(call, status="failed"))
 
     def note(self, text: str) -> None:
         """Queue a line that belongs to no event."""
@@ -139,6 +174,8 @@ class SessionWatch(Watch):
             self.say(self.words.take_late(body))
         match body:
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
+                if isinstance(body, event_types.RunStarted):
+                    self.send(session_info(task.prompt, event.time))
                 self._is_asked = is_question(task.prompt)
                 self._texts.clear()
             case event_types.CallIntended():
@@ -147,12 +184,14 @@ class SessionWatch(Watch):
                 self._is_for_user = is_planner_answer or body.participant in (CODER, EXPERT)
             case event_types.CallAnswered():
                 self._end_answer(body)
+                if self._is_for_user and (update := self.usage_of(body.usage)) is not None:
+                    self.send(update)
             case event_types.ToolCalled(name=PLAN.name):
                 if (plan := plan_of(body.arguments)) is not None:
                     self.send(plan_update(plan))
             case event_types.ToolCalled():
                 self._started.add(call_id(body))
-                self.send(started_call(body))
+                self.send(started_call(self._root, body))
             case event_types.ToolAnswered() if body.name != PLAN.name:
                 self._end_call(body)
             case event_types.Body():
@@ -167,6 +206,9 @@ class SessionWatch(Watch):
         """Ask the client's user; a dismissed permission means no. Raises Waits if a form was dismissed."""
         if self.auto and question.about == "landing" and question.passed:
             decision = Decision(decision="yes")
+            self._question_count += 1
+            self.show_question(f"{self._question_count}", question, {})
+            self.show_decision(f"{self._question_count}", decision)
         elif self.has_forms and question.kind != "approve":
             await self.flush()
             decision = await ask_in_form(self._client, self.session_id, question)
@@ -199,26 +241,22 @@ class SessionWatch(Watch):
     async def _ask(self, question: Question) -> Decision:
         await self.flush()
         self._question_count += 1
-        call_id, text = f"question-{self._question_count}", printable(question.text.strip())
-        before = {path: self._buffers.text(path) for path in question.files}
-        diffs = diffs_of(self._root, before, question.files)
-        # The patch has what diffs of texts lack: modes, binary files, and characters that can't be seen.
-        parts = [text, printable(question.note), visible(question.patch)]
-        words = "\n\n".join(part for part in parts if part)
-        update = ToolCallUpdate(
-            tool_call_id=call_id,
-            title=one_line(text, width=200),
-            kind="edit" if question.patch else "other",
-            status="pending",
-            content=[*([tool_content(text_block(words))] if words else []), *diffs],
-        )
+        name = f"{self._question_count}"
+        started = started_question(f"question-{name}", question, self._diffs_of(question, {}))
         response = await self._client.request_permission(
-            session_id=self.session_id, tool_call=update, options=options_of(question)
+            session_id=self.session_id,
+            tool_call=ToolCallUpdate.model_validate(started.model_dump(exclude={"session_update"})),
+            options=options_of(question),
         )
         chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else None
         decision = decision_of(question, chosen)
-        self.send(update_tool_call(call_id, status="completed" if decision.decision != "no" else "failed"))
+        self.show_decision(name, decision)
         return decision
+
+    def _diffs_of(self, question: Question, before: Mapping[str, str | None]) -> list[Any]:
+        """Return diffs of the change that a question is about; `before` has texts other than the user's."""
+        now = {path: self._buffers.text(path) for path in question.files if path not in before}
+        return diffs_of(self._root, {**before, **now}, question.files)
 
     def _end_call(self, body: event_types.ToolAnswered) -> None:
         """Send the result of a call; edits of an answer, `done` and refused calls had no start."""

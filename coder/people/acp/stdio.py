@@ -20,6 +20,8 @@ from coder.people.acp.agent import EditorAgent
 _MAX_MESSAGE_BYTES = 16 << 20
 """Longest message in bytes."""
 _TOO_LONG = b"{"
+UNROUTED = ("session/delete",)
+"""Stable methods that the package doesn't route: the agent gets them as those of an extension."""
 
 
 async def serve_stdio(flags: Mapping[str, object], args: Mapping[str, Any]) -> None:
@@ -70,6 +72,8 @@ class JsonLines:
                 await self._refuse(RequestError.parse_error())
                 continue
             if is_message(message):
+                if (method := message.get("method")) in UNROUTED:
+                    message["method"] = f"_{method}"
                 return message  # type: ignore[no-any-return]  # checked
             await self._refuse(RequestError.invalid_request())
         return None

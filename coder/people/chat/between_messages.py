@@ -17,6 +17,7 @@ from coder.run.records.spend import Spend
 from coder.run.state import State, replace
 from coder.run.use_tests import without_first_found
 from coder.tools.shortened import shortened
+from coder.tools.tool import tools_of
 from coder.verify.baseline import take_baseline
 from coder.verify.preflight import check_command
 from coder.workspace.folder import Snapshot
@@ -66,6 +67,15 @@ async def run_command(
     return result
 
 
+async def start_servers(session: ChatSession) -> None:
+    """Start the session's MCP servers, which otherwise start with a message."""
+    snapshot = read_workspace(session.task, lands=False)
+    target = _new_state(session, snapshot).target
+    environment = session.environment(session.task, session.settings, snapshot.files, target=target)
+    async with environment as bench:
+        await tools_of((*bench.tools, *bench.optional_tools))
+
+
 def _new_state(session: ChatSession, read: Snapshot) -> State:
     """Return the state of a run that has not begun, on the user's current files."""
     settings = session.settings
@@ -76,7 +86,7 @@ def _new_state(session: ChatSession, read: Snapshot) -> State:
         settings=settings,
         model=session.model.name,
         spend=Spend(budget=settings.budget),
-        inputs=Inputs(read.files, str(read.root), find_target(task, read.files)),
+        inputs=Inputs(read.files, root=str(read.root), target=find_target(task, read.files)),
     )
 
 

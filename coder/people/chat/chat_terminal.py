@@ -63,9 +63,7 @@ class TerminalReader:
             def get_completions(self, document: "Document", complete_event: object) -> "Iterable[Completion]":
                 return _completions(document, paths, calls)
 
-        def open_session(
-            keys: "KeyBindings", output: "Output", *, suspends: bool = False
-        ) -> "PromptSession[str]":
+        def open_session(keys: "KeyBindings", output: "Output") -> "PromptSession[str]":
             return PromptSession(
                 history=file_history,
                 completer=Names(),
@@ -75,7 +73,7 @@ class TerminalReader:
                 prompt_continuation="  ",
                 reserve_space_for_menu=4,
                 output=output,
-                enable_suspend=suspends,
+                enable_suspend=True,
             )
 
         file_history, output = FileHistory(str(history)), create_output(stdout=sys.stderr)
@@ -88,11 +86,11 @@ class TerminalReader:
             lower_output.enable_cpr = (
                 False  # printed output moves the cursor row that the terminal would report
             )
-        working = open_session(keys, lower_output, suspends=True)
+        working = open_session(keys, lower_output)
         working.app.erase_when_done = True
         self.bottom = InputLine(working, sys.stderr)
         """Reads input while the model works."""
-        self._plain: PromptSession[str] = PromptSession(output=output)
+        self._plain: PromptSession[str] = PromptSession(output=output, enable_suspend=True)
 
     async def line(self, prompt: str) -> str | None:
         """Return the next message, which is added to the history."""

@@ -21,6 +21,7 @@ from coder.engine.chat.transcript import document
 from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.people.chat.chat_terminal import open_reader
+from coder.people.chat.server_prompts import prompt_calls
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.own_folder import require_own_folder
 from coder.people.cli.repl import Repl
@@ -76,7 +77,7 @@ class Conversation:
             stack.push_async_callback(switchable.close)
             model = await switchable.open()
             reader = open_reader(
-                data_folder(os.environ), paths=lambda: session.paths(), calls=lambda: _calls_in(session.root)
+                data_folder(os.environ), paths=lambda: session.paths(), calls=lambda: _calls_in(session)
             )
             result_stream = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
             await stack.enter_async_context(traced_to_collector(args, screen))
@@ -88,7 +89,7 @@ class Conversation:
             opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
             session = await stack.enter_async_context(opening)
             session.tools = mcp_named(args["mcp"], loaded.servers)
-            watch.calls = partial(_calls_in, session.root)
+            watch.calls = partial(_calls_in, session)
             repl = Repl(session, reader, screen=screen, switch=switchable.switch, onlooker=watch)
             try:
                 return await self._talk(repl, session)
@@ -186,8 +187,8 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
 
 
-def _calls_in(folder: Path) -> list[str]:
-    """Return the names of commands and skills of the user and the folder."""
+def _calls_in(session: ChatSession) -> list[str]:
+    """Return the names of commands and skills of the user and the folder, and of the servers' prompts."""
     from coder.config.slash_calls import slash_calls  # imported late: it reads YAML
 
-    return list(slash_calls(folder))
+    return [*slash_calls(session.root), *prompt_calls(session)]

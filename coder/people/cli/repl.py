@@ -10,10 +10,11 @@ from functools import partial
 from typing import TypeVar
 
 from coder.base.errors import CoderError, own_command
-from coder.base.text.sanitize import count_of, one_line, printable
+from coder.base.text.sanitize import count_of, one_line, printable, without_controls
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.chat.subject import missing_files
 from coder.engine.chat.transcript import run_of_message
+from coder.people.chat.server_prompts import PromptCall, find_prompt, message_of_prompt
 from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.people.cli.session_commands import SessionCommands, SwitchModel
 from coder.run.conversation import answer_in_words
@@ -91,7 +92,8 @@ class Repl:
             return True
         calls = self._onlooker.calls() if is_command(line) else ()
         try:
-            match parse_line(line, calls):
+            prompt = await find_prompt(self._session, line) if is_command(line) else None
+            match prompt or parse_line(line, calls):
                 case ChatCommand("quit"):
                     return False
                 case ChatCommand("apply"):
@@ -100,6 +102,8 @@ class Repl:
                     await self._work(self._session.go_on())
                 case ChatCommand("plan", rest=request) if request:
                     await self._say(request, plans=True)
+                case PromptCall() as call:
+                    await self._send_prompt(call, line)
                 case ChatCommand(name) if name in calls:
                     await self._call(line.strip())
                 case ChatCommand() as command:
@@ -110,6 +114,13 @@ class Repl:
             self._screen.clear()
             self._exit_code, self.error = report(error), str(error)
         return True
+
+    async def _send_prompt(self, call: PromptCall, line: str) -> None:
+        """Show the prompt of an MCP server, and send it as the message."""
+        text, pictures = await message_of_prompt(self._session, call, line)
+        for row in text.splitlines():
+            self._screen.note(f"│ {row}")
+        await self._work(self._session.say(text, typed=line, attached=pictures))
 
     async def _say(self, text: str, *, plans: bool = False, typed: str | None = None) -> None:
         for name in missing_files(typed or text, self._session.root):
@@ -132,7 +143,8 @@ class Repl:
             if self._onlooker.commands:
                 return self._onlooker.commands.pop(0)
             try:
-                return await self._reader.line(self._prompt)
+                line = await self._reader.line(self._prompt)
+                return None if line is None else without_controls(line)
             except Cancelled:
                 self._screen.tell("  · Ctrl-D ends the conversation")
 

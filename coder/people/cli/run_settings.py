@@ -73,6 +73,7 @@ def models_of_resume(flags: Config, state: State) -> Asked:
     return Asked(
         model=run_models.model,
         base_url=run_models.base_url,
+        api=models.api or run_models.api,
         fallback=models.fallback if "fallback" in flags.names else run_models.fallback,
         roles=run_models.roles | models.roles,
     )

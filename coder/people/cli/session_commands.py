@@ -13,7 +13,15 @@ from coder.config.task_file import split_command
 from coder.engine.chat.chat_session import ChatSession
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
-from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
+from coder.people.chat.between_messages import (
+    clear,
+    compact,
+    context_parts,
+    run_command,
+    run_tests,
+    start_servers,
+)
+from coder.people.chat.server_prompts import prompt_calls, prompt_rows
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands
@@ -87,7 +95,11 @@ class SessionCommands:
             self._onlooker.show([printable(output)] if isinstance(output, str) else output)
 
     async def _help(self, arguments: str) -> list[Block]:
-        return [pairs(help_rows(list(self._onlooker.calls())))]
+        if self._session.tools:
+            await start_servers(self._session)
+        prompts = prompt_calls(self._session)
+        own = [name for name in self._onlooker.calls() if name not in prompts]
+        return [pairs([*help_rows(own), *prompt_rows([*prompts.values()])])]
 
     async def _skills(self, arguments: str) -> list[Block]:
         from coder.people.cli.list_skills import list_for_agents  # imported late: it reads YAML

@@ -35,7 +35,7 @@ def config(
     if not folder.exists():
         raise UsageError(f"There is no {folder}. Name a folder, or none for this one.")
     file = usual_user_file()
-    loaded = load(workspace=folder)
+    loaded = load(workspace=folder, all_notes=True)
     rows = {key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in KEYS}
     if json:
         document = {

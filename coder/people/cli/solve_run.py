@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -205,6 +206,14 @@ def _fields_so_far(run_id: str | None) -> dict[str, object]:
     return summarize(state).model_dump(mode="json")
 
 
+def _shares_stderr() -> bool:
+    """Whether stdout is where stderr is, a terminal or a file, which has the verdict already."""
+    try:
+        return sys.stdout.isatty() or os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # a stream is closed, or no file
+        return False
+
+
 def _stdout_text(run: Run, screen: Screen) -> str:
     """Return the text for stdout: the output of a flow, an answer by a schema or in words, or the patch
     unless it was shown.
@@ -222,7 +231,7 @@ def _stdout_text(run: Run, screen: Screen) -> str:
         has_result = run.landed or run.status in ("solved", "unverified")
         patch = run.patch if has_result and not screen.showed_diff else ""
         # Programs that read a patch skip the text before it.
-        return patch if sys.stdout.isatty() else f"{render.verdict(run)}\n{patch}"
+        return patch if _shares_stderr() else f"{render.verdict(run)}\n{patch}"
     if run.status not in ("solved", "unverified"):
         return ""
     if len(run.files) == 1:

@@ -34,7 +34,7 @@ class SwitchableModel:
             UsageError: there is no such model.
         """
         models = Asked(model=name, roles=self._models.roles)
-        endpoint_models = models.model_copy(update={"base_url": self._models.base_url})
+        endpoint_models = self._models.model_copy(update={"model": name, "fallback": ()})
         settings = self._settings.model_copy(update={"replay": None, "price": None})
         try:
             model = await self._replace(models, settings)

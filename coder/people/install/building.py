@@ -21,7 +21,7 @@ from coder.base.fs.private_folder import facts_folder, private_folder
 from coder.base.text.sanitize import printable
 from coder.environment.dependencies import ENVIRONMENT, Installed
 from coder.environment.run_policy import OpenSandbox
-from coder.people.install.indexes import Indexes, find_indexes
+from coder.people.install.indexes import Indexes, find_indexes, find_unreachable
 from coder.people.install.unpacking import MAX_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
 from coder.run.settings import Settings
@@ -136,7 +136,9 @@ async def install(plan: InstallPlan, open_sandbox: OpenSandbox, *, on_output: On
         if not result.ok:
             output = printable(shorten(f"{result.stdout}\n{result.stderr}", _OUTPUT_CHARACTERS))
             reason = "took too long" if result.status == "timeout" else f"ended with {result.exit_code}"
-            raise UsageError(f"Nothing was installed: {plan.command!r} {reason}.\n{output}")
+            unreachable = await find_unreachable(plan.indexes.hosts)
+            lines = filter(None, (output, unreachable))
+            raise UsageError("\n".join((f"Nothing was installed: {plan.command!r} {reason}.", *lines)))
         try:
             archive = await sandbox.read(f"{_FOLDER}/installed.tar", limit=2 * MAX_BYTES)
         except FileRefused as error:

@@ -5,7 +5,7 @@ These are the public indexes, unless the user's own configuration of pip or npm 
 
 import configparser
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,11 +13,18 @@ from urllib.parse import urlsplit
 from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.models.endpoint import keys_of, looks_like_key
+from sandbox.network.allowed_hosts import find_refusal, find_unreachable_reason
+from sandbox.network.outside_lookup import resolve
 
 PYPI = ("pypi.org", "files.pythonhosted.org")
 NPM = ("registry.npmjs.org",)
 _PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 _PIP_OPTIONS = ("index_url", "extra_index_url", "trusted_host")
+_HTTPS_PORT = 443
+_ADVICE = (
+    "No program of a sandbox may reach such addresses, and no setting allows it. Install into .venv yourself "
+    "or name another index: PIP_INDEX_URL, npm_config_registry"
+)
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _DEFAULT_ENVIRONMENT = {
     **{f"PIP_{name}": "1" for name in ("NO_INPUT", "NO_CACHE_DIR", "DISABLE_PIP_VERSION_CHECK")},
@@ -25,6 +32,10 @@ _DEFAULT_ENVIRONMENT = {
     **{f"npm_config_{name}": "false" for name in ("audit", "fund", "update_notifier")},
     "CI": "1",
 }
+
+
+LookUp = Callable[[str, int], Awaitable[list[str]]]
+"""Returns the addresses of a host, of which a port is asked. Raises OSError if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,8 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, extra_hosts: tuple[s
     """Read indexes from the user's configuration, never a repository's, and add the user's hosts.
 
     Raises:
-        UsageError: an index's address holds a password or a key, which programs in a sandbox must not see.
+        UsageError: an index's address holds a password or a key, which programs in a sandbox must not see, or
+            no sandbox can reach it.
     """
     pip = dict.fromkeys(_PIP_OPTIONS, "") | _pip_files(home)
     pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
@@ -53,12 +65,33 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, extra_hosts: tuple[s
         ("npm_config_registry", npm, NPM),
     ):
         addresses = _addresses(text, redact)
-        hosts += [host for address in addresses if (host := urlsplit(address).netloc)] or defaults
+        named = [host for address in addresses if (host := urlsplit(address).netloc)]
+        for host in named:
+            if (reason := find_unreachable_reason(urlsplit(f"//{host}").hostname or "")) is not None:
+                raise UsageError(f"The index {host} can't be reached: {reason}. {_ADVICE}")
+        hosts += named or defaults
         environment[variable] = " ".join(addresses)
     if _CERTIFICATES.exists():  # replaces the installers' own lists by the certificates of this machine
         environment |= {"PIP_CERT": str(_CERTIFICATES), "NODE_EXTRA_CA_CERTS": str(_CERTIFICATES)}
     settings = {name: value for name, value in environment.items() if value}
     return Indexes(tuple(dict.fromkeys([*hosts, *extra_hosts])), settings)
+
+
+async def find_unreachable(hosts: Iterable[str], *, look_up: LookUp = resolve) -> str:
+    """Return why an index is only at addresses that a sandbox never reaches; "" if none is.
+
+    An unknown name is for the installer to report.
+    """
+    for host in hosts:
+        address = urlsplit(f"//{host}")
+        try:
+            addresses = await look_up(address.hostname or "", address.port or _HTTPS_PORT)
+        except OSError:
+            continue
+        reasons = [reason for found in addresses if (reason := find_refusal(found)) is not None]
+        if addresses and len(reasons) == len(addresses):
+            return f"{host} can't be reached: {reasons[0]}. {_ADVICE}"
+    return ""
 
 
 def _pip_files(home: Path) -> dict[str, str]:

@@ -21,6 +21,8 @@ from coder.show.render import progress, tool_call
 
 _FORM_CHARACTERS = 8_000
 """Longest form in characters; a client may cut a longer one."""
+_MOST_SILENT_S = 10.0
+"""Longest time without progress, in seconds: some clients end a request after a minute of silence."""
 _ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
 
 
@@ -66,7 +68,10 @@ class McpClientWatch(client_watch.ClientWatch):
 
     @asynccontextmanager
     async def telling(self) -> AsyncIterator[None]:
-        """Context manager that sends lines as progress of the request, and the remaining ones on exit."""
+        """Context manager that sends lines as progress of the request, and the remaining ones on exit.
+
+        Without a line for ten seconds, as while a model thinks, the client hears that the run goes on.
+        """
         telling = asyncio.create_task(self._tell())
         try:
             yield
@@ -76,7 +81,17 @@ class McpClientWatch(client_watch.ClientWatch):
             telling.cancel()
 
     async def _tell(self) -> None:
-        while (line := await self._lines.get()) is not None:
+        silent_s = 0.0
+        while True:
+            try:
+                # The first line names the run.
+                line = await asyncio.wait_for(self._lines.get(), _MOST_SILENT_S if self._line_count else None)
+                silent_s = 0.0
+            except TimeoutError:
+                silent_s += _MOST_SILENT_S
+                line = f"… still working, {silent_s:.0f} s after the last line"
+            if line is None:
+                return
             self._line_count += 1
             await self._session.report_progress(self._line_count, None, line)
 

@@ -72,6 +72,8 @@ class RunStarted(Body, type="run.started"):
     """Modes, hashes and paths of the files, instead of `files` in a large folder (see stored_file.py)."""
     notes: tuple[str, ...] = ()
     """Files that weren't read, one line each."""
+    notes_above: dict[str, str] = Field(default_factory=dict, exclude_if=not_)
+    """Notes for agents of the repository in folders above the root, by path from the root."""
     sandbox: str = Field(default="", exclude_if=not_)
     """The backend in which programs run, if it was open already."""
     parent: Parent | None = Field(default=None, exclude_if=not_)
@@ -184,6 +186,8 @@ class FileChange(Value):
     """Whether the file is executable, as a new file that begins with `#!` was in the sandbox."""
     chmod: int | None = None
     """New permission bits; None: unchanged."""
+    link: bool = Field(default=False, exclude_if=not_)
+    """Whether it is a new symbolic link, whose content is its target."""
 
 
 class LandingPlan(Value):

@@ -66,6 +66,8 @@ class CallAnswered(Body, type="model.answered"):
     """What the endpoint says of the model that it served beside its name (`system_fingerprint`)."""
     endpoint: str = Field(default="", exclude_if=not_)
     """`provider/model` that was called, of an answer with calls."""
+    is_written: bool = Field(default=False, exclude_if=not_)
+    """Whether the calls were read from the answer's text."""
     text: str
     reasoning: str = Field(default="", exclude_if=not_)
     """The model's reasoning, if reported; later prompts don't quote it."""
@@ -183,6 +185,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Seconds of the first run."""
     is_cut: bool = Field(default=False, exclude_if=not_)
     """Whether the time limit stopped the tests; `tests` then has the finished ones and the stopped one."""
+    endless: str = Field(default="", exclude_if=not_)
+    """The stopped test, if it didn't end alone either."""
     alone_s: float = Field(default=0.0, exclude_if=not_)
     """Seconds of a further run with only the stopped test."""
     told: bool = True
@@ -200,7 +204,9 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     ignored: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Modules that the tests import, and that the sandbox lacks as git ignores their files."""
     offline: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Tests that fail for want of the network, and are left out of all verdicts."""
+    """Tests that fail for want of the network, and don't count where they still do."""
+    unserved: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Tests that fail as no service answers, and don't count where they still do beside a mended one."""
     sources: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Folders that only coder has put on PYTHONPATH, as their projects aren't installed."""
     is_preliminary: bool = Field(default=False, exclude_if=not_)
@@ -212,6 +218,11 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     def before(self) -> dict[str, bool]:
         """Whether each test passed, by name."""
         return {test.name: test.passed for test in self.tests}
+
+    @property
+    def uncounted(self) -> frozenset[str]:
+        """Tests that don't count where they lack the network or a service with a change, too."""
+        return frozenset((*self.offline, *self.unserved))
 
     @property
     def is_long(self) -> bool:
@@ -233,12 +244,15 @@ class ConfirmationStarted(Body, type="confirmation.started", durable=False):
     tests: int
 
 
+Stage = Literal["before", "after", "altered"]
+"""Code of a trial: without the change, with it, or with it but for what its functions do."""
+
+
 class Tried(Value):
     """One run of new tests or of the answer's check."""
 
     command: str
-    on: Literal["before", "after"]
-    """`before`: the code without the change; `after`: the code with it."""
+    on: Stage
     only: tuple[str, ...] = ()
     """Selected tests, at most 20; empty: all."""
     status: str
@@ -309,6 +323,8 @@ class HookFailed(Body, type="hook.failed", durable=False):
     reason: str
     """Redacted, on one line."""
     of_repository: bool = Field(default=False, exclude_if=not_)
+    needs: str = Field(default="", exclude_if=not_)
+    """The program that the sandbox lacks, if that is why."""
 
 
 class TextsEmbedded(Body, type="texts.embedded"):

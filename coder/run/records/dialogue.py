@@ -110,7 +110,7 @@ def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: Be
 
 
 def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: Before) -> Dialogue:
-    if body.tool_calls:
+    if body.tool_calls and not body.is_written:
         dialogue = replace(dialogue, callers=dialogue.callers | {body.model, body.endpoint})
     request = state.spend.open_calls.get(body.call)
     if request is None or not request.in_dialogue:

@@ -25,6 +25,8 @@ class Inputs:
 
     files: Mapping[str, StoredFile] = field(default_factory=dict)
     """The user's files as the run read them."""
+    notes_above: Mapping[str, str] = field(default_factory=dict)
+    """Notes for agents in folders above the root, by path from the root."""
     root: str | None = None
     """The folder to which the paths are relative."""
     target: Target | None = None
@@ -43,7 +45,9 @@ def begin(body: event_types.RunStarted) -> Inputs:
     """Return the inputs of a run at its first event."""
     files = body.files or listed(body.listing)
     target = _target(body.target, body.task, files)
-    return Inputs(files=files, root=body.root, target=target, context=body.context)
+    return Inputs(
+        files=files, notes_above=body.notes_above, root=body.root, target=target, context=body.context
+    )
 
 
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:

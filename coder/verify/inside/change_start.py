@@ -3,7 +3,9 @@
 Laid in a folder of its own, which is first on PYTHONPATH, beside settings.json: {"functions": first lines of
 the changed functions by path, "files": other changed files, "tests": files that only the tests use}. The file
 `ran` appears once a changed function has run, a changed file has run as a program, or a function of the
-project has run in a program that imported or opened a changed file: a test of a constant runs nothing.
+project has run in a program that imported or opened a changed file: a test of a constant runs nothing. The
+lines of `seen` are a number and a path: 0 and a changed file that has run as a program, or the first line of
+a function, or a line outside of functions, that has opened changed data.
 Standard library only (Python 3.8 and later).
 """
 
@@ -30,7 +32,8 @@ class _Trace:
         self._functions = {path: set(lines) for path, lines in settings["functions"].items()}
         self._files, self._tests = set(settings["files"]), set(settings["tests"])
         self._paths: dict[str, str] = {}
-        self._is_touched = self._is_called = self._has_run = False
+        self._is_touched = self._is_called = self._has_run = self._has_begun = False
+        self._seen: set[tuple[int, str]] = set()
 
     def start(self) -> None:
         threading.setprofile(self._hear_call)
@@ -41,31 +44,46 @@ class _Trace:
     def _hear_call(self, frame: Any, event: str, argument: object) -> None:
         if event != "call":
             return
-        if self._has_run:
+        if self._has_run and self._has_begun:
             sys.setprofile(None)
             return
         code = frame.f_code
+        is_module = code.co_name == "<module>"  # it has a first line, too
+        is_program = is_module and frame.f_globals.get("__name__") == "__main__"
+        self._has_begun = self._has_begun or is_program
         generated = code.co_filename.startswith("<")  # by dataclasses, in a module of the project
         path = self._relative(str(frame.f_globals.get("__file__", "")) if generated else code.co_filename)
         if not path or path in self._tests:
             return
-        is_module = code.co_name == "<module>"  # it has a first line, too
         if code.co_firstlineno in self._functions.get(path, ()) and not (is_module or generated):
             self._note_run()
         elif code.co_flags & _IS_FUNCTION:
             self._is_called = self._is_called or not self._is_importing(frame)
         elif path in self._files and is_module:
             self._is_touched = True
-            self._is_called = self._is_called or frame.f_globals.get("__name__") == "__main__"
+            self._is_called = self._is_called or is_program
+            if is_program:
+                self._note_seen(0, path)
         if self._is_touched and self._is_called:
             self._note_run()
 
     def _hear_open(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "open" and not self._has_run and isinstance(args[0], (str, bytes)):
-            path = self._relative(os.fsdecode(args[0]))
-            self._is_touched = self._is_touched or (path in self._files and not path.endswith(".py"))
-            if self._is_touched and self._is_called:
-                self._note_run()
+        if event != "open" or not isinstance(args[0], (str, bytes)):
+            return
+        path = self._relative(os.fsdecode(args[0]))
+        if path not in self._files or path.endswith(".py"):
+            return
+        frame: Any = sys._getframe(1)
+        while frame is not None and not self._relative(frame.f_code.co_filename):
+            frame = frame.f_back
+        opener = self._relative(frame.f_code.co_filename) if frame is not None else ""
+        if not opener or opener in self._tests:
+            return
+        is_function = frame.f_code.co_flags & _IS_FUNCTION
+        self._note_seen(frame.f_code.co_firstlineno if is_function else frame.f_lineno, opener)
+        self._is_touched = True
+        if self._is_called:
+            self._note_run()
 
     def _is_importing(self, frame: Any) -> bool:
         """Return whether a module of the project is being imported: what it calls, no test has called."""
@@ -87,7 +105,15 @@ class _Trace:
             self._paths[path] = full_path[len(self._root) :] if is_ours else ""
         return self._paths[path]
 
+    def _note_seen(self, line: int, path: str) -> None:
+        if (line, path) not in self._seen:
+            self._seen.add((line, path))
+            with open(os.path.join(_FOLDER, "seen"), "a", encoding="utf-8") as file:
+                file.write(f"{line} {path}\n")
+
     def _note_run(self) -> None:
+        if self._has_run:
+            return
         self._has_run = True
         with open(os.path.join(_FOLDER, "ran"), "w"):
             pass

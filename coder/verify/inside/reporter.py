@@ -9,9 +9,10 @@ CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py, "now"
 the running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names
 of the tests to run, empty for all, "brought": new files, "root": the workspace, "setup": pytest's settings
 before the work, or null, "proof": null, or the additions of a change and the seconds for one test, where
-the first failure in the code ends all tests, "trace": whether opened files are reported}.
+the first failure in the code ends all tests, "trace": whether opened files are reported,
+"longest_s": seconds after which one test or import ends all, or null, "stack": path of where it was then}.
 Rows are {"begin": 1}, {"setup": pytest's settings}, {"test": id, "passed": bool, "message": text, "reached":
-true if the code under test caused the failure, "offline": true if it failed for want of the network,
+true if the code under test caused the failure, "lack": "network" or "service" if it failed for want of one,
 "exit_code": of a script that failed by it} …, {"opened": openers by path} …, {"end": code}. In a script,
 whose report is never read, a failure that the exit code would hide makes it 1.
 """
@@ -22,6 +23,7 @@ import start_path  # type: ignore[import-not-found]  # beside this file, and fir
 
 # isort: split
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -38,7 +40,7 @@ import file_trace  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 from pytest_plugin import MAX_MESSAGE, run_pytest  # type: ignore[import-not-found]
 from pytest_setup import Untouched  # type: ignore[import-not-found]
-from skips import Skips, is_ours, lacks_network  # type: ignore[import-not-found]
+from skips import Skips, is_ours  # type: ignore[import-not-found]
 from unittest_run import run_unittest  # type: ignore[import-not-found]
 
 for _beside in (
@@ -63,8 +65,14 @@ _PATHS_PER_ROW = 20
 class RowReporter:
     """Sends each row at once to keeper.py, which signs it, so that a crash loses no earlier row."""
 
-    def __init__(self, rows: int, now: str, *, limit_s: float | None = None) -> None:
+    _stack: Any = None
+    """Descriptor of the file for the stack of a test that doesn't end."""
+
+    def __init__(
+        self, rows: int, now: str, find_lack: Callable[[Any], str], *, limit_s: float | None = None
+    ) -> None:
         self._limit_s, self._timer = limit_s, threading.Timer(0, os.getpid)
+        self._find_lack = find_lack
         self._rows = rows
         os.set_inheritable(rows, False)
         self._now = os.open(now, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -76,9 +84,17 @@ class RowReporter:
         if os.getpid() == self._pid:
             os.write(self._rows, json.dumps(row).encode())
 
+    def end_after(self, seconds: float, stack: str) -> None:
+        """End all tests once one of them, or an import, takes so long, and write its stack to a file."""
+        self._longest_s, self._stack = seconds, os.open(stack, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
     def running(self, name: object = "", *, is_test: bool = False) -> None:
         """Record the test that runs from now on, or none; the file is overwritten each time."""
         self._timer.cancel()
+        if self._stack is not None and os.getpid() == self._pid:
+            faulthandler.cancel_dump_traceback_later()
+            if name:  # its thread needs no lock of the interpreter, which a regular expression may hold
+                faulthandler.dump_traceback_later(self._longest_s, exit=True, file=self._stack)
         if is_test and self._limit_s is not None:
             self._timer = threading.Timer(self._limit_s, self._end_late, (name,))
             self._timer.daemon = True
@@ -112,7 +128,8 @@ class RowReporter:
         self._failure_count += not passed
         max_characters = MAX_MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
         extra_fields: dict[str, object] = {"reached": True} if reached else {}
-        extra_fields.update({"offline": True} if error is not None and lacks_network(error) else {})
+        lack = self._find_lack(error) if error is not None else ""
+        extra_fields.update({"lack": lack} if lack else {})
         extra_fields.update({} if exit_code is None else {"exit_code": exit_code})
         self.write(
             test=str(name)[:_MAX_NAME_CHARACTERS],
@@ -146,8 +163,8 @@ class FailureReporter(RowReporter):
         error: BaseException | None = None,
     ) -> None:
         """Record one test's result."""
-        if not passed and not self.failed:
-            print(f"{name}: {message or f'exit code {exit_code}'}", file=sys.stderr)
+        if not passed and not self.failed and exit_code is None:
+            print(f"{name}: {message}", file=sys.stderr)
         self.failed = self.failed or not passed
 
 
@@ -184,12 +201,15 @@ def main(config_path: str, args: list[str]) -> int:
     os.unlink(config_path)
     proof = config.get("proof")
     running_path = os.path.join(config["root"], config["now"])
-    report = RowReporter(config["rows"], running_path, limit_s=proof["limit_s"] if proof else None)
-    report.write(begin=1)
-    paths = Untouched(config["brought"], config["setup"])
     root, names = config["root"], config["names"]
     added_names_of_change = added_names.AddedNames(proof["added"], names, root) if proof else None
     skips = Skips(config["ours"], names, added=added_names_of_change, root=root)
+    limit_s = proof["limit_s"] if proof else None
+    report = RowReporter(config["rows"], running_path, skips.find_lack, limit_s=limit_s)
+    report.write(begin=1)
+    if config.get("longest_s") is not None:
+        report.end_after(config["longest_s"], os.path.join(root, config["stack"]))
+    paths = Untouched(config["brought"], config["setup"])
     trace = file_trace.FileTrace(names, root) if config.get("trace") else None
     exit_code = _run(report, args, skips, paths, config.get("only", ()), is_proof=proof is not None)
     opened = sorted(trace.opened.items()) if trace is not None else []

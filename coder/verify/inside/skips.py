@@ -15,6 +15,8 @@ _MISSING_IMPORT = re.compile(r"could not import '([^'.]+)")
 _MISSING_ERRORS = (ImportError, NameError, AttributeError, TypeError, FileNotFoundError)
 """Exceptions that a library also raises for a missing name, parameter or file."""
 _UNREACHABLE = (errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH)
+_SLIPS = (NameError, AttributeError, TypeError, LookupError, ArithmeticError, ImportError)
+"""Exceptions that code raises by mistake, also while it handles another one."""
 _FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
@@ -57,6 +59,47 @@ class Skips:
         """Return whether a line of the tests failed for lack of a name, parameter or module of the change."""
         return self._added is not None and bool(self._added.explain(error, self.ours))
 
+    def find_lack(self, error: BaseException) -> str:
+        """Return `network` if an exception, or one that led to it, says that a host can't be looked up or
+        reached, `service` if a host answers to no connection; else an empty string.
+        """
+        seen: list[BaseException] = []
+        waiting: list[BaseException] = [error]
+        lacks = set()
+        while waiting:
+            current = waiting.pop()
+            if any(current is other for other in seen):
+                continue
+            seen.append(current)
+            lacks.add(self._lack(current))
+            # `from None` hides what led to it from people alone: httpcore's pool does so.
+            led_to = current.__cause__ or (None if isinstance(current, _SLIPS) else current.__context__)
+            waiting += [] if led_to is None else [led_to]
+            waiting += getattr(current, "exceptions", ()) if _is_group(current) else ()
+        return next((lack for lack in ("network", "service") if lack in lacks), "")
+
+    def _lack(self, error: BaseException) -> str:
+        is_os_error = isinstance(error, OSError)
+        if isinstance(error, socket.gaierror) or (is_os_error and error.errno in _UNREACHABLE):  # type: ignore[attr-defined]
+            return "network"
+        is_refused = isinstance(error, ConnectionRefusedError)
+        return "service" if is_refused or self._is_of_a_client(error) else ""
+
+    def _is_of_a_client(self, error: BaseException) -> bool:
+        """Return whether a library's function `connect` raised an error of the system or of a database.
+
+        Clients in C (libpq) give no errno, and a socket that is a file is a missing file.
+        """
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is None or trace.tb_frame.f_code.co_name != "connect":
+            return False
+        path = os.path.realpath(trace.tb_frame.f_code.co_filename)
+        is_own = path.startswith(self.root + os.sep) and path[len(self.root) + 1 :] in self._names
+        # PEP 249 names the class.
+        return not is_own and (isinstance(error, OSError) or type(error).__name__ == "OperationalError")
+
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
         """Return whether the tests or libraries skip, other than for a missing module of the workspace."""
         root_prefix = self.root + os.sep
@@ -67,17 +110,9 @@ class Skips:
         )
 
 
-def lacks_network(error: BaseException) -> bool:
-    """Return whether an exception, or one that led to it, says that a host can't be looked up or reached."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        is_unreachable = isinstance(current, OSError) and current.errno in _UNREACHABLE
-        if is_unreachable or isinstance(current, socket.gaierror):
-            return True
-        chain.append(current)
-        current = current.__cause__ or current.__context__
-    return False
+def _is_group(error: BaseException) -> bool:
+    """Return whether an exception is a group, which Python has from 3.11 on."""
+    return any(base.__name__ == "BaseExceptionGroup" for base in type(error).__mro__)
 
 
 def is_ours(path: str, ours: list[str]) -> bool:

@@ -54,6 +54,8 @@ class RunnerReport:
     lines: tuple[CheckLine, ...]
     complete: bool = True
     """Whether the report has its end; False if it was cut off."""
+    running: tuple[CheckLine, ...] = ()
+    """Tests that had begun and not ended, as failures with what they had printed."""
 
 
 class PrintedPlaces:

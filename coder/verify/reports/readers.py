@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
@@ -33,6 +33,7 @@ def read_go(text: str, places: PrintedPlaces) -> RunnerReport | None:
     A parent that fails only because of a subtest is left out, as the subtest has the reason.
     """
     output: dict[tuple[str, str], list[str]] = {}
+    running: dict[tuple[str, str], None] = {}
     results: dict[tuple[str, str], bool] = {}
     """Results by package and test; the test name is empty for the package itself."""
     events = _go_events(text)
@@ -42,6 +43,8 @@ def read_go(text: str, places: PrintedPlaces) -> RunnerReport | None:
         key = package, str(event.get("Test") or "")[:_NAME_CHARACTERS]
         if action in ("output", "build-output"):
             output.setdefault(key, []).append(str(event.get("Output", "")))
+        elif action == "run" and len(running) < MAX_LINES:
+            running[key] = None
         elif action in ("pass", "fail", "build-fail") and len(results) < MAX_LINES:
             results[key] = action == "pass"
     if not events:
@@ -55,11 +58,22 @@ def read_go(text: str, places: PrintedPlaces) -> RunnerReport | None:
         package, test = key
         name = f"{package}.{test}" if test else package
         if not passed and key not in explained_keys:
-            pieces = [piece for piece in output.get(key, ()) if not piece.strip().startswith(_GO_NOISE)]
-            lines.append(failed_line(name, "".join(pieces), places, folder=package))
+            lines.append(failed_line(name, _without_noise(output.get(key, ())), places, folder=package))
         elif passed and test:
             lines.append(passed_line(name))
-    return RunnerReport(tuple(lines), complete=any(not test for _, test in results))
+    parents = {_parent_key(key, running) for key in running if key not in results}
+    unfinished = [
+        failed_line(f"{key[0]}.{key[1]}", _without_noise(output.get(key, ())), places, folder=key[0])
+        for key in running
+        if key not in results and key not in parents
+    ]
+    return RunnerReport(
+        tuple(lines), complete=any(not test for _, test in results), running=tuple(unfinished)
+    )
+
+
+def _without_noise(pieces: Iterable[str]) -> str:
+    return "".join(piece for piece in pieces if not piece.strip().startswith(_GO_NOISE))
 
 
 def _parent_key(key: tuple[str, str], known_keys: Collection[tuple[str, str]]) -> tuple[str, str]:
@@ -92,6 +106,7 @@ def _go_events(text: str) -> list[dict[str, Any]]:
 
 
 _CARGO_TEST = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<how>ok|FAILED|ignored)\b")
+_CARGO_RUNS = re.compile(r"^test (?P<name>.+?) has been running for over 60 seconds$")
 _CARGO_SAID = re.compile(r"^---- (?P<name>.+) (?:stdout|stderr) ----$")
 _CARGO_BUILD = re.compile(
     r"^error(?:\[E\d+\])?: (?P<what>[^\n]+)\n\s*--> (?P<path>[^\n:]+):(?P<line>\d+)", re.MULTILINE
@@ -101,7 +116,7 @@ _BACKTRACE = re.compile(r"^stack backtrace:\n(?:(?:   |note: ).*\n?)*", re.MULTI
 
 def read_cargo(stdout: str, stderr: str, places: PrintedPlaces) -> RunnerReport | None:
     """Read tests by their paths in the crate; each compile error is one failed line."""
-    lines = _cargo_tests(stdout, places)
+    lines, running = _cargo_tests(stdout, places)
     if lines is None and (errors := list(_CARGO_BUILD.finditer(stderr))):
         lines = [
             failed_line(
@@ -113,10 +128,12 @@ def read_cargo(stdout: str, stderr: str, places: PrintedPlaces) -> RunnerReport 
             )
             for match in errors[:20]
         ]
-    return RunnerReport(tuple(lines[:MAX_LINES])) if lines is not None else None
+    return RunnerReport(tuple(lines[:MAX_LINES]), running=tuple(running)) if lines is not None else None
 
 
-def _cargo_tests(stdout: str, places: PrintedPlaces) -> list[CheckLine] | None:
+def _cargo_tests(stdout: str, places: PrintedPlaces) -> tuple[list[CheckLine] | None, list[CheckLine]]:
+    """Return the tests that ended (None: none was begun), and those that ran for a minute without end."""
+    running: dict[str, None] = {}
     results: dict[str, bool] = {}
     output: dict[str, list[str]] = {}
     section: list[str] | None = None
@@ -126,6 +143,8 @@ def _cargo_tests(stdout: str, places: PrintedPlaces) -> list[CheckLine] | None:
             section = None
             if test["how"] != "ignored":
                 results[test["name"]] = test["how"] == "ok" and results.get(test["name"], True)
+        elif slow := _CARGO_RUNS.match(line):
+            running[slow["name"]] = None
         elif heading := _CARGO_SAID.match(line):
             section = output.setdefault(heading["name"], [])
         elif line == "failures:" or line.startswith("test result: "):
@@ -134,12 +153,13 @@ def _cargo_tests(stdout: str, places: PrintedPlaces) -> list[CheckLine] | None:
             section.append(line)
         is_report = is_report or line.startswith("running ")
     if not is_report:
-        return None
+        return None, []
     messages = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in output.items()}
-    return [
+    lines = [
         passed_line(name) if passed else failed_line(name, messages.get(name, ""), places)
         for name, passed in results.items()
     ]
+    return lines, [failed_line(name, "", places) for name in running if name not in results]
 
 
 def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:

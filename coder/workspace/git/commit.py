@@ -41,6 +41,8 @@ class CommittedFile:
     executable: bool = False
     switched: bool = False
     """Whether the executable bit of an existing file changes."""
+    link: bool = False
+    """Whether it is a new symbolic link, whose content is its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class _Committer:
 
     def _rows(self, files: Mapping[str, CommittedFile], head: str | None, *, staged: bool) -> bytes:
         """Return index entries of the files. Raises NoCommit if one differed from HEAD before the run."""
-        rows = []
+        rows, removals = [], []
         for path, change in files.items():
             if (reason := self.reason_against(path, change, head, staged=staged)) is not None:
                 raise NoCommit(f"{reason} Commit it yourself.")
@@ -169,9 +171,13 @@ class _Committer:
             after = self._blob(path, change.after, write=True)
             if blob is None and after is None:
                 continue  # never committed, and removed now
-            mode = (None if change.switched else mode) or ("100755" if change.executable else "100644")
-            rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
-        return b"".join(os.fsencode(row) + b"\0" for row in rows)
+            usual_mode = "120000" if change.link else "100755" if change.executable else "100644"
+            mode = (None if change.switched else mode) or usual_mode
+            if after:
+                rows.append(f"{mode} {after}\t{path}")
+            else:  # first, as a file may take the place of another one's folder
+                removals.append(f"0 {'0' * len(blob or '')}\t{path}")
+        return b"".join(os.fsencode(row) + b"\0" for row in (*removals, *rows))
 
     def reason_against(
         self, path: str, change: CommittedFile, head: str | None, *, staged: bool
@@ -201,11 +207,14 @@ class _Committer:
 
     def _entry(self, head: str | None, path: str) -> tuple[str | None, str | None]:
         row = self.git.run("ls-tree", "-z", head, "--", path).split() if head else []
-        return (row[0].decode(), row[2].decode()) if row else (None, None)
+        return (row[0].decode(), row[2].decode()) if row and row[1] != b"tree" else (None, None)
 
     def _staged(self, path: str) -> str | None:
-        row = self.git.run("ls-files", "-z", "-s", "--", path).split()
-        return row[1].decode() if row else None
+        for row in self.git.run("ls-files", "-z", "-s", "--", path).split(b"\0"):
+            fields, _, name = row.partition(b"\t")
+            if os.fsdecode(name) == path:  # else a file of the folder that the path was
+                return fields.split()[1].decode()
+        return None
 
     def _check_place(self, branch: str | None) -> None:
         """Check that a branch name is valid, or that no operation is in progress. Raises NoCommit."""

@@ -5,7 +5,7 @@ kill; a file with other content stops both. Check and rename are two steps, so t
 microseconds between them is lost. Read staging.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -17,16 +17,22 @@ from coder.workspace.landing.grounds import check_places, check_root
 from coder.workspace.landing.staging import (
     FileChanged,
     ForbiddenPath,
+    check_folder,
     check_own_mode,
     check_same_repository,
     clear,
+    clear_folder,
     has_mode,
+    late_paths,
     parts_of,
     place,
     remove_empty,
     sha256_of,
     stage,
+    state_beside,
     state_of,
+    state_of_change,
+    takes_place,
 )
 
 __all__ = [
@@ -47,12 +53,14 @@ def plan(
     files: Mapping[str, bytes | None],
     *,
     executable: Mapping[str, bool] | None = None,
+    links: Collection[str] = (),
     unsaved: Mapping[str, StoredFile] = MappingProxyType({}),
 ) -> LandingPlan:
     """Plan to write these contents (None: remove the file) under the snapshot's root; change nothing yet.
 
     Args:
         executable: whether a file becomes executable; other new files do if they begin with `#!`.
+        links: new symbolic links, whose contents are their targets.
         unsaved: files that an editor is to save before the plan is carried out.
 
     Raises:
@@ -64,24 +72,40 @@ def plan(
     assert root is not None
     check_root(root)
     check_places(root, [path for path, content in files.items() if content is not None])
+    removed = {path for path, content in files.items() if content is None}
     for path in sorted(files):
         parts = parts_of(path)
         check_same_repository(root, parts)
-        if parent_paths := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
+        parents = map(str, PurePosixPath(path).parents)
+        if files[path] is not None and (above := [one for one in parents if files.get(one) is not None]):
             raise ForbiddenPath(
-                f"{path} and {parent_paths[0]} can't both be changed: one is the folder of the other."
+                f"{path} and {above[0]} can't both be written: one is the folder of the other."
             )
-        digest = state_of(root, parts)
+        if files[path] is not None and takes_place(path, removed):
+            check_folder(root, path, removed)
+            digest = state_beside(root, parts)
+        else:
+            digest = state_of(root, parts)
         if path in unsaved:
             digest = unsaved[path].digest
         if digest is not None and path not in read:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
         if digest != (read[path].digest if path in read else None):
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
-    changes = changes_of(read, files, executable=executable)
-    folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
-    new_folders = tuple(sorted(folder for folder in folders if not (root / folder).exists()))
-    return LandingPlan(root=str(root), changes=tuple(changes), made=new_folders)
+    changes = [
+        change.model_copy(update={"link": True}) if change.path in links else change
+        for change in changes_of(read, files, executable=executable)
+    ]
+    folders = {
+        str(parent)
+        for change in changes
+        if change.after is not None
+        for parent in PurePosixPath(change.path).parents
+    }
+    new_folders = tuple(sorted(folder for folder in folders if not (root / folder).is_dir()))
+    late = late_paths(changes)
+    ordered = sorted(changes, key=lambda change: change.path in late)
+    return LandingPlan(root=str(root), changes=tuple(ordered), made=new_folders)
 
 
 def changes_of(
@@ -147,13 +171,18 @@ async def apply(
     """
     root = Path(plan.root)
     check_root(root)
+    late = late_paths(plan.changes)
     try:
         for change in plan.changes:
-            stage(root, change, contents.get(change.path) if change.after else None)
+            if change.path not in late:
+                stage(root, change, contents.get(change.path) if change.after else None)
     except (ForbiddenPath, MachineError, ValueError):
         clear(root, plan)
         raise
     for change in plan.changes:
+        if change.path in late:
+            clear_folder(root, change.path)
+            stage(root, change, contents[change.path])
         place(root, change)
         await record(change.path)
 
@@ -177,6 +206,8 @@ async def undo(
             reverse = reverse.model_copy(update={"mode": change.chmod, "chmod": change.mode})
         try:
             check_own_mode(root, reverse)
+            if reverse.after is not None:
+                clear_folder(root, change.path)
             stage(root, reverse, contents.get(change.path) if reverse.after else None)
             place(root, reverse)
         except ForbiddenPath as error:
@@ -191,7 +222,7 @@ def is_made(plan: LandingPlan, change: FileChange) -> bool:
     """Whether the folder's file is the result of the change."""
     root = Path(plan.root)
     try:
-        has_content = state_of(root, parts_of(change.path)) == change.after
+        has_content = state_of_change(root, change) == change.after
         return has_content and (change.chmod is None or has_mode(root, change, change.chmod))
     except ForbiddenPath:
         return False

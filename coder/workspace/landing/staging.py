@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -57,6 +58,61 @@ def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
     return _read(root, parts)[0]
 
 
+def state_beside(root: Path, parts: tuple[str, ...]) -> str | None:
+    """Return the SHA-256 of a file; None if it is missing, also where a folder or a file has its place.
+
+    Raises the errors of `state_of` for a link or a device.
+    """
+    for count in range(1, len(parts) + 1):
+        try:
+            mode = root.joinpath(*parts[:count]).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISREG(mode) and count < len(parts):
+            return None
+        if not stat.S_ISDIR(mode):
+            return state_of(root, parts)
+    return None
+
+
+def takes_place(path: str, removed: Collection[str]) -> bool:
+    """Whether a new file is below a removed file, or where a removed file's folder is."""
+    parents = map(str, PurePosixPath(path).parents)
+    return any(parent in removed for parent in parents) or any(old.startswith(f"{path}/") for old in removed)
+
+
+def check_folder(root: Path, path: str, removed: Collection[str]) -> None:
+    """Raise ForbiddenPath if the folder that a file replaces has other files than those removed."""
+    for folder, folders, names in os.walk(root / path):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*names, *links):
+            file = (Path(folder) / name).relative_to(root).as_posix()
+            if file not in removed:
+                raise ForbiddenPath(f"{path} can't take the place of its folder, which has {file}.")
+
+
+def late_paths(changes: Sequence[FileChange]) -> list[str]:
+    """Return the files that can be written only once other files of these changes are removed."""
+    removed = {change.path for change in changes if change.after is None}
+    return [
+        change.path for change in changes if change.after is not None and takes_place(change.path, removed)
+    ]
+
+
+def clear_folder(root: Path, path: str) -> None:
+    """Remove a folder without files at a file's place. Raises FileChanged if it has files."""
+    top = root.joinpath(*parts_of(path))
+    if top.is_symlink() or not top.is_dir():
+        return
+    for folder, _, _ in os.walk(top, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError as error:
+            raise FileChanged(
+                f"{path} can't take the place of its folder, which has other files. It was left as it is."
+            ) from error
+
+
 def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
     """Return SHA-256 and permission bits of a file; None if it is missing."""
     path = "/".join(parts)
@@ -93,6 +149,26 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def state_of_change(root: Path, change: FileChange) -> str | None:
+    """Return the state of a change's file; one that is removed may have made room for others.
+
+    Raises the errors of `state_of`.
+    """
+    if change.link and (target := _target_of(root, parts_of(change.path))) is not None:
+        return sha256_of(target)
+    find = state_beside if change.after is None else state_of
+    return find(root, parts_of(change.path))
+
+
+def _target_of(root: Path, parts: tuple[str, ...]) -> bytes | None:
+    """Return the target of a symbolic link; None if there is none."""
+    try:
+        with open_folder(root, parts[:-1]) as folder:
+            return os.fsencode(os.readlink(parts[-1], dir_fd=folder))
+    except OSError:
+        return None
+
+
 def stage(root: Path, change: FileChange, content: bytes | None) -> None:
     """Write the new content to a temporary file next to the file, unless the file has it already.
 
@@ -105,7 +181,7 @@ def stage(root: Path, change: FileChange, content: bytes | None) -> None:
     if change.after != (None if content is None else sha256_of(content)):
         raise ValueError(f"the content of {change.path} is not the planned one")
     parts = parts_of(change.path)
-    digest = state_of(root, parts)
+    digest = state_of_change(root, change)
     if digest not in (change.before, change.after):
         raise FileChanged(f"{root / change.path} has changed since. It was left as it is.")
     with _name_file_in_errors(root, change, digest):
@@ -114,7 +190,9 @@ def stage(root: Path, change: FileChange, content: bytes | None) -> None:
         with open_folder(root, parts[:-1], make=content is not None) as folder:
             temporary = _temporaries(change)
             clean_up(folder, temporary)
-            if content is not None and digest != change.after:
+            if content is not None and digest != change.after and change.link:
+                os.symlink(content, temporary[1].encode(), dir_fd=folder)
+            elif content is not None and digest != change.after:
                 mode = 0o777 if change.executable else 0o666
                 write_beside(
                     folder, parts[-1], content, mode=change.mode, temporary=temporary[1], new_mode=mode
@@ -130,7 +208,7 @@ def place(root: Path, change: FileChange) -> None:
         FolderError: the folder can't be written.
     """
     parts = parts_of(change.path)
-    digest = state_of(root, parts)
+    digest = state_of_change(root, change)
     with _name_file_in_errors(root, change, digest), open_folder(root, parts[:-1]) as folder:
         temporary = _temporaries(change)
         if digest == change.after:
@@ -176,7 +254,7 @@ def _name_file_in_errors(root: Path, change: FileChange, digest: str | None) -> 
     """Name the file in the error of a failed step. Raises FileChanged, FolderError."""
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if digest == change.after:
             return  # the file is meant to be absent, and its folder is, too
         raise FileChanged(f"{root / change.path} went away meanwhile.") from error

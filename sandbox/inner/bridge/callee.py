@@ -4,7 +4,7 @@ Once the candidate's code is imported, this process is untrusted. So it decides 
 the other side takes plain values, and builds its own from them.
 
 A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
-("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Any number of
+("raised", error, where, origin, changes, printed) or ("unsent", why, changes, printed). Any number of
 ("ask", operation, operands…) may precede it, each answered by
 ("answer", value, changes) or ("threw", error, changes).
 """
@@ -20,11 +20,13 @@ from functools import reduce
 from types import ModuleType
 from typing import Any
 
+from sandbox.inner.bridge.aliases import Aliases
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign, own_instance
-from sandbox.inner.bridge.loading import last_frames, load_module, text_of, truth_of
+from sandbox.inner.bridge.loading import last_frames, load_module, origin_of, text_of, truth_of
 from sandbox.inner.bridge.metadata import kind_of, metadata_of
 from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
+from sandbox.inner.bridge.own_tests import run_own_tests
 from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, is_record, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.receiving import value_of
@@ -48,6 +50,7 @@ class Callee:
         self._foreign: dict[int, object] = {}
         self._thrown: dict[int, int] = {}
         self._printed = Printed()
+        self._aliases = Aliases()
         self._turn = threading.Lock()
         """Lock for requests to the other side, which several threads may make."""
         self._loan = Writeback(())
@@ -67,6 +70,7 @@ class Callee:
             "describe": self._describe,
             "metadata": metadata_of,
             "plain": plain,
+            "test": run_own_tests,
             "missing": lambda number, key: value_of(self._objects[number], key),
             **OPERATORS,
         }
@@ -82,10 +86,11 @@ class Callee:
     def _answer(self, request: tuple[Any, ...]) -> bytes:
         operation, *operands = request
         outer, self._loan = self._loan, Writeback(() if self._write_back is None else request)
+        self._aliases.begin()
         try:
             return self._frame(("value", self._operations[operation](*operands)), self._loan)
         except BaseException as error:  # noqa: BLE001 - any exception of the candidate is its answer
-            return self._frame(("raised", error, last_frames(error)), self._loan)
+            return self._frame(("raised", error, last_frames(error), origin_of(error)), self._loan)
         finally:
             self._loan = outer
 
@@ -95,7 +100,9 @@ class Callee:
         printed = Parts(lambda: ("copy", self._printed.take()))
         payloads = loan.known() if self._write_back or not loan.changes() else None
         try:
-            return encode((*outcome, changes, printed), refer=self._refer, known=payloads)
+            return encode(
+                (*outcome, changes, printed), refer=self._refer, known=payloads, aliases=self._aliases
+            )
         except CodecError as error:
             return encode(("unsent", str(error), (), self._printed.take()))
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from sandbox.inner.bridge.aliases import EARLIER, Aliases
+
 MAX_BYTES = (16 << 20) - 4096
 """Maximum bytes of one value, so that the rest of its frame fits, too."""
 MAX_NODES = 1 << 20
@@ -23,6 +25,8 @@ MAX_BITS = 1 << 18
 
 _NONE, _TRUE, _FALSE, _INT, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTFifcsb"
 _LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
+_ALIAS = ord("a")
+"""A place stands before a container, which is the one that began there, or crossed in an earlier value."""
 _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 
 MAX_ALIKE = 32
@@ -45,12 +49,14 @@ def encode(
     *,
     refer: Callable[[object], object] | None = None,
     known: Mapping[int, object] | None = None,
+    aliases: Aliases | None = None,
 ) -> bytes:
     """Encode `value`.
 
     Args:
         refer: Called with anything but plain data; returns the plain payload of an extension.
         known: Payloads of extensions that replace these containers, by id().
+        aliases: Containers that crossed; each next occurrence says which one it is.
 
     Raises:
         CodecError: `value` isn't plain data and there is no `refer`, or it exceeds a cap.
@@ -69,6 +75,10 @@ def encode(
                 continue
             if len(stack) > MAX_DEPTH:
                 raise CodecError(f"nested deeper than {MAX_DEPTH}")
+            if aliases is not None and (known is None or id(item) not in known):
+                place = aliases.find(item, nodes)
+                if place is not None:
+                    out += _COUNT.pack(_ALIAS, place)
             stack.append(iter(_open(out, item, refer, known)))
             break
         else:
@@ -128,11 +138,17 @@ _SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
 }
 
 
-def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> Any:
+def decode(
+    data: bytes,
+    *,
+    resolve: Callable[[Any], object] | None = None,
+    note: Callable[[int], object] | None = None,
+) -> Any:
     """Decode one value.
 
     Args:
         resolve: Called with the payload of an extension; returns its value.
+        note: Called with the place of each container that occurs again.
 
     Raises:
         CodecError: `data` is malformed, exceeds a cap, or has an extension and there is no `resolve`.
@@ -140,20 +156,27 @@ def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> An
     if len(data) > MAX_BYTES:
         raise CodecError(f"{len(data):,} bytes; {MAX_BYTES:,} is the limit")
     try:
-        return _decode(data, resolve)
+        return _decode(data, resolve, note)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise CodecError("the bytes end early or aren't a value") from error
 
 
-def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
+def _decode(
+    data: bytes, resolve: Callable[[Any], object] | None, note: Callable[[int], object] | None
+) -> object:
     at = nodes = 0
     root: list[Any] = []
-    stack = [(0, 1, root)]
+    stack: list[tuple[int, int, list[Any], int, int | None]] = [(0, 1, root, 0, None)]
+    built: dict[int, Any] = {}
     while not root:
         nodes += 1
         if nodes > MAX_NODES:
             raise CodecError(f"more than {MAX_NODES:,} values")
-        tag = data[at]
+        tag, first = data[at], None
+        if tag == _ALIAS:
+            (first,) = _U32.unpack_from(data, at + 1)
+            at += 5
+            tag = data[at]
         if tag in _SIZES:
             (count,) = _U32.unpack_from(data, at + 1) if tag != _EXTENSION else (1,)
             at += _SIZES[tag]
@@ -162,16 +185,31 @@ def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
                 raise CodecError("a container announces more than there is")
             if len(stack) > MAX_DEPTH:
                 raise CodecError(f"nested deeper than {MAX_DEPTH}")
-            stack.append((tag, want, []))
-        else:
+            stack.append((tag, want, [], nodes, first))
+        elif first is None:
             value, at = _read_scalar(data, at, tag)
             stack[-1][2].append(value)
+        else:
+            raise CodecError("an alias of what isn't a container")
         while len(stack) > 1 and len(stack[-1][2]) == stack[-1][1]:
-            tag, _, items = stack.pop()
-            stack[-1][2].append(_build(tag, items, resolve))
+            tag, _, items, place, first = stack.pop()
+            value = built[place] = _build(tag, items, resolve)
+            if first is not None:
+                value = built[place] = _known_again(value, first, built)
+                if note is not None:
+                    note(first)
+            stack[-1][2].append(value)
     if at != len(data):
         raise CodecError("there are bytes after the value")
     return root[0]
+
+
+def _known_again(value: object, place: int, built: Mapping[int, object]) -> object:
+    """Return the container of a place, which is whole; `value` if it crossed earlier. Raises CodecError."""
+    first = value if place == EARLIER else built.get(place)
+    if type(first) is not type(value):
+        raise CodecError("an alias of what isn't such a container")
+    return first
 
 
 _SIZES = {_LIST: 5, _TUPLE: 5, _SET: 5, _FROZENSET: 5, _DICT: 5, _EXTENSION: 1}

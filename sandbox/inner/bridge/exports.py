@@ -7,6 +7,7 @@ own answer were recorded, no others are allowed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
@@ -25,7 +26,7 @@ from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.record import UseRecord
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
-from sandbox.inner.bridge.standard_bases import SIGNATURE, parameters_of, standard_base, value_in
+from sandbox.inner.bridge.standard_bases import FIELDS, SIGNATURE, parameters_of, standard_base, value_in
 from sandbox.inner.bridge.uses import (
     ACTING,
     CHANGING,
@@ -84,6 +85,8 @@ class Exports:
         name = name if type(name) is str else ""
         parts = value_in(value)
         operators, content = (operators_of(type(value)), ()) if parts is None else (parts[1], parts[:1])
+        if look_up(type(value), FIELDS) is not None:
+            operators = (*operators, FIELDS)
         fields = (self._number(value), name, operators, standard_base(type(value)), content)
         shared = self.shared.get(type(value))
         if shared is None:
@@ -161,6 +164,8 @@ class Exports:
             name, others = operands
             if name == SIGNATURE and self._is_permitted("call", number):
                 return parameters_of(value)
+            if name == FIELDS and look_up(type(value), FIELDS) is not None:
+                return tuple(field.name for field in sys.modules["dataclasses"].fields(value))
             is_copied = name in COPIES and look_up(type(value), name) is None
             if is_copied or (name in operators_of(type(value)) and self._serves(name, number, others)):
                 return self._operate(value, name, number, others)

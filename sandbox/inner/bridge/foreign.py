@@ -10,7 +10,15 @@ from types import ModuleType
 from typing import Any
 
 from sandbox.inner.bridge.operators import OPERATORS, REFLECTED
-from sandbox.inner.bridge.standard_bases import SIGNATURE, Base, class_like, signature
+from sandbox.inner.bridge.standard_bases import (
+    FIELDS,
+    SIGNATURE,
+    Base,
+    FieldsOfData,
+    class_like,
+    code_of,
+    signature,
+)
 
 _HANDWRITTEN = ("__call__", "__copy__", "__deepcopy__")
 """Operators that aren't made by name: one takes keywords, the others are on every class."""
@@ -85,6 +93,9 @@ def foreign(
     if name:
         space["__name__"] = space["__qualname__"] = name
         space[SIGNATURE] = property(lambda self: signature(ask("operator", number, SIGNATURE, ())))
+        space["__code__"] = property(lambda self: code_of(ask("operator", number, SIGNATURE, ())))
+    if FIELDS in operators:
+        space[FIELDS] = FieldsOfData(lambda: ask("operator", number, FIELDS, ()))
     return class_like(base, Foreign, space)(ask, number)
 
 

@@ -17,6 +17,8 @@ from sandbox.inner.bridge.record import ANY_CHANGE, ANY_COMPARISON, UseRecord
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 from sandbox.inner.bridge.uses import is_failure
 
+ANY_CALL = "*"
+"""In place of a digest in `raising`: any call may raise any exception."""
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
 """Owners of a change: an unknown argument, and an item that a generator yields again, changed."""
 _MAX_CALLS = 1_000
@@ -50,6 +52,8 @@ class Guard:
         self.changed: set[str] = set()
         self.refused: set[str] = set()
         """Fields of `Crossing` by which something was refused."""
+        self.may_end = True
+        """Whether StopIteration may cross outside of an iteration, if nothing says which errors may."""
         self.steps = 0
         """What crossed so far, as fields of `Crossing`."""
         may_change = frozenset(changed or ()) | frozenset(uses or ())
@@ -190,7 +194,7 @@ class Guard:
         if self.record.by_line:
             may = self.record.permits({f"end {self.record.line()}"})
         else:
-            may = self._expected is None or name in self._expected
+            may = self.may_end if self._expected is None else name in self._expected
         return raised if may else RuntimeError(f"the candidate raised {type(raised).__name__}")
 
     def admit(self, met: dict[str, object], doing: str) -> None:
@@ -226,7 +230,8 @@ class Guard:
         exceptions = self._expected  # an exception of several kinds counts as the first one that is expected
         agreed = [cls for cls in standard if not exceptions.isdisjoint(one.__name__ for one in cls.__mro__)]
         is_swallowed = digest in self._must_return and not has_handler()
-        if is_swallowed or (not agreed and digest not in self._may_raise):
+        may_raise = ANY_CALL in self._may_raise or digest in self._may_raise
+        if is_swallowed or not (agreed or may_raise):
             self.refused.add("errors")
             text = show_error(raised)[:300]
             place = "".join(f" at {one}" for one in vars(raised).get("__where__", [])[-1:])

@@ -16,6 +16,7 @@ from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, Candi
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.exchange import Exchange
+from sandbox.inner.bridge.frame_log import FrameLog
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.named_tuples import class_number
 from sandbox.inner.bridge.operators import COMPARISONS
@@ -202,7 +203,7 @@ class CandidateLink:
                 self.guard.admit(met, doing)
             self.guard.note_return(self._now.call)
             return value, None
-        error, where = outcome
+        error, where, _ = outcome
         raised = as_raised(error, where)
         if self._now.operation not in _OWN:
             raised = self.guard.expected(raised, met, doing, self._now.call)
@@ -241,6 +242,15 @@ class CandidateLink:
         if self.guard.admits("object"):
             return proxy
         return withhold(self, proxy, truth, self._calling or self._doing)
+
+    @property
+    def frame_log(self) -> FrameLog:
+        """The frames that passed."""
+        return self._line.frame_log
+
+    def replay(self, line: CandidateLine) -> None:
+        """Send further requests over another line."""
+        self._line = line
 
     def refuse(self, gone: CandidateGone) -> None:
         """End the candidate, as a test used something other than plain data."""

@@ -7,11 +7,13 @@ import linecache
 import os
 import sys
 from contextlib import suppress
+from opcode import opmap
 from types import ModuleType
 
 from sandbox.inner.bridge.foreign import type_of
 
 _WHERE_LINES = 5
+_RAISE = opmap["RAISE_VARARGS"]
 _OF_FILES = ("__file__", "multiprocessing", "ProcessPoolExecutor", "subprocess", "runpy", "getfile")
 """Words of code that may read its own file, or run it in another program.
 
@@ -85,6 +87,16 @@ def last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
             frames.append((os.path.relpath(code.co_filename), trace.tb_lineno, code.co_name))
         trace = trace.tb_next
     return tuple(frames[-_WHERE_LINES:])
+
+
+def origin_of(error: BaseException) -> str:
+    """Return the nearest builtin class of an exception, after `raise` if a statement raised it."""
+    name = next(cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    is_raised = trace is not None and trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
+    return f"raise {name}" if is_raised else name
 
 
 def _write(path: str, content: bytes) -> None:

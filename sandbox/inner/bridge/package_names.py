@@ -2,18 +2,14 @@
 
 A package could replace a class of its own by `AssertionError` or `object`, and then a test's `except` and
 `isinstance` would match other objects than the package's. `from package import *` could hide what a
-test imported before, and builtins. Data that the task leaves alone could change together with its readers.
+test imported before, and builtins.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 from sandbox.inner.bridge.show_values import CandidateGone
-
-_ATOMS = (type(None), bool, int, float, complex, str, bytes)
-_MANY = (list, tuple, set, frozenset)
 
 
 def starred(link: Any, module: Any, names: Any) -> Any:
@@ -25,22 +21,14 @@ def starred(link: Any, module: Any, names: Any) -> Any:
 
 
 def checked(link: Any, module: Any, name: str, value: Any) -> Any:
-    """Return the value that a test gets for a name; record if it is a class or plain data of the package."""
+    """Return the value that a test gets for a name; record if it is a class of the package."""
     record, place = link.guard.record, f"{module.__name__}.{name}"
-    if not record.by_line:
+    if not record.by_line or not isinstance(value, type):
         return value
-    if isinstance(value, type):
-        is_own = "__far__" in type.__dict__["__dict__"].__get__(value)
-        if is_own:
-            record.note(f"class {place}")
-        return value if is_own or not record.has(f"class {place}") else _stand_in(link, place, value)
-    text = _text(value)
-    if text is not None:
-        digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        record.note(f"data {place} {digest}")
-        if record.has(f"data {place}") and not record.has(f"data {place} {digest}"):
-            link.guard.refused.add(f"data {place}")
-    return value
+    is_own = "__far__" in type.__dict__["__dict__"].__get__(value)
+    if is_own:
+        record.note(f"class {place}")
+    return value if is_own or not record.has(f"class {place}") else _stand_in(link, place, value)
 
 
 def _stand_in(link: Any, place: str, standard: type) -> type:
@@ -72,20 +60,3 @@ class _Standard(type):
         raise CandidateGone(f"{place} is {name}, and a class of the package with the case's own patch")
 
     __subclasscheck__ = __instancecheck__
-
-
-def _text(value: Any) -> str | None:
-    """Return a text that is the same for equal plain values; None for anything but plain data."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return repr(value)
-    if kind is dict:
-        parts = [_text(part) for pair in value.items() for part in pair]
-    elif kind in _MANY:
-        parts = [*map(_text, value)]
-    else:
-        return None
-    if any(part is None for part in parts):
-        return None
-    texts = [str(part) for part in parts]
-    return f"{kind.__name__}({', '.join(sorted(texts) if kind in (set, frozenset) else texts)})"

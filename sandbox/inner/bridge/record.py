@@ -31,7 +31,6 @@ class UseRecord:
         self.by_line = by_line
         """Whether uses are recorded by line; if not, uses that need a line are always allowed."""
         self._allowed = None if allowed is None else frozenset(allowed)
-        self._beginnings = {one.rpartition(" ")[0] for one in self._allowed or ()}
         self._here = os.getcwd() + os.sep
 
     def permits(self, uses: Collection[str], *, also: Collection[str] = ()) -> bool:
@@ -49,8 +48,8 @@ class UseRecord:
         return True
 
     def has(self, use: str) -> bool:
-        """Whether this use was recorded earlier, or one that begins with its words."""
-        return self._allowed is not None and (use in self._allowed or use in self._beginnings)
+        """Whether this use was recorded earlier."""
+        return self._allowed is not None and use in self._allowed
 
     def note(self, use: str) -> None:
         """Record a use that doesn't need to be allowed."""

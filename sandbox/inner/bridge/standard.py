@@ -57,6 +57,15 @@ def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
     return take if is_loaded else None
 
 
+def names_plain(module: str, name: str) -> bool:
+    """Whether a module's name is a class of plain data, as pickles have it: also as in Python 2."""
+    if module in ("builtins", "__builtin__"):
+        return getattr(builtins, name, None) in (*_PART_GETTERS, set, frozenset, complex)
+    return (module, name) in _PART_GETTERS_BY_NAME or any(
+        (kind.__module__, kind.__name__) == (module, name) for kind in _PART_GETTERS
+    )
+
+
 def has_parts(payload: tuple[Any, ...]) -> bool:
     """Whether a payload is a standard value's, so that every process can rebuild it."""
     return payload[0] in _MAKE

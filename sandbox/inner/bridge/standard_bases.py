@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, MutableMapping, MutableSequence
+from types import SimpleNamespace
 from typing import Any
 
 from sandbox.inner.bridge.operators import EQUALITY, ORDER, look_up, operators_of
 
 SIGNATURE = "__signature__"
 """Name among the operators that requests the parameters of a function."""
+FIELDS = "__dataclass_fields__"
+"""So, the names of the fields of a dataclass's object."""
 VALUES: dict[type, Callable[[Any], object]] = {
     int: int.__int__,
     float: float.__float__,
@@ -66,6 +69,27 @@ def signature(parameters: Any) -> object:
         for name, kind, optional in parameters
     ]
     return inspect.Signature(new_parameters)
+
+
+def code_of(parameters: Any) -> object:
+    """Return what the code of a function with these parameters says about them."""
+    names = [name for name, *_ in parameters]
+    counts = [sum(kind in kinds for _, kind, _ in parameters) for kinds in ((0, 1), (0,), (3,))]
+    of_code = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount")
+    return SimpleNamespace(**dict(zip(of_code, counts)), co_varnames=tuple(names))  # noqa: B905 - before 3.10
+
+
+class FieldsOfData:
+    """The fields of a dataclass, as `dataclasses.fields` reads them, with the names that `ask` returns."""
+
+    def __init__(self, ask: Callable[[], tuple[str, ...]]) -> None:
+        self._ask = ask
+
+    def __get__(self, instance: object, owner: type) -> dict[str, Any]:
+        import dataclasses  # slow to import, and few answers need it
+
+        names = self._ask()
+        return dict(vars(dataclasses.make_dataclass("Data", names))[FIELDS])
 
 
 def class_like(base: Base, parent: type, space: dict[str, Any]) -> Any:

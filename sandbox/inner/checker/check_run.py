@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import random
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from sandbox.inner.checker.asserts import FAIL, fail, rewrite, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
 from sandbox.inner.checker.reporting import Reports, describe_failure, register_source
 from sandbox.inner.checker.under_pytest import run_under_pytest
+from sandbox.inner.checker.weighed_tests import Weighing
 from sandbox.inner.process.wire import Channel
 
 _NO_TEST = "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped"
@@ -33,10 +35,19 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
     Args:
         line: Channel to the candidate; None if the host relays frames.
         job: `checks`, `module` (where the candidate's names are looked up), `provides` (its other modules),
-            `folders` (further folders to look in), `crossing`, `wall_s`.
+            `folders` (further folders to look in), `crossing`, `wall_s`, `seed`, and `weighed`: None, or the
+            fields of `Weighing`.
     """
-    link = CandidateLink(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
+    weighed = job["weighed"]
+    candidate_line = CandidateLine(channel, line, keeps=weighed is not None)
+    guard = Guard(**job["crossing"])
+    guard.may_end = any("StopIteration" in check["source"] for check in job["checks"])
+    link = CandidateLink(candidate_line, guard, wall_s=job["wall_s"])
     reports.link = link
+    if weighed is not None:
+        reports.weighing = Weighing(weighed, link)
+    if job["seed"]:
+        random.seed(job["seed"])
     module: str = job["module"]
     sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
     sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))
@@ -46,17 +57,21 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
         if check["kind"] == "file":
             _run_file(check, module, reports)
             continue
-        with reports.attempt(check["name"]):
-            if check["kind"] == "assertion":
+        is_assertion = check["kind"] == "assertion"
+        with reports.attempt(check["name"], check["source"] if is_assertion else ""):
+            if is_assertion:
                 _run_assertion(check, module, reports)
             else:  # examples share one session
                 session.prepare(ast.parse(check["source"]))
                 run_example(check["source"], check["want"], session)
+    reports.say("exchanged", link.frame_log.digest(), True)
     reports.end(link)
 
 
 def _run_assertion(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     filename, source = "<check>", check["source"]
+    if reports.weighing is not None:
+        source = reports.weighing.replaced or source
     register_source(filename, source)
     tree = rewrite(source, filename)
     space = Namespace(module, "check", entry_point=check["entry_point"])

@@ -10,38 +10,47 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from types import CodeType
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.checker.exchanges import (
     Exchanged,
     Frames,
     RecordedLine,
+    Recording,
     change_answer,
     empty_answer,
-    read_exchanges,
+    other_error,
 )
 from sandbox.inner.checker.other_values import Unchangeable, change, constants_in
+from sandbox.inner.checker.request_trials import RequestTrials
 
-Changed = Literal["values", "errors", "constants", "nothing"]
-"""What was changed: a value that was returned, the text of an error, a constant of the test; all values at
-once, to empty ones of their kinds."""
-Run = Callable[[RecordedLine, Sequence[CodeType]], bool]
-"""Runs the compiled tests on a line; returns whether they pass. Raises Unusable if that can't be said."""
+Changed = Literal["values", "errors", "kinds", "constants", "nothing"]
+"""What was changed: a value that was returned, the text of an error, the class of one that no statement
+raised, a constant of the test; all values at once, to empty ones of their kinds."""
+Test = TypeVar("Test")
+"""A test as it can be run, with one of its constants changed or not."""
 _ASKED_SHARE = 0.5
 """Share of changes of a call's answer that change what the candidate asked for it of the test's objects."""
 MOST_RUNS = 200
 """Runs for each of the things that are changed."""
+_MOST_ERRORS = 8
+"""Errors whose class is changed."""
 _FACTOR, _EXTRA_S = 12.0, 0.05
 """CPU seconds of one run: a multiple of the unchanged one's, and some more."""
-_ALL_FACTOR, _ALL_EXTRA_S = 6.0, 6.0
+_ALL_FACTOR, _ALL_EXTRA_S = 6.0, 4.0
 """So, of all runs; each kind of change takes half of what is left."""
+_REQUESTS_FACTOR, _REQUESTS_EXTRA_S = 3.0, 2.0
+"""So, of all runs about single requests."""
 _MOST_CHARACTERS = 1 << 16
 """Characters of a test's source whose constants are changed."""
 _MOST_EXCHANGES = 50_000
+_MOST_DRAWN = 1_000
+"""Constants that are drawn, as some have no other value."""
 
 
 class Unusable(Exception):
@@ -52,17 +61,35 @@ class _TooLong(BaseException):
     """A run took far longer than the unchanged one."""
 
 
-class CounterTrial:
+class CounterTrial(Generic[Test]):
     """The exchanges of a passing trial, and what the tests say to other ones."""
 
-    def __init__(self, frames: Frames, entry: int | None, run: Run, *, seed: int, enough: int) -> None:
-        """Take the recorded frames and the number of the function under test.
+    def __init__(
+        self,
+        frames: Frames,
+        exchanges: Iterable[Exchanged],
+        run: Callable[[RecordedLine, Test], bool],
+        *,
+        seed: int,
+        enough: int,
+        most: int = MOST_RUNS,
+        patience: int = MOST_RUNS,
+    ) -> None:
+        """Take the recorded frames and the exchanges in them.
 
-        `enough`: failures by changes of one kind after which no more are tried. Raises CodecError or
-        RecursionError if the frames can't be read.
+        Args:
+            run: runs the tests on a line; returns whether they pass. Raises Unusable if that can't be said.
+            enough: failures by changes of one kind after which no more are tried.
+            most: runs for each of the things that are changed.
+            patience: runs for each of these after which no more are made, if none showed anything.
+
+        Raises CodecError or RecursionError if the exchanges can't be read.
         """
-        self.exchanges = list(read_exchanges(frames, entry))
-        self._frames, self._run, self._seed, self._enough = frames, run, seed, enough
+        self.exchanges = list(islice(exchanges, _MOST_EXCHANGES + 1))
+        self._most, self._patience = most, patience
+        self._recording, self._run, self._seed, self._enough = Recording(frames), run, seed, enough
+        self._value_places: dict[int, int | None] = {}
+        self._usual_s = 0.0
         if len(self.exchanges) > _MOST_EXCHANGES:
             raise CodecError(f"more than {_MOST_EXCHANGES:,} exchanges")
 
@@ -79,107 +106,153 @@ class CounterTrial:
                 found.append(one)
         return found
 
+    def try_requests(
+        self,
+        test: Test,
+        targets: Collection[Exchanged],
+        own: Mapping[str, int],
+        *,
+        parts: Collection[str] | None = None,
+    ) -> Iterator[tuple[str, int, int]]:
+        """Yield the same for each request of `targets`, as `RequestTrials.run`, with its arguments."""
+        limit_s = _FACTOR * self._usual_s + _EXTRA_S
+
+        def fails(changed: Mapping[int, bytes]) -> bool | None:
+            try:
+                return not self._passes(changed, test, limit_s=limit_s)
+            except Unusable:
+                return None
+
+        frames, ends = self._recording.frames, _REQUESTS_FACTOR * self._usual_s + _REQUESTS_EXTRA_S
+        yield from RequestTrials(
+            frames,
+            self.exchanges,
+            targets,
+            own,
+            parts=parts,
+            seed=self._seed,
+            fails=fails,
+            ends=time.process_time() + ends,
+        ).run()
+
     def try_others(
-        self, sources: Sequence[str], called: str, targets: Collection[Exchanged]
+        self,
+        test: Test,
+        changed_tests: Callable[[random.Random], Iterator[Test]],
+        targets: Collection[Exchanged],
     ) -> Iterator[tuple[Changed, int, int]]:
         """Yield, for each kind of change, how many runs could be made, and how many of them failed.
 
         Args:
-            sources: the tests.
-            called: name of the function under test in them.
+            changed_tests: yields the test with one constant changed, drawn by chance, any number of times.
             targets: exchanges whose answers are changed.
         """
-        codes = [compile(source, "<test>", "exec", dont_inherit=True) for source in sources]
         started = time.process_time()
         with suppress(Unusable):
-            if not self._passes(self._frames, codes, limit_s=0.0):
+            if not self._passes({}, test, limit_s=0.0):
                 return
-            usual_s = time.process_time() - started
+            usual_s = self._usual_s = time.process_time() - started
             ends = time.process_time() + _ALL_FACTOR * usual_s + _ALL_EXTRA_S
+            self._value_places = {one.at: one.place for one in targets}
             values, errors = (
                 [one.places for one in targets if one.is_error == is_error] for is_error in (False, True)
             )
-            kinds: dict[Changed, Iterator[tuple[Frames, Sequence[CodeType]]]] = {
-                "values": self._changed_frames(values, codes),
-                "errors": self._changed_frames(errors, codes),
-                "constants": self._changed_codes(sources, called, codes),
-                "nothing": self._emptied_frames(targets, codes),
+            others = changed_tests(random.Random(self._seed))
+            kinds: dict[Changed, Iterator[tuple[Mapping[int, bytes], Test]]] = {
+                "values": self._changed_frames(values, test),
+                "errors": self._changed_frames(errors, test),
+                "kinds": self._other_errors(targets, test),
+                "constants": (({}, other) for other in islice(others, self._most)),
+                "nothing": self._emptied_frames(targets, test),
             }
             for kind, runs in kinds.items():
                 now = time.process_time()
-                if kind != "errors" or errors:
+                if kind not in ("errors", "kinds") or errors:
                     yield (kind, *self._count(runs, usual_s, now + (ends - now) / 2))
 
     def _count(
-        self, runs: Iterator[tuple[Frames, Sequence[CodeType]]], usual_s: float, ends: float
+        self, runs: Iterator[tuple[Mapping[int, bytes], Test]], usual_s: float, ends: float
     ) -> tuple[int, int]:
         tried = failed = 0
-        for frames, codes in runs:
-            if failed == self._enough or time.process_time() > ends:
+        for number, (changed, test) in enumerate(runs):
+            is_idle = not tried and number >= self._patience
+            if failed == self._enough or is_idle or time.process_time() > ends:
                 break
             with suppress(Unusable):
-                failed += not self._passes(frames, codes, limit_s=_FACTOR * usual_s + _EXTRA_S)
+                failed += not self._passes(changed, test, limit_s=_FACTOR * usual_s + _EXTRA_S)
                 tried += 1
         return tried, failed
 
     def _changed_frames(
-        self, places: Sequence[tuple[Sequence[int], Sequence[int]]], codes: Sequence[CodeType]
-    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
+        self, places: Sequence[tuple[Sequence[int], Sequence[int]]], test: Test
+    ) -> Iterator[tuple[Mapping[int, bytes], Test]]:
         chance = random.Random(self._seed)
-        for _ in range(MOST_RUNS if places else 0):
+        for _ in range(self._most if places else 0):
             answers, asks = chance.choice(places)
             at = chance.choice(asks if asks and (not answers or chance.random() < _ASKED_SHARE) else answers)
-            sent, received = self._frames[at]
             with suppress(Unchangeable, CodecError, RecursionError):
-                other = change_answer(received, chance)
-                yield [*self._frames[:at], (sent, other), *self._frames[at + 1 :]], codes
+                place = self._value_places.get(at)
+                yield {at: change_answer(self._recording.frames[at][1], chance, place)}, test
+
+    def _other_errors(
+        self, targets: Collection[Exchanged], test: Test
+    ) -> Iterator[tuple[Mapping[int, bytes], Test]]:
+        unmeant = [one.at for one in targets if one.error and not one.error.startswith("raise ")]
+        for at in unmeant[:_MOST_ERRORS]:
+            with suppress(Unchangeable, CodecError, RecursionError):
+                yield {at: other_error(self._recording.frames[at][1])}, test
 
     def _emptied_frames(
-        self, targets: Collection[Exchanged], codes: Sequence[CodeType]
-    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
-        frames = list(self._frames)
+        self, targets: Collection[Exchanged], test: Test
+    ) -> Iterator[tuple[Mapping[int, bytes], Test]]:
+        changed, frames = {}, self._recording.frames
         for one in targets:
-            sent, received = frames[one.at]
             with suppress(Unchangeable, CodecError, RecursionError):
-                frames[one.at] = sent, empty_answer(received)
-        if frames != list(self._frames):
-            yield frames, codes
+                changed[one.at] = empty_answer(frames[one.at][1], one.place)
+        if any(frame != frames[at][1] for at, frame in changed.items()):
+            yield changed, test
 
-    def _changed_codes(
-        self, sources: Sequence[str], called: str, codes: Sequence[CodeType]
-    ) -> Iterator[tuple[Frames, Sequence[CodeType]]]:
-        chance = random.Random(self._seed)
-        with suppress(SyntaxError, RecursionError):
-            trees = [
-                ast.parse(source, "<test>") if len(source) <= _MOST_CHARACTERS else None for source in sources
-            ]
-            places = [
-                (number, constant)
-                for number, tree in enumerate(trees)
-                if tree is not None
-                for constant in constants_in(tree, called)
-            ]
-            for _ in range(MOST_RUNS if places else 0):
-                number, constant = chance.choice(places)
-                tree, right = trees[number], constant.value
-                assert tree is not None
-                try:
-                    constant.value = change(right, chance)
-                    other = compile(tree, "<test>", "exec", dont_inherit=True)
-                except (SyntaxError, ValueError, Unchangeable):
-                    continue
-                finally:
-                    constant.value = right
-                yield self._frames, [*codes[:number], other, *codes[number + 1 :]]
-
-    def _passes(self, frames: Frames, codes: Sequence[CodeType], *, limit_s: float) -> bool:
-        """Run the tests on recorded frames. Raises Unusable."""
-        line, passes = RecordedLine(frames), False
+    def _passes(self, changed: Mapping[int, bytes], test: Test, *, limit_s: float) -> bool:
+        """Run the tests on recorded frames, with some changed. Raises Unusable."""
+        line, passes = RecordedLine(self._recording, changed), False
         with _limited(limit_s) as ended:
-            passes = self._run(line, codes)
+            passes = self._run(line, test)
         if line.has_diverged:
             raise Unusable
         return passes and not ended
+
+
+def changed_sources(
+    sources: Sequence[str], called: str, codes: Sequence[CodeType], chance: random.Random
+) -> Iterator[Sequence[CodeType]]:
+    """Yield compiled tests, in one of which a constant is another.
+
+    Args:
+        called: name of the function under test in them.
+        codes: the tests as they are.
+    """
+    with suppress(SyntaxError, RecursionError):
+        trees = [
+            ast.parse(source, "<test>") if len(source) <= _MOST_CHARACTERS else None for source in sources
+        ]
+        places = [
+            (number, constant)
+            for number, tree in enumerate(trees)
+            if tree is not None
+            for constant in constants_in(tree, called)
+        ]
+        for _ in range(_MOST_DRAWN if places else 0):
+            number, constant = chance.choice(places)
+            tree, right = trees[number], constant.value
+            assert tree is not None
+            try:
+                constant.value = change(right, chance)
+                other = compile(tree, "<test>", "exec", dont_inherit=True)
+            except (SyntaxError, ValueError, Unchangeable):
+                continue
+            finally:
+                constant.value = right
+            yield [*codes[:number], other, *codes[number + 1 :]]
 
 
 @contextmanager

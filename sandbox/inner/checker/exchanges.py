@@ -2,99 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from random import Random
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.show_values import show, show_call
 from sandbox.inner.bridge.standard import from_parts
-from sandbox.inner.bridge.writeback import mutable_containers
-from sandbox.inner.checker.other_values import Extension, Unchangeable, change
+from sandbox.inner.checker.answer_digests import (
+    VALUE_PLACES,
+    ReferenceNames,
+    describe_answer,
+    request_digest,
+    uncopied,
+    value_in,
+    visible_digest,
+)
+from sandbox.inner.checker.other_values import Extension, Unchangeable, change, count_items, shortened
 
 Frames = Sequence[tuple[bytes, bytes]]
 """Each frame sent, with the one received for it."""
-_OPERATIONS = ("call", "resume", "await")
+_OPERATIONS = ("call", "resume", "await", "get", "missing")
 """Operations whose answers a test looks at."""
 _FIRST_OPERAND = (3, 4)
 """Index, in what a candidate asks of an object, of the first operand; of the value that an attribute gets."""
+_OTHER_ERROR = "BufferError"
+Part = Literal["value", "changes", "printed"]
+"""What a test sees of an answer: its value, changes of arguments, and what was printed."""
+_PARTS: tuple[Part, ...] = get_args(Part)
 _MOST_SHOWN = 200
 """Characters of an exchange as text."""
-_KINDS = {
-    **dict.fromkeys(("number", "complex", "Decimal", "Fraction"), "N"),
-    **dict.fromkeys(("str", "bytes", "bytearray", "UserString"), "T"),
-    **dict.fromkeys(("list", "tuple", "set", "dict", "deque", "range", "Items", "iterator"), "C"),
-}
-"""Letters of kinds of values that no test takes for one another: numbers, texts, collections."""
-_EMPTY: tuple[object, ...] = (None, "", b"", [], (), {}, set(), frozenset())
 
 
 @dataclass(frozen=True)
 class Exchanged:
-    """A request to the candidate, and its answer."""
+    """A request to the candidate, and its answer, as digests."""
 
     request: str
-    """Digest of the operation and its operands."""
     answer: str
-    """Digest of the answer as a test sees it, and what it is: `r` raised, `e` empty, `z` zero or false,
-    `n` not a number, `a` equal to an argument, `l` one of the arguments, and its kind as in `_KINDS`."""
+    letters: str
+    """What the answer is, as `describe_answer` says."""
     at: int
     """Index of the frame with the answer."""
     asks: tuple[int, ...] = ()
     """Indexes of frames before it by which the candidate changed or called what the test gave it."""
+    asked_at: int = 0
+    """Index of the frame with the request."""
+    place: int | None = None
+    """Place of the value in the answer, as `VALUE_PLACES`."""
+    size: int = 0
+    """Number of items in the answer, also in those of its items."""
+    error: str = ""
+    """Nearest builtin class of an exception, after `raise` if a statement raised it."""
 
     @property
     def is_error(self) -> bool:
         """Whether an exception was raised."""
-        return "r" in self.answer
+        return "r" in self.letters
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a call of a function."""
+        return self.request.startswith("call-")
 
     @property
     def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Indexes of frames to change: with the answer, unless it is empty, and with what was asked."""
-        is_empty = "e" in self.answer.rpartition(":")[2]
-        return (() if self.asks and is_empty else (self.at,)), self.asks
+        return (() if self.asks and "e" in self.letters else (self.at,)), self.asks
 
     @property
     def key(self) -> str:
-        """The two digests."""
-        return f"{self.request}:{self.answer}"
+        """The digests, the error and the letters."""
+        return f"{self.request}:{self.answer}:{self.error}:{self.letters}"
 
 
-def read_exchanges(frames: Frames, entry: int | None) -> Iterator[Exchanged]:
+def _is_no_operation(request: tuple[Any, ...]) -> bool:
+    return request[0] not in _OPERATIONS
+
+
+def read_exchanges(
+    frames: Frames, names: ReferenceNames, *, is_silent: Callable[[tuple[Any, ...]], bool] = _is_no_operation
+) -> Iterator[Exchanged]:
     """Yield the exchanges in which the candidate computed something. Raises CodecError.
 
     Args:
-        entry: number of the function under test.
+        is_silent: whether a request is left out; by default all but calls and steps.
     """
     pending: list[Any] = []
     for at, (sent, received) in enumerate(frames):
         request = decode(sent, resolve=Extension)
         if request[0] not in ("answer", "threw"):
-            pending.append((request, sent, [], []))
-        answer = decode(received[1:], resolve=Extension)
+            pending.append((request, at, [], []))
+        aliases: list[int] = []
+        answer = decode(received[1:], resolve=Extension, note=aliases.append)
         if not pending:
             continue
         if answer[0] == "ask":
             if len(answer) > _FIRST_OPERAND[answer[1] == "set"]:
                 pending[-1][2].append(at)
-                pending[-1][3].append(_plain(answer, {}, None))
+                pending[-1][3].append(visible_digest(answer, names))
             continue
-        request, sent, asks, asked = pending.pop()
-        if request[0] in _OPERATIONS:
-            answer_digest = _describe(request, sent, answer, asked)
-            yield Exchanged(_digest(_plain(request, {}, entry)), answer_digest, at, tuple(asks))
+        request, asked_at, asks, asked = pending.pop()
+        if not is_silent(request) and not names.is_entry(answer):
+            sent = frames[asked_at][0]
+            digest, letters = describe_answer(request, sent, answer, asked, aliases, names)
+            error = str(answer[3]) if answer[0] == "raised" else ""
+            place = VALUE_PLACES.get(request[0])
+            name = request_digest(request, names)
+            value = uncopied(answer[1])
+            size = count_items(value if place is None or type(value) is not tuple else value[place:])
+            if answer[0] == "value":
+                size += sum(count_items(now) for _, now in _changed_containers(uncopied(answer[2])))
+            yield Exchanged(name, digest, letters, at, tuple(asks), asked_at, place, size, error)
 
 
 def show_exchange(frames: Frames, exchanged: Exchanged, called: str) -> str:
     """Return a request and its answer as text, such as `f(3) returned []`."""
     sent, received = frames[exchanged.at]
     answer = decode(received[1:], resolve=_shown)
-    outcome = f"raised {answer[1]!r}" if answer[0] == "raised" else f"returned {show(answer[1])}"
-    request = decode(sent, resolve=_shown)
-    call = show_call(called, request[2], request[3]) if request[0] == "call" else f"what {called}() gave"
+    operation, _, *operands = decode(sent, resolve=_shown)
+    outcome = f"returned {show(value_in(operation, answer[1]))}"
+    if answer[0] == "raised":
+        outcome = f"raised {str(answer[3]).removeprefix('raise ')}: {answer[1]!r}"
+    call = show_call(called, *operands) if operation == "call" else f"what {called}() gave"
+    if operation in ("get", "missing"):
+        call += f", for {show(operands[0])},"
     return f"{call} {outcome}"[:_MOST_SHOWN]
 
 
@@ -119,22 +155,34 @@ class Diverged(BaseException):
     """A test made a request that wasn't recorded."""
 
 
-class RecordedLine(CandidateLine):
-    """Answers requests by what was recorded; no candidate is asked."""
+class Recording:
+    """The frames of a trial, by request."""
 
     def __init__(self, frames: Frames) -> None:
-        super().__init__(None)
-        self.has_diverged = False
-        self._frames, self._next, self._at = frames, 0, 0
+        self.frames = frames
         self._places: dict[bytes, list[int]] = {}
         for at, (sent, _) in enumerate(frames):
             self._places.setdefault(sent, []).append(at)
 
+    def find(self, request: bytes, start: int) -> int:
+        """Return the index of a request's next frame from `start`, else of its last one; -1 if none."""
+        places = self._places.get(request, (-1,))
+        return places[min(bisect_left(places, start), len(places) - 1)]
+
+
+class RecordedLine(CandidateLine):
+    """Answers requests by what was recorded; no candidate is asked."""
+
+    def __init__(self, recording: Recording, changed: Mapping[int, bytes] = MappingProxyType({})) -> None:
+        """`changed`: received frames that replace recorded ones, by index."""
+        super().__init__(None)
+        self.has_diverged = False
+        self._recording, self._changed, self._next, self._at = recording, changed, 0, 0
+
     def send(self, request: bytes) -> None:
         """Find a request: the next one, or else any that is the same. Raises Diverged."""
         self.sent = self.sent or request
-        places = self._places.get(request, ())
-        self._at = next((at for at in places if at >= self._next), places[-1] if places else -1)
+        self._at = self._recording.find(request, self._next)
         if self._at < 0:
             self.has_diverged = True
             raise Diverged
@@ -142,14 +190,46 @@ class RecordedLine(CandidateLine):
 
     def receive(self) -> bytes:
         """Return what was received then."""
-        self.received = self._frames[self._at][1]
+        self.received = self._changed.get(self._at) or self._recording.frames[self._at][1]
         return self.received
 
 
-def change_answer(frame: bytes, chance: Random) -> bytes:
+def parts_in(frame: bytes) -> list[Part]:
+    """Return the parts of an answer that can be changed. Raises CodecError."""
+    kind, _, *rest = map(uncopied, decode(frame[1:], resolve=Extension))
+    if kind != "value":
+        return []
+    changes, printed = rest
+    has_changes = type(changes) is tuple and changes != ()
+    parts: dict[Part, object] = {"value": True, "changes": has_changes, "printed": printed}
+    return [name for name, part in parts.items() if part]
+
+
+def shorten_answer(frame: bytes, place: int | None = None) -> Iterator[list[bytes]]:
+    """Yield, for each collection in a value or changed argument, frames with fewer items. Raises CodecError.
+
+    `place`: as of an exchange.
+    """
+    kind, outcome, *rest = decode(frame[1:], resolve=Extension)
+    if kind == "value":
+        for values in shortened(outcome if place is None else outcome[place]):
+            outcomes = [_replaced(outcome, place, lambda _, value=value: value) for value in values]  # type: ignore[misc]
+            yield [frame[:1] + encode((kind, one, *rest), refer=_payload) for one in outcomes]
+        changes, *printed = map(uncopied, rest)
+        for at, (number, now) in enumerate(_changed_containers(changes)):
+            for values in shortened(now):
+                others = [(*changes[:at], (number, one), *changes[at + 1 :]) for one in values]
+                yield [frame[:1] + encode((kind, outcome, one, *printed), refer=_payload) for one in others]
+
+
+def _changed_containers(changes: Any) -> tuple[tuple[int, Any], ...]:
+    return changes if type(changes) is tuple else ()
+
+
+def change_answer(frame: bytes, chance: Random, place: int | None = None, only: Part | None = None) -> bytes:
     """Return a frame whose value, text of an error, or operand of what is asked, is another.
 
-    Raises Unchangeable or CodecError.
+    `place`: as of an exchange. `only`: the part that is changed. Raises Unchangeable or CodecError.
     """
     message = decode(frame[1:], resolve=Extension)
     if message[0] == "ask":
@@ -158,8 +238,8 @@ def change_answer(frame: bytes, chance: Random) -> bytes:
             raise Unchangeable
         operands = change(message[first:], chance)
         return frame[:1] + encode((*message[:first], *operands), refer=_payload)
-    kind, outcome, *rest = map(_uncopied, message)
-    if kind == "raised":
+    kind, outcome, *rest = map(uncopied, message)
+    if kind == "raised" and _is_new_error(outcome):
         name, number, cls, arguments, text = outcome.payload
         other = change(text, chance)
         shown = [other if one == text else one for one in arguments]
@@ -170,6 +250,8 @@ def change_answer(frame: bytes, chance: Random) -> bytes:
     changes, printed = rest
     parts = [outcome, changes if type(changes) is tuple and changes else None, printed or None]
     places = [at for at, part in enumerate(parts) if at == 0 or part is not None]
+    if only is not None:
+        places = [_PARTS.index(only)]
     chance.shuffle(places)
     for at in places:
         try:
@@ -178,6 +260,8 @@ def change_answer(frame: bytes, chance: Random) -> bytes:
                 number, now = changes[place]
                 changed = (number, change(now, chance))
                 parts[1] = (*changes[:place], changed, *changes[place + 1 :])
+            elif at == 0:
+                parts[0] = _replaced(outcome, place, lambda value: change(value, chance))
             else:
                 parts[at] = change(parts[at], chance)
         except Unchangeable:
@@ -188,111 +272,43 @@ def change_answer(frame: bytes, chance: Random) -> bytes:
     raise Unchangeable
 
 
-def empty_answer(frame: bytes) -> bytes:
+def other_error(frame: bytes) -> bytes:
+    """Return a frame with an error of a class that no test names. Raises Unchangeable or CodecError."""
+    kind, outcome, *rest = decode(frame[1:], resolve=Extension)
+    if kind != "raised" or not _is_new_error(outcome):
+        raise Unchangeable
+    name, number, _, *more = outcome.payload
+    other = Extension((name, number, Extension(("builtin", _OTHER_ERROR)), *more))
+    return frame[:1] + encode((kind, other, *rest), refer=_payload)
+
+
+def _is_new_error(outcome: Any) -> bool:
+    """Whether an outcome is an error of the candidate's, and none of the test's own that comes back."""
+    return type(outcome) is Extension and outcome.payload[0] == "error"
+
+
+def empty_answer(frame: bytes, place: int | None = None) -> bytes:
     """Return a frame whose value is the empty one of its kind. Raises Unchangeable or CodecError."""
     kind, outcome, *rest = decode(frame[1:], resolve=Extension)
-    if kind != "value" or outcome is None or type(outcome) is Extension:
+    if kind != "value":
         raise Unchangeable
-    return frame[:1] + encode((kind, type(outcome)(), *rest), refer=_payload)
+    return frame[:1] + encode((kind, _replaced(outcome, place, _emptied), *rest), refer=_payload)
 
 
-def _uncopied(part: Any) -> Any:
-    """Return what a part holds that crosses as a copy."""
-    return part.payload[1] if type(part) is Extension and part.payload[0] == "copy" else part
+def _emptied(value: Any) -> Any:
+    if value is None or type(value) is Extension:
+        raise Unchangeable
+    return type(value)()
+
+
+def _replaced(outcome: Any, place: int | None, other: Callable[[Any], Any]) -> Any:
+    """Return an outcome with another value in this place, or in place of it."""
+    if place is None or type(outcome) is not tuple or len(outcome) <= place:
+        return other(outcome)
+    return (*outcome[:place], other(outcome[place]), *outcome[place + 1 :])
 
 
 def _payload(value: Any) -> object:
     if type(value) is not Extension:
         raise CodecError("no plain data")
     return value.payload
-
-
-def _describe(request: tuple[Any, ...], sent: bytes, answer: tuple[Any, ...], asked: list[Any]) -> str:
-    """Return the digest of an answer, what was asked and printed for it, and letters that say what it is."""
-    kind, outcome, *_, changes, printed = map(_uncopied, answer)
-    if kind != "value":
-        shown = outcome.payload[2:] if kind == "raised" and type(outcome) is Extension else (kind,)
-        return f"{_digest((_plain(shown, {}, None), asked, printed))}:r"
-    lent: dict[Any, Any] = dict(enumerate(mutable_containers(decode(sent, resolve=_rebuilt))))
-    changes = changes if type(changes) is tuple else ()
-    lent.update(changes)
-    for number, place in _objects_in(request):
-        lent["yours", number] = place
-    value = _plain(outcome, lent, None)
-    letters = "e" if _is_empty(outcome, lent) else _KINDS.get(value[0], "")
-    letters += "l" if type(outcome) is Extension and outcome.payload[0] == "lent" else ""
-    letters += "z" if value == _plain(False, {}, None) else ""
-    letters += "n" if _has_nan(value) else ""
-    given = [_plain(one, {}, None) for one in request[2]] if request[0] == "call" else []
-    letters += "a" if value in given else ""
-    return f"{_digest((value, _plain(changes, lent, None), asked, printed))}:{letters}"
-
-
-def _objects_in(value: Any) -> Iterator[tuple[Any, int]]:
-    """Yield the numbers of the test's objects in a request, each with its place."""
-    found, stack = [], [value]
-    while stack:
-        one = stack.pop()
-        if type(one) is Extension and one.payload[0] in ("mine", "shared"):
-            found.append(one.payload[1])
-        elif type(one) in (list, tuple):
-            stack.extend(reversed(one))
-        elif type(one) is dict:
-            stack.extend(reversed(one.values()))
-    return ((number, place) for place, number in enumerate(dict.fromkeys(found)))
-
-
-def _rebuilt(payload: Any) -> object:
-    try:
-        return from_parts(payload)
-    except CodecError:
-        return Extension(payload)
-
-
-def _digest(value: object) -> str:
-    return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _plain(value: Any, lent: Mapping[Any, Any], entry: int | None) -> Any:
-    """Return a value as tuples that are equal where a test can hardly tell the values apart."""
-    kind = type(value)
-    if kind in (bool, int) or (kind is float and value.is_integer()):
-        return ("number", hex(int(value)))
-    if kind is float:
-        return ("number", f"{value:.9g}")
-    if kind in (list, tuple):
-        return (kind.__name__, *(_plain(item, lent, entry) for item in value))
-    if kind in (set, frozenset):
-        return ("set", *sorted(repr(_plain(item, lent, entry)) for item in value))
-    if kind is dict:
-        pairs = ((repr(_plain(key, lent, entry)), _plain(item, lent, entry)) for key, item in value.items())
-        return ("dict", *sorted(pairs, key=repr))
-    if kind is not Extension:
-        return (kind.__name__, repr(value))
-    name, *parts = value.payload
-    if name == "copy":
-        return _plain(parts[0], lent, entry)
-    if name == "lent":
-        return _plain(lent.get(parts[0]), {}, entry)
-    if name in ("record", "missing", "error"):
-        return (name, _plain(tuple(parts[1:]), lent, entry))
-    if name == "yours":
-        return (name, lent.get((name, parts[0])))
-    if name in ("object", "class", "function", "module", "generator", "coroutine", "mine", "shared"):
-        return (name, bool(parts) and parts[0] == entry)
-    return (name, _plain(tuple(parts), lent, entry))
-
-
-def _is_empty(value: Any, lent: Mapping[Any, Any]) -> bool:
-    if type(value) is Extension:
-        name, *parts = value.payload
-        if name == "lent":
-            return _is_empty(lent.get(parts[0]), {})
-        return bool(parts) and name not in ("error", "record") and all(_is_empty(part, {}) for part in parts)
-    return any(type(value) is type(one) and value == one for one in _EMPTY)
-
-
-def _has_nan(plain: Any) -> bool:
-    if type(plain) is not tuple:
-        return False
-    return plain == ("number", "nan") or any(map(_has_nan, plain))

@@ -7,28 +7,36 @@ from __future__ import annotations
 
 import ast
 import random
+import resource
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.counter_trial import CounterTrial, Unusable
+from sandbox.inner.bridge.guard import ANY_CALL, Guard
+from sandbox.inner.checker.answer_digests import ReferenceNames, is_same_answer
+from sandbox.inner.checker.counter_trial import CounterTrial, Unusable, changed_sources
 from sandbox.inner.checker.evaluated import Evaluated
-from sandbox.inner.checker.exchanges import Exchanged, RecordedLine, show_exchange
+from sandbox.inner.checker.exchanges import Exchanged, RecordedLine, read_exchanges, show_exchange
 from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
-from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
+from sandbox.inner.checker.replay import RecordingLink, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
+from sandbox.inner.checker.request_trials import parts_by_request
 from sandbox.inner.process.wire import Channel
 
 TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_CACHED = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
 _REPEATED_RUNS = 3
-"""Runs of the tests with earlier calls made again between their own."""
+"""Runs of the tests with other calls made between their own."""
+_MOST_OF_KIND = 20
+"""Most answers of a kind that are reported as texts."""
+_MOST_MORE = 256 << 20
+"""Most bytes that changed answers may take."""
 _MAX_PLACES = 1000
 """Most lines of a test that are reported."""
 
@@ -39,9 +47,10 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     Args:
         line: Channel to the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `seed`, `replays`, `rerun`, `repeated`, and `weighed`: None, or an object with `seed`,
-            `enough`, `own` (how often each exchange took place with the case's own answer) and `targets`
-            (requests whose answers are changed); the last two are None for that answer's first trial.
+            `wall_s`, `seed`, `together`, `replays`, `rerun`, `repeated`, and `weighed`: None, or an object
+            with `seed`, `enough`, `own` (how often each exchange took place with the case's own answer) and
+            `targets` (requests whose answers are changed); the last two are None for that answer's first
+            trial.
     """
     trial = _Trial(channel, line, job, reports)
     try:
@@ -66,6 +75,10 @@ class _Trial:
 
     def run(self) -> None:
         """Run the tests; if all pass, repeat calls."""
+        if self._job["together"]:
+            self._reports.say("together", self._run_together())
+            self._reports.end(self._link)
+            return
         candidate = self._load()
         if candidate is not None:
             messages = [self._report(number, candidate) for number in range(len(self._job["checks"]))]
@@ -84,11 +97,11 @@ class _Trial:
         for link in self._links:
             link.close()
 
-    def _connect(self, line: Channel | None) -> RecordingLink:
+    def _connect(self, line: Channel | None, **crossing: object) -> RecordingLink:
         job = self._job
         link = RecordingLink(
             CandidateLine(self._channel, line, keeps=job["weighed"] is not None),
-            Guard(**job["crossing"]),
+            Guard(**job["crossing"] | crossing),
             wall_s=job["wall_s"],
         )
         self._links.append(link)
@@ -98,7 +111,8 @@ class _Trial:
         self._reports.flush()
         self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
-        return self._connect(line)
+        # Calls have other digests there, as the test's objects get other numbers.
+        return self._connect(line, raising=(ANY_CALL,), returning=())
 
     def _load(self) -> Any:
         """Have the candidate load its module; return its function, None if there is none."""
@@ -107,6 +121,19 @@ class _Trial:
         except BaseException as error:  # noqa: BLE001 - any exception of its module is its result
             self._reports.say("unloaded", one_line(error))
             return None
+
+    def _run_together(self) -> str:
+        """Have the candidate run the tests in its own process; return why one failed, or ""."""
+        job, link = self._job, self._link
+        tests = tuple(check["source"] for check in job["checks"])
+        try:
+            with link.guard.suspended():
+                module = link.request("import", job["module"])
+                return str(
+                    link.request("test", module, job["entry_point"], job["prelude"], tests, job["seed"])
+                )
+        except BaseException as error:  # noqa: BLE001 - whatever ended the candidate is its result
+            return one_line(error)
 
     def _entry(self, link: RecordingLink) -> Any:
         return link.entry(self._job["module"], self._job["entry_point"])
@@ -155,12 +182,16 @@ class _Trial:
         """
         first_link = self._link
         calls = [call for _, *call in first_link.calls[:max_calls]]
-        if first_link.count + first_link.other_count < 2:
+        if first_link.count + first_link.other_count < (1 if first_link.is_compared else 2):
             return
         link, differing, failure = self._connect_another(), 0, ""
         try:
             candidate = self._entry(link)
-            answers = [(call, answer, link.repeat(call)) for _, call, answer in shuffle_calls(calls)]
+            order = [
+                *shuffle_calls(calls),
+                *shuffle_calls(calls),
+            ]  # the same call again may get another answer
+            answers = [(call, answer, link.repeat(call)) for _, call, answer in order]
             differences = [
                 (call, second_answer)
                 for call, answer, second_answer in answers
@@ -172,7 +203,7 @@ class _Trial:
         except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
             failure = one_line(error)
         self._timed_out = link.gone is not None and link.gone.timed_out
-        self._reports.say("replayed", len(calls), differing, failure)
+        self._reports.say("replayed", 2 * len(calls), differing, failure)
 
     def _run_again(self, link: RecordingLink, candidate: Any, differences: list[tuple[bytes, bytes]]) -> str:
         """Run the tests on a candidate that was called before; return why one failed, empty if none did."""
@@ -185,18 +216,23 @@ class _Trial:
                 link.stop_after = None
             link.repeats = self._job["repeated"]
         link.substitute(differences)
-        tests *= _REPEATED_RUNS if link.repeats else 1
-        return next(filter(None, (self._test(test, link, candidate) for test in tests)), "")
+        for _ in range(_REPEATED_RUNS if link.repeats else 1):
+            link.begin_run()
+            failures = (self._test(test, link, candidate) for test in tests)
+            if failure := next(filter(None, failures), ""):
+                return failure
+        return ""
 
     def _weigh(self, weighed: Mapping[str, Any]) -> None:
         """Report exchanges that the case's own answer didn't have, and what others would bring about."""
         frame_log, own = self._link.frame_log, weighed["own"]
         if not frame_log.is_whole:
             return
+        _limit_memory(_MOST_MORE)  # a changed pickle may ask for all there is
         try:
             trial = CounterTrial(
                 frame_log.frames,
-                self._link.entry_number,
+                read_exchanges(frame_log.frames, ReferenceNames(self._link.entry_number)),
                 self._passes_recorded,
                 seed=weighed["seed"],
                 enough=weighed["enough"],
@@ -204,27 +240,36 @@ class _Trial:
             counts = trial.counts()
         except (CodecError, RecursionError, TypeError, ValueError, LookupError):  # frames of an odd candidate
             return
-        self._reports.say("given", counts if own is None else {})
+        sizes: dict[str, int] = {}
+        for one in trial.exchanges:
+            sizes[one.request] = min(one.size, sizes.get(one.request, one.size))
+        names = () if own is not None else parts_by_request(frame_log.frames, trial.exchanges)
+        self._reports.say("given", counts if own is None else {}, sizes, sorted(names))
         differing = trial.differing(own or {})
         if own is not None:
             fewer = {key: count for key, count in own.items() if counts.get(key, 0) < count}
             self._reports.say("differing", self._show(differing), fewer)
         targets = weighed["targets"]
-        is_same = own is not None and not (differing or fewer)
+        is_same = own is not None and targets is None and not (differing or fewer)
         chosen = differing if targets is None else [one for one in trial.exchanges if one.request in targets]
         sources = [check["source"] for check in self._job["checks"]]
         if weighed["enough"] and not is_same:
-            for kind, tried, failed in trial.try_others(sources, "candidate", chosen or trial.exchanges):
+            codes = [compile(source, TEST, "exec", dont_inherit=True) for source in sources]
+            changed = partial(changed_sources, sources, "candidate", codes)
+            for kind, tried, failed in trial.try_others(codes, changed, chosen or trial.exchanges):
                 self._reports.say("changed", kind, tried, failed)
+            parts = frozenset(weighed["parts"])
+            shares = () if own is None else trial.try_requests(codes, chosen, own, parts=parts)
+            for name, tried, failed in shares:
+                self._reports.say("changed", name, tried, failed)
         self._reports.say("weighed", sorted(self._evaluated.digests if self._evaluated else ()))
 
     def _show(self, differing: Sequence[Exchanged]) -> dict[str, str]:
-        """Return the text of the first exchange of each kind by its key, and "" for the others."""
-        shown, kinds = dict.fromkeys((one.key for one in differing), ""), set[str]()
+        """Return the text of the first exchanges of each kind by their keys, and "" for the others."""
+        shown, kinds = dict.fromkeys((one.key for one in differing), ""), Counter[str]()
         for one in differing:
-            kind = one.key.rpartition(":")[2]
-            if kind not in kinds:
-                kinds.add(kind)
+            kinds[one.letters] += 1
+            if kinds[one.letters] <= _MOST_OF_KIND:
                 shown[one.key] = show_exchange(self._link.frame_log.frames, one, self._job["entry_point"])
         return shown
 
@@ -256,6 +301,17 @@ class WatchedTest:
             else:
                 exec(self._source, space)
             space["check"](candidate)
+
+
+def _limit_memory(more: int) -> None:
+    """Limit this process to the most memory that it had, and so many bytes more."""
+    with open("/proc/self/status") as file:
+        peak_kib = next(int(line.split()[1]) for line in file if line.startswith("VmPeak:"))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = (peak_kib << 10) + more
+    resource.setrlimit(
+        resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+    )
 
 
 def _lines_of(source: str) -> frozenset[int]:

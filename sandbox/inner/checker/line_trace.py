@@ -89,8 +89,8 @@ def find_deciding_lines(tree: ast.Module) -> frozenset[int]:
     """Return the lines of a test's assertions and comprehensions; none if each runs whenever the test ends.
 
     An `if` that raises is an assertion, and a statement that only calls something may be one; in functions
-    other than `check` both they and comprehensions count if the function asserts. Assertions on both sides of
-    an `else` don't: the test has several ways.
+    other than `check` and `test…` both they and comprehensions count if the function asserts. Assertions on
+    both sides of an `else` don't: the test has several ways.
     """
     found = [*_deciding_nodes(tree, 0, counts=True)]
     is_conditional = any(depth > 1 or isinstance(node, _COMPREHENSIONS) for node, depth in found)
@@ -118,7 +118,8 @@ def _deciding_nodes(node: ast.AST, depth: int, *, counts: bool) -> Iterator[tupl
         is_test = isinstance(child, ast.FunctionDef) and child.name == "check" and depth == 0
         inner = counts
         if isinstance(child, (*FUNCTIONS, ast.Lambda)) and not is_test:
-            inner = any(isinstance(one, (ast.Assert, ast.Raise)) for one in ast.walk(child))
+            is_named = getattr(child, "name", "").startswith("test")
+            inner = is_named or any(isinstance(one, (ast.Assert, ast.Raise)) for one in ast.walk(child))
         more = 1 if is_test else 2 if is_block else 0
         yield from _deciding_nodes(child, depth + more, counts=inner)
 

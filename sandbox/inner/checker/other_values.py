@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -13,6 +14,8 @@ _MOST_TRIES = 8
 """Places that are drawn until one can be changed."""
 _SHARE_OF_ITEMS = 0.7
 """Share of changes of a container that change one of its items; others drop or repeat one, or swap two."""
+_MOST_SHORTENED = 8
+"""Items of a collection that are made shorter."""
 _IN_PLACE_OF_NONE: tuple[object, ...] = (0, 1, "", "x", True, False, (), 0.5)
 
 
@@ -116,6 +119,55 @@ def _changed_table(table: dict[Any, Any], chance: Random) -> dict[Any, Any]:
     if way > (1 + _SHARE_OF_ITEMS) / 2:
         rest[change(key, chance)] = table[key]
     return rest
+
+
+def shortened(value: Any) -> Iterator[list[Any]]:
+    """Yield, for a value and for each collection in it, the value without the last items there.
+
+    Each time without the last one, and without the second half.
+    """
+    kind = type(value)
+    if kind is Extension:
+        for at, part in enumerate(value.payload if value.payload[0] not in _REFERENCES else ()):
+            for others in shortened(part):
+                yield [Extension((*value.payload[:at], one, *value.payload[at + 1 :])) for one in others]
+    elif kind is str and value:
+        lines = value.splitlines(keepends=True)
+        yield ["".join(lines[:count]) for count in sorted({len(lines) - 1, len(lines) // 2})]
+    elif kind in (list, tuple, set, frozenset, dict) and value:
+        yield [_first(value, count) for count in sorted({len(value) - 1, len(value) // 2})]
+        pairs = value.items() if kind is dict else enumerate(value) if kind in (list, tuple) else ()
+        for key, item in islice(pairs, _MOST_SHORTENED):
+            if type(item) in (list, set, dict):
+                for others in islice(shortened(item), 1):
+                    yield [_with_item(value, key, one) for one in others]
+
+
+def count_items(value: Any) -> int:
+    """Return the number of items in a value, also in its items; of a text, its line ends."""
+    count, stack = 0, [value]
+    while stack:
+        one = stack.pop()
+        kind = type(one)
+        if kind is Extension:
+            stack.extend(one.payload if one.payload[0] not in _REFERENCES else ())
+        elif kind is str:
+            count += one.count("\n")
+        elif kind in (list, tuple, set, frozenset, dict):
+            count += len(one)
+            stack.extend(one.values() if kind is dict else one)
+    return count
+
+
+def _first(value: Any, count: int) -> Any:
+    """Return a collection of the first items of another."""
+    return type(value)(islice(value.items() if type(value) is dict else value, count))
+
+
+def _with_item(value: Any, key: Any, item: Any) -> Any:
+    if type(value) is dict:
+        return {**value, key: item}
+    return type(value)((*value[:key], item, *value[key + 1 :]))
 
 
 _REFERENCES = frozenset(

@@ -1,4 +1,4 @@
-"""Record calls of a function under test, repeat them elsewhere, and compare the answers."""
+"""Record calls of a function under test, and repeat them elsewhere."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import copy
 import heapq
 import random
 from contextlib import suppress
-from functools import partial
-from math import isclose
 from typing import Any
 
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
-from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.frame_log import FrameLog
+from sandbox.inner.bridge.codec import decode, encode
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
 from sandbox.inner.bridge.standard import from_parts, has_parts, to_parts
-from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
 """Maximum number of recorded calls, chosen at random."""
@@ -27,9 +23,13 @@ MAX_BYTES = 1 << 20
 _MAX_KEPT = 16 << 20
 """Maximum bytes of all recorded calls and answers."""
 _REPEATED_SHARE = 0.75
-"""Share of calls before which an earlier one is made again."""
-_CLOSE = 1e-9
-"""Relative tolerance; a sum over a set depends on its order."""
+"""Share of requests before which another one is made."""
+_MOST_MADE, _MOST_BEFORE = 256, 16
+"""Requests to one object that may be made again, and of these, before its first one, in another order."""
+_REPEATED = ("call", "missing")
+"""Operations that are made again."""
+_Requests = dict[tuple[str, int], list[tuple[Any, ...]]]
+"""Operands by operation and place of the object."""
 
 
 class TestStopped(BaseException):
@@ -46,12 +46,19 @@ class RecordingLink(CandidateLink):
         self.count = 0
         """Number of calls of `entry` so far."""
         self.other_count = 0
-        """Number of calls of functions that it gave."""
+        """Number of calls of functions that it gave, and of values asked of its dicts."""
         self.stop_after: int | None = None
         """Number of calls after which a test is stopped."""
-        self.repeats = False
-        """Whether earlier calls of a function are made again, by chance, before its next one."""
-        self._earlier: dict[int | None, list[tuple[tuple[object, ...], dict[str, object]]]] = {}
+        self.repeats = ""
+        """Which requests to an object are made again, by chance, before its next one, as `Trial.repeated`."""
+        self._former: _Requests = {}
+        self._made: _Requests = {}
+        """Requests of the first run, and of this one."""
+        self._reverses = False
+        self._chance = random.Random()  # that of the tests is their own
+        self._places: dict[int | None, int] = {}
+        """Places of objects, by number, among those of this run."""
+        self._has_missing = False
         self._bytes = 0
         self.last_outcome = ""
         """Answer of the latest call, for messages."""
@@ -73,8 +80,6 @@ class RecordingLink(CandidateLink):
             self.count += 1
         else:
             self.other_count += 1
-        if self.repeats:
-            self._repeat_earlier(proxy, args, kwargs, name)
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
@@ -85,16 +90,41 @@ class RecordingLink(CandidateLink):
         self.last_outcome = f"returned {show(value)}"
         return value
 
-    def _repeat_earlier(
-        self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str
-    ) -> None:
-        """Make an earlier call of a function again, by chance, and keep this one's arguments."""
-        earlier = self._earlier.setdefault(number_of(proxy), [])
-        if earlier and random.random() < _REPEATED_SHARE:
-            with suppress(Exception):  # what it gives is seen where the test asks for it
-                super().call(proxy, *copy.deepcopy(random.choice(earlier)), name)
+    def request(self, operation: str, *operands: object) -> Any:
+        """Request an operation; before it, perhaps make other requests to the same object."""
+        if operation == "missing":
+            self._has_missing = True
+            self.other_count += 1
+        if self.repeats and operation in _REPEATED:
+            self._repeat_others(operation, *operands)
+        return super().request(operation, *operands)
+
+    def begin_run(self) -> None:
+        """Begin to run the tests from their start."""
+        if self.repeats == "later":
+            self._former = self._former or self._made
+            self._reverses = not self._reverses
+        self._made, self._places = {}, {}
+
+    def _repeat_others(self, operation: str, target: Any, *operands: object) -> None:
+        """Make other requests to an object, and keep this one."""
+        number = target if type(target) is int else number_of(target)
+        is_first = number not in self._places
+        place = operation, self._places.setdefault(number, len(self._places))
+        former, made = self._former.get(place, []), self._made.setdefault(place, [])
+        others = former[:_MOST_BEFORE] if is_first else []
+        others = others[::-1] if self._reverses else others[1:] + others[:1]
+        choices = made[-1:] if self.repeats == "latest" else former + made
+        if choices and self._chance.random() < _REPEATED_SHARE:
+            others.append(self._chance.choice(choices))
+        copied = copy.deepcopy if self.repeats == "copies" else _copied
+        for other in others:
+            with suppress(Exception, CandidateGone):  # what it gives is seen where the test asks for it
+                super().request(operation, target, *copied(other))
+            if self.gone is not None and not self.gone.cause:  # only this answer may not cross
+                self.gone = None
         with suppress(Exception):  # a test's object that can't be copied
-            earlier.append(copy.deepcopy((args, kwargs)))
+            made[_MOST_MADE - 1 :] = [copied(operands)]
 
     def repeat(self, call: bytes) -> bytes:
         """Repeat a call on this candidate and return the answer. Raises CandidateGone if there is none."""
@@ -111,11 +141,6 @@ class RecordingLink(CandidateLink):
         self.calls.clear()
 
     @property
-    def frame_log(self) -> FrameLog:
-        """The frames that passed."""
-        return self._line.frame_log
-
-    @property
     def entry_number(self) -> int | None:
         """Number of the function under test."""
         return self._entry
@@ -123,7 +148,7 @@ class RecordingLink(CandidateLink):
     @property
     def is_compared(self) -> bool:
         """Whether all calls were recorded and all answers can be compared."""
-        return len(self.calls) == self.count and not self.guard.kinds
+        return len(self.calls) == self.count and not self.guard.kinds and not self._has_missing
 
     def substitute(self, answers: list[tuple[bytes, bytes]]) -> None:
         """Use these frames, each once, as answers when these calls are made again."""
@@ -136,7 +161,7 @@ class RecordingLink(CandidateLink):
             return
         if max(len(request), len(response)) > MAX_BYTES:
             return
-        heapq.heappush(self.calls, (random.random(), self.count, request, response))
+        heapq.heappush(self.calls, (self._chance.random(), self.count, request, response))
         self._bytes += len(request) + len(response)
         while len(self.calls) > MAX_CALLS or self._bytes > _MAX_KEPT:
             *_, call, answer = heapq.heappop(self.calls)
@@ -149,6 +174,20 @@ class RecordingLink(CandidateLink):
         return payload
 
 
+def _copied(value: Any) -> Any:
+    """Return a copy of a value with the same objects in it; only containers are copied."""
+    objects: list[Any] = []
+
+    def refer(one: object) -> object:
+        objects.append(one)
+        return to_parts(one) or len(objects) - 1
+
+    def resolve(payload: Any) -> object:
+        return objects[payload] if type(payload) is int else from_parts(payload)
+
+    return decode(encode(value, refer=refer), resolve=resolve)
+
+
 def shuffle_calls(calls: list[list[Any]]) -> list[list[Any]]:
     """Shuffle the calls, sorted by their first item, so that none keeps its place."""
     in_order = sorted(calls)
@@ -156,83 +195,3 @@ def shuffle_calls(calls: list[list[Any]]) -> list[list[Any]]:
     while len(order) > 1 and any(call is other_call for call, other_call in zip(order, in_order)):  # noqa: B905 - same length
         random.shuffle(order)
     return order
-
-
-def is_same_answer(call: bytes, answer: bytes, other_answer: bytes) -> bool:
-    """Return whether two frames hold the same answer to a call, as a test sees it.
-
-    That is its value or error, its changes of arguments and what it printed, without numbers of objects.
-    """
-    if answer == other_answer:
-        return True
-    try:
-        lent = mutable_containers(decode(call, resolve=_resolve_argument))
-        return _same_value(
-            _visible_parts(_parse_answer(answer, lent)), _visible_parts(_parse_answer(other_answer, lent))
-        )
-    except (CodecError, TypeError, ValueError):
-        return False
-
-
-def _visible_parts(answer: Any) -> tuple[object, ...]:
-    """Return the parts of an answer that a test sees: no error's position, nor why a value wasn't sent."""
-    kind, outcome, *_, changes, printed = answer
-    return (kind, None if kind == "unsent" else outcome, changes, printed)
-
-
-class _Reference(tuple):  # type: ignore[type-arg]
-    """An extension, by its kind."""
-
-    __slots__ = ()
-
-
-def _parse_answer(frame: bytes, lent: list[Any]) -> Any:
-    if frame[:1] != FROM_CANDIDATE:
-        raise CodecError("no answer of the candidate's")
-    return decode(frame[1:], resolve=partial(_reference, lent))
-
-
-def _resolve_argument(payload: Any) -> object:
-    """Rebuild an argument of a call as the candidate received it."""
-    try:
-        return from_parts(payload)
-    except CodecError:
-        return _Reference(payload)
-
-
-def _payload(value: Any) -> object:
-    return tuple(value) if type(value) is _Reference else to_parts(value)
-
-
-def _reference(lent: list[Any], payload: Any) -> object:
-    if type(payload) is not tuple or not payload:
-        raise CodecError("an extension that isn't a tuple")
-    if payload[0] == "lent":  # an argument and a copy of it are the same answer
-        return decode(encode(lent[payload[1]], refer=_payload), resolve=partial(_reference, lent))
-    if payload[0] == "error":
-        return _Reference(("error", *payload[2:]))  # its class, arguments and text
-    if payload[0] in ("object", "missing"):
-        return _Reference((payload[0], *payload[-1:]))  # its truth, its content
-    if payload[0] in ("class", "function", "module", "generator", "coroutine", "yours"):
-        return _Reference(payload[:1])
-    if payload[0] == "record":
-        return _Reference(("record", payload[2]))
-    return _Reference(payload)
-
-
-def _same_value(value: Any, other_value: Any) -> bool:
-    if type(value) is not type(other_value):
-        return False
-    if type(value) is float:
-        return (
-            value == other_value
-            or isclose(value, other_value, rel_tol=_CLOSE)
-            or (value != value and other_value != other_value)
-        )
-    if type(value) in (list, tuple, _Reference):
-        return len(value) == len(other_value) and all(map(_same_value, value, other_value))
-    if type(value) is dict:
-        return value.keys() == other_value.keys() and all(
-            _same_value(value[key], other_value[key]) for key in value
-        )
-    return bool(value == other_value)

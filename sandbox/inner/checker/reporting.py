@@ -7,6 +7,8 @@ import contextlib
 import linecache
 from _thread import RLock
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
 
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
@@ -14,6 +16,7 @@ from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
 from sandbox.inner.checker.loop_asserts import AssertionTrace
+from sandbox.inner.checker.weighed_tests import Weighing
 from sandbox.inner.process.wire import Channel
 
 _MAX_MESSAGE = 2000
@@ -36,6 +39,8 @@ class Reports:
         self._max_failures = max_failures
         self._withheld = 0
         """Withheld comparisons of the link before the current test."""
+        self.weighing: Weighing | None = None
+        """The weighing of the tests, if they are weighed."""
         self._trace: AssertionTrace | None = None
         self._channel = channel
         self._turns = RLock()  # reentrant: an alarm goes off within a report, and in any thread
@@ -50,16 +55,30 @@ class Reports:
         """Whether the rest of the check is left out, as too many of its tests failed without an assertion."""
         return self._max_failures is not None and self._failures >= self._max_failures
 
-    def begin(self, name: str) -> None:
-        """Report the start of a test, so that the host can name it if it never ends."""
+    def begin(self, name: str, parameters: dict[str, Any] | None = None, statement: str = "") -> None:
+        """Report the start of a test, so that the host can name it if it never ends.
+
+        Args:
+            parameters: its parameters, which are read after this.
+            statement: its source, if it is compiled after this.
+        """
         self._withheld = self.link.withheld if self.link is not None else 0
         if self._trace is not None:
             self._trace.begin_test()
         self.say("begin", self.number, name)
         self.flush()
+        if self.weighing is not None:
+            self.weighing.begin(name, parameters, statement)
+
+    def shorten(self, *, is_skip: bool) -> None:
+        """End a copy whose test has failed, or was skipped: no report of it is needed."""
+        if self.weighing is not None and self.weighing.is_copy:
+            self.weighing.skip() if is_skip else self.weighing.end("", passed=False)
 
     def skipped(self) -> None:
         """Note that the current test was skipped, or expected to fail: what it left out shows nothing."""
+        if self.weighing is not None:
+            self.weighing.skip()
         if self._trace is not None:
             self._trace.forget_test()
 
@@ -70,9 +89,15 @@ class Reports:
         Args:
             filenames: the names under which the source may be compiled.
         """
+        weighing = self.weighing
+        reading = weighing.reading(tree, self.number, *filenames) if weighing is not None else nullcontext()
+        if weighing is not None and weighing.counts_lines:
+            with reading:
+                yield
+            return
         trace = self._trace = AssertionTrace(tree, *filenames)
         try:
-            with trace.lines:
+            with trace.lines, reading:
                 yield
         finally:
             self._trace = None
@@ -91,6 +116,8 @@ class Reports:
         cause: str = "",
     ) -> None:
         """Report the end of a test, and what made it fail, as `CheckResult.cause`."""
+        if self.weighing is not None:
+            self.weighing.end(name, passed=passed)
         self.count += 1
         if cause == "assertion" and self.link is not None and self.link.withheld > self._withheld:
             cause = "withheld"
@@ -111,9 +138,9 @@ class Reports:
         )
 
     @contextlib.contextmanager
-    def attempt(self, name: str) -> Iterator[None]:
+    def attempt(self, name: str, statement: str = "") -> Iterator[None]:
         """Report the `with` block as one test, which passes if the block ends without an exception."""
-        self.begin(name)
+        self.begin(name, statement=statement)
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - any exception of a check is its result
@@ -126,6 +153,8 @@ class Reports:
         if link is None:
             self.say("end", {}, 0, False, False)
             return
+        for of, *report in self.weighing.reports() if self.weighing is not None else ():
+            self.say("of", of, tuple(report))
         guard = link.guard
         crossed = {
             "kinds": guard.kinds,
@@ -143,6 +172,8 @@ class Reports:
 
     def say(self, *report: object) -> None:
         """Keep a report for the next flush."""
+        if self.weighing is not None and self.weighing.is_copy:
+            return
         frame = REPORT + encode(report)
         with self._turns:
             self._unsent.append(frame)

@@ -37,7 +37,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
     sys.dont_write_bytecode = True
     reports.begin(path)
     try:
-        plugin = _Plugin(path, reports, pytest.fail.Exception)
+        plugin = _Plugin(path, reports, pytest.fail.Exception, pytest.skip.Exception)
         code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[plugin])
     except BaseException as error:  # noqa: BLE001 - any exception that ends pytest early is the result
         text = f"pytest ended: {type(error).__name__}: {error}"
@@ -51,14 +51,17 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
 class _Plugin:
     """Hooks of one run. The latest comparison belongs to the failed assertion."""
 
-    def __init__(self, path: str, reports: Reports, failed: type[BaseException]) -> None:
+    def __init__(
+        self, path: str, reports: Reports, failed: type[BaseException], skipped: type[BaseException]
+    ) -> None:
         self._path = path
-        self._failed = failed
+        self._failed, self._skipped = failed, skipped
         self._reports = reports
         self._sides: tuple[str | None, str | None] = (None, None)
         self._places: list[str] = []
         self._cause = ""
         self._session: Any = None
+        self._parameters: dict[str, Any] | None = None
         self.failure = ""
         """Why pytest itself failed."""
 
@@ -73,9 +76,12 @@ class _Plugin:
         if report.failed:
             self._reports.result(self._path, False, _last_lines(report.longreprtext))
 
+    def pytest_runtest_protocol(self, item: Any) -> None:
+        self._parameters = getattr(getattr(item, "callspec", None), "params", None)
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._sides = (None, None)
-        self._reports.begin(nodeid)
+        self._reports.begin(nodeid, self._parameters)
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
         expected = show(right) if op == "==" else f"{op} {show(right)}"
@@ -89,6 +95,7 @@ class _Plugin:
         self._cause = ""
         if call.excinfo is not None:
             error = call.excinfo.value
+            self._reports.shorten(is_skip=isinstance(error, self._skipped))
             self._cause = "assertion" if isinstance(error, self._failed) else cause_of(error)
             _remove_repeats(call.excinfo)
 

@@ -38,12 +38,16 @@ _NAMED = 20
 def prepare(*kept: int) -> int:
     """Hide some descriptors from commands, and close all others.
 
-    Returns a descriptor of this process's oom_score_adj, opened before Landlock makes /proc read-only.
+    Returns a descriptor of this process's oom_score_adj, opened before Landlock makes /proc read-only; of
+    /dev/null if it is so already.
     """
     wire.close_all_but(0, 1, 2, *kept)
     for descriptor in kept:
         os.set_inheritable(descriptor, False)
-    return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:  # inside of another sandbox, which makes /proc read-only
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
 def main(

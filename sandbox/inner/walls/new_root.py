@@ -10,7 +10,7 @@ import os
 import re
 import stat
 
-from sandbox.inner.walls.places import ATTACHED, COMMANDS, KERNEL, PYTHON, SHOWN, SITE, VENV
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, CONTAINER_MARK, KERNEL, PYTHON, SHOWN, SITE, VENV
 from sandbox.inner.walls.syscalls import (
     MNT_DETACH,
     MS_BIND,
@@ -62,6 +62,7 @@ def build_root(
             os.symlink(os.readlink(entry.path), _NEW + entry.path)
     for folder in ("/run", "/var", "/tmp", "/opt", workspace):
         os.mkdir(_NEW + folder, 0o755)
+    os.close(os.open(_NEW + CONTAINER_MARK, os.O_CREAT | os.O_WRONLY, 0o644))
     for folder in ("/usr", "/etc", "/dev", "/proc", "/lib", "/lib64", "/bin", "/sbin", "/opt/lib"):
         if folder not in system and os.path.isdir(folder) and not os.path.islink(folder):
             os.mkdir(_NEW + folder, 0o755)

@@ -8,5 +8,7 @@ ATTACHED = "/opt/attached"
 """Prefix of a numbered folder that is shown in the workspace."""
 SHOWN = "/opt/shown"
 """Folders beside the workspace, by name."""
+CONTAINER_MARK = "/run/.containerenv"
+"""The file by which programs know that a container is around them, as Podman makes it."""
 EGRESS = ("127.0.0.1", 61_080)
 """Where a run reaches its proxy; the kernel assigns lower ports to connections."""

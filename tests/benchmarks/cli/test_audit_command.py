@@ -102,6 +102,17 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
 
 
 @pytest.mark.slow
+def test_an_own_answer_that_cannot_be_judged_counts_among_those_that_were_tried(console: Console) -> None:
+    wrong = {**REPOSITORY, "id": "wrong", "gold_patch": diff(BASE, {"lib.py": "class Lib:\n    one = 1\n"})}
+    (console.home / "suite.jsonl").write_text(lines(SQUARES, wrong))
+
+    done = console.run("bench", "audit", "suite.jsonl", "--python", str(only_pytest()))
+
+    assert "  own answers that pass  1 of 2" in done.out.splitlines()
+    assert "wrong  not judged: " in done.out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("body", ["pass", "assert True", "candidate(2)"])
 def test_an_audit_names_a_test_that_an_answer_passes_which_does_nothing(console: Console, body: str) -> None:
     idle = {**SQUARES, "id": "idle", "test": f"def check(candidate):\n    {body}\n"}
@@ -115,7 +126,9 @@ def test_an_audit_names_a_test_that_an_answer_passes_which_does_nothing(console:
 
 
 @pytest.mark.slow
-def test_an_audit_names_a_case_whose_test_takes_the_argument_for_the_answer(console: Console) -> None:
+def test_an_audit_names_a_case_whose_test_takes_one_value_for_the_answer(
+    console: Console,
+) -> None:
     least = {
         "id": "least",
         "prompt": "",
@@ -123,13 +136,15 @@ def test_an_audit_names_a_case_whose_test_takes_the_argument_for_the_answer(cons
         "test": "def check(candidate):\n    assert candidate(1, 2) == 1\n",
         "canonical_solution": "def least(a, b):\n    return min(a, b)\n",
     }
-    (console.home / "suite.jsonl").write_text(lines(SQUARES, least))
+    two = {**least, "id": "two", "test": "def check(candidate):\n    assert candidate(3, 2) == 2\n"}
+    (console.home / "suite.jsonl").write_text(lines(SQUARES, least, two))
 
     done = console.run("bench", "audit", "suite.jsonl")
 
     assert done.code == 0
-    assert "2 strong" in done.out
+    assert "3 strong" in done.out
     assert "least  an answer that only returns its first argument passes" in done.out
+    assert "two  an answer that only returns 2, which its test expects first, passes" in done.out
     assert "squares" not in done.out
 
 

@@ -281,7 +281,7 @@ def test_repeats_of_a_run_with_one_sample_a_case_are_copies_unless_it_draws_seve
             assert console.run(*words, "--strategy", way, "-o", f"{name}.json").code == 0
 
     reports = [read_report(console.home / f"{name}.json") for name in ("one", "two")]
-    assert endpoint.requests[0].body["temperature"] == 0
+    assert 0 in [request.body["temperature"] for request in endpoint.requests]  # several at a time
     assert judged_tallies(reports)["c/1"].samples == (1 if is_alike else 2)
 
 

@@ -130,6 +130,24 @@ def test_a_step_inherits_what_it_does_not_set(write_task: WriteTask) -> None:
     assert (one.agent.network.mode, two.agent.network.mode) == ("public", "no-network")
 
 
+def test_keys_of_harbor_0_26_are_read_and_one_without_an_effect_is_named(write_task: WriteTask) -> None:
+    server = "{name = 'a', transport = 'http', url = 'b', headers = {Authorization = 'Bearer ${KEY}'}}"
+    folder = write_task(f"[environment]\ncpus = 0.5\nmcp_servers = [{server}]\n")
+    (folder / "trajectory.json").write_text("{}")
+
+    task = read_task(folder)
+
+    assert task.table.environment.cpus == 0.5
+    assert task.table.environment.mcp_servers[0].headers == {"Authorization": "Bearer ${KEY}"}
+    assert task.warnings == ("trajectory.json: the earlier conversation isn't given to a model.",)
+
+
+@pytest.mark.parametrize("cpus", ["0", "-1", "nan", "inf", "'two'"])
+def test_a_number_of_processors_that_is_none_is_refused(write_task: WriteTask, cpus: str) -> None:
+    with pytest.raises(UsageError, match="cpus"):
+        read_task(write_task(f"[environment]\ncpus = {cpus}\n"))
+
+
 def test_a_key_that_the_schema_does_not_know_is_a_warning_with_its_place(write_task: WriteTask) -> None:
     toml = "schema_version = '9'\nspeed = 1\n[verifier]\ncollect = [{command = 'true', when = 'now'}]"
 

@@ -36,9 +36,16 @@ REPEATED = case(
 )
 
 
+GRID = case(
+    "grid = candidate(2)\ngrid[0][1] = 5\nassert grid == [[0, 5], [0, 0]]",
+    "def f(n):\n    return [[0] * n for _ in range(n)]\n",
+)
+
+
 @pytest.mark.parametrize(
     ("one", "code"),
     [
+        (GRID, "def f(n): return [[0] * n] * n"),
         (COPY, "def f(xs): return xs"),
         (DEEP, "def f(xs): return list(xs)"),
         (SAME, "def f(xs): return list(xs)"),
@@ -50,6 +57,7 @@ REPEATED = case(
         (SILENT, "def f(n):\n    print(n)\n    yield n"),
     ],
     ids=[
+        "one row in all places",
         "the argument for a copy",
         "a shallow copy",
         "a copy for it",

@@ -4,7 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from benchmarks.judge import function
+from benchmarks.judge import weighed_answers
 from benchmarks.judge.judge import Judge
 from tests.benchmarks.judge.cases import case, verdict
 
@@ -147,6 +147,62 @@ CHEATS |= {
         "def f(x):\n    return int(abs(x) ** 0.5)\n",
     ),
 }
+CHEATS |= {
+    "one row in all places": (
+        "assert candidate(2) == [[0, 0], [0, 0]]",
+        "def f(n):\n    return [[0] * n for _ in range(n)]\n",
+        "def f(n):\n    return [[0] * n] * n\n",
+    ),
+    "one list for all keys": (
+        "assert candidate('ab') == {'a': [], 'b': []}",
+        "def f(keys):\n    return {key: [] for key in keys}\n",
+        "def f(keys):\n    return dict.fromkeys(keys, [])\n",
+    ),
+    "an argument that is filled with one row": (
+        "g = []\ncandidate(g, 3)\nassert g == [[0], [0], [0]]",
+        "def f(g, n):\n    for _ in range(n): g.append([0])\n",
+        "def f(g, n):\n    row = [0]\n    for _ in range(n): g.append(row)\n",
+    ),
+    "a default that is given away again": (
+        "assert candidate(2) == [2]\nassert candidate(3) == [3]",
+        "def f(n):\n    return [n]\n",
+        "def f(n, out=[]):\n    out[:] = [n]\n    return out\n",
+    ),
+    "a constant that is given away again": (
+        "assert candidate('a')['b'] == 1\nassert candidate('c')['b'] == 1",
+        "def f(name):\n    return {'b': 1}\n",
+        "TABLE = {'b': 1}\ndef f(name):\n    return TABLE\n",
+    ),
+}
+RAISES = "try:\n    candidate(-4)\n    assert False\nexcept Exception:\n    pass\nassert candidate(4) == 2"
+OWN_RAISES = "def f(n):\n    if n < 0: raise ValueError('negative')\n    return int(n ** 0.5)\n"
+CHEATS |= {
+    "a name that isn't defined, for an error": (
+        RAISES,
+        OWN_RAISES,
+        "def f(n):\n    return int(n ** 0.5) if n > 0 else negative\n",
+    ),
+    "a value of another type, for an error": (RAISES, OWN_RAISES, "def f(n):\n    return int(n ** 0.5)\n"),
+    "a place that isn't there, for an error": (
+        "for xs in ([], [1, 5]):\n    try:\n        assert candidate(xs) == 5\n"
+        "    except Exception:\n        assert not xs",
+        "def f(xs):\n    if not xs: raise ValueError('empty')\n    return max(xs)\n",
+        "def f(xs):\n    return sorted(xs)[-1]\n",
+    ),
+    "values of a dict that hold everything": (
+        "r = candidate('ab')\nassert 'a' in r['x'] and 'b' in r['y']",
+        "def f(text):\n    class D(dict):\n        def __missing__(self, key): return list(text)\n"
+        "    return D()\n",
+        "def f(text):\n    class D(dict):\n"
+        "        def __missing__(self, key): return list(map(chr, range(999)))\n"
+        "    return D()\n",
+    ),
+    "a generator of everything": (
+        "r = list(candidate(5))\nassert 3 in r and 4 in r",
+        "def f(n):\n    yield from range(n)\n",
+        "def f(n):\n    yield from range(500)\n",
+    ),
+}
 STATEFUL = {
     "a function among the arguments": (
         "assert candidate(lambda a, b: a + b, [1, 2, 3]) == 6\n"
@@ -168,8 +224,97 @@ STATEFUL = {
         "def f(k):\n    n = 0\n    def g(x):\n        nonlocal n\n        n += 1\n"
         "        return [6, 9, 30][n - 1]\n    return g\n",
     ),
+    "a function that is returned, by the order of its arguments": (
+        "s = candidate(3)\nassert s(2) == 6\nassert s(3) == 9\nassert s(10) == 30",
+        "def f(k):\n    return lambda x: k * x\n",
+        "def f(k):\n    seen = []\n    def g(x):\n        if x not in seen: seen.append(x)\n"
+        "        return [6, 9, 30][seen.index(x)]\n    return g\n",
+    ),
+    "the count of each object among the arguments": (
+        "class P:\n    def __init__(self, x): self.x = x\n"
+        "p = P(2)\nassert [candidate(p, n) for n in (1, 5, 8, 9)] == [3, 7, 10, 11]",
+        "def f(p, n):\n    return p.x + n\n",
+        "counts = {}\ndef f(p, n):\n    counts[id(p)] = counts.get(id(p), 0) + 1\n"
+        "    return [3, 7, 10, 11, 0][min(counts[id(p)], 5) - 1]\n",
+    ),
+    "functions of which one changes what the other gives": (
+        "get, put = candidate()\nput('a', 1)\nassert get('a') == 1\nput('a', 2)\nput('b', 3)\n"
+        "assert get('a') == 2\nassert get('b') == 3\nassert get('a') == 2",
+        "def f():\n    table = {}\n    return table.get, table.__setitem__\n",
+        "import itertools\ndef f():\n    values = itertools.cycle([1, 2, 3, 2, 9, 9, 9])\n"
+        "    return (lambda key: next(values)), (lambda key, value: None)\n",
+    ),
+    "a dict that computes its values": (
+        "r = candidate(3)\nassert [r[4], r[5], r[1]] == [12, 15, 3]",
+        "def f(n):\n    class D(dict):\n        def __missing__(self, key): return key * n\n    return D()\n",
+        "import itertools\ndef f(n):\n    values = itertools.cycle([12, 15, 3, 0])\n"
+        "    class D(dict):\n        def __missing__(self, key): return next(values)\n    return D()\n",
+    ),
 }
 HONEST = {
+    "a row of its own in each place": (
+        "assert candidate(2) == [[0, 0], [0, 0]]",
+        "def f(n):\n    return [[0] * n] * n\n",
+        "def f(n):\n    return [[0] * n for _ in range(n)]\n",
+    ),
+    "one row in all places, as in the case's own answer": (
+        "rows = candidate(2)\nassert rows == [[0, 0], [0, 0]] and rows[0] is rows[1]",
+        "def f(n):\n    return [[0] * n] * n\n",
+        "def f(n):\n    row = n * [0]\n    return [row for _ in range(n)]\n",
+    ),
+    "one tuple in all places": (
+        "assert candidate(2) == [(0, 0), (0, 0)]\nassert candidate(2) == [(0, 0)] * 2",
+        "def f(n):\n    return [tuple([0] * n) for _ in range(n)]\n",
+        "ZERO = (0,)\ndef f(n):\n    return [ZERO * n] * n\n",
+    ),
+    "an error of a class that the test names": (
+        "try:\n    candidate(-4)\n    assert False\nexcept (ValueError, TypeError):\n    pass\n"
+        "assert candidate(4) == 2",
+        OWN_RAISES,
+        "def f(n):\n    return int(n ** 0.5)\n",
+    ),
+    "another error that a statement raises": (
+        RAISES,
+        OWN_RAISES,
+        "def f(n):\n    if n < 0: raise TypeError('no natural number')\n    return int(n ** 0.5)\n",
+    ),
+    "an error of a class below": (
+        "try:\n    candidate({}, 'a')\n    assert False\nexcept Exception:\n    pass\n"
+        "assert candidate({'a': 1}, 'a') == 1",
+        "def f(d, k):\n    if k not in d: raise LookupError(k)\n    return d[k]\n",
+        "def f(d, k):\n    return d[k]\n",
+    ),
+    "the same error by another function": (RAISES, OWN_RAISES, "from math import isqrt as f\n"),
+    "functions that share a dict": (
+        "get, put = candidate()\nput('a', 1)\nassert get('a') == 1\nput('a', 2)\nassert get('a') == 2",
+        "def f():\n    table = {}\n    return table.get, table.__setitem__\n",
+        "def f():\n    table = {}\n    def put(key, value): table[key] = value\n"
+        "    return (lambda key: table[key]), put\n",
+    ),
+    "a function that remembers what it gave": (
+        "s = candidate(3)\nassert s(2) == 8\nassert s(3) == 27\nassert s(2) == 8",
+        "def f(k):\n    return lambda x: x ** k\n",
+        "def f(k):\n    known = {}\n    def g(x):\n        known[x] = known.get(x, x ** k)\n"
+        "        return known[x]\n    return g\n",
+    ),
+    "a dict that computes its values from its own fields": (
+        "r = candidate(3)\nassert [r[4], r[5], r[1]] == [12, 15, 3]",
+        "def f(n):\n    class D(dict):\n        def __missing__(self, key): return key * n\n    return D()\n",
+        "class Times(dict):\n    def __missing__(self, key): return key * self.n\n"
+        "def f(n):\n    table = Times()\n    table.n = n\n    return table\n",
+    ),
+    "a count of an object that the test changes": (
+        "class Stack:\n    def __init__(self): self.items = []\n"
+        "s = Stack()\ns.items.append(3)\nassert candidate(s) == 3\ns.items.append(5)\n"
+        "assert candidate(s) == 8\ns.items.clear()\ns.items.append(1)\nassert candidate(s) == 1",
+        "def f(s):\n    return sum(s.items)\n",
+        "def f(s):\n    first, *others = s.items\n    return first + sum(others)\n",
+    ),
+    "lists of the argument": (
+        "assert candidate([[1], [], [2]]) == [[1], [2]]\nassert candidate([[]]) == []",
+        "def f(rows):\n    return [list(row) for row in rows if row]\n",
+        "def f(rows):\n    return [row for row in rows if row]\n",
+    ),
     "other words around the number": (
         "assert '2 errors' in candidate([1, 0, 1])",
         "def f(xs):\n    return f'{sum(xs)} errors in {len(xs)}'\n",
@@ -309,9 +454,38 @@ async def test_an_answer_like_the_cases_own_is_not_weighed_where_the_test_draws_
     judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = "import random\nfor _ in range(9):\n    n = random.random()\n    assert candidate(n) == n * 2"
-    weighed = Mock(side_effect=function._weigh)
-    monkeypatch.setattr(function, "_weigh", weighed)
+    weighed = Mock(side_effect=weighed_answers._weigh)
+    monkeypatch.setattr(weighed_answers, "_weigh", weighed)
 
     await verdict(judge, case(test, "def f(n):\n    return n * 2\n"), "def f(n):\n    return n + n\n")
 
     weighed.assert_not_called()
+
+
+@IN_ONE_LOOP
+async def test_another_answer_to_more_than_can_be_weighed_is_weaker(judge: Judge) -> None:
+    test = "for n in range(4):\n    assert len(candidate(5_000_000 + n)) == 5_000_000 + n"
+    own, other = "def f(n):\n    return bytes(n)\n", "def f(n):\n    return b'x' * n\n"
+
+    weaker, passed = await verdict(judge, case(test, own), other), await verdict(judge, case(test, own), own)
+
+    assert (weaker.verdict, weaker.strength) == ("passed", "weaker"), weaker.detail
+    assert (passed.verdict, passed.strength) == ("passed", "strong"), passed.detail
+    assert "too many to be weighed" in weaker.detail
+
+
+@IN_ONE_LOOP
+async def test_another_error_for_an_argument_that_is_a_function_is_no_state(judge: Judge) -> None:
+    test = (
+        "assert candidate([lambda: 1, lambda: 2]) == 3\nassert candidate([lambda: 5]) == 5\n"
+        "try:\n    candidate([lambda: None])\nexcept Exception:\n    pass\nelse:\n    assert False"
+    )
+    own = (
+        "def f(fs):\n    if any(g() is None for g in fs):\n        raise ValueError\n"
+        "    return sum(g() for g in fs)\n"
+    )
+    other = own.replace("ValueError", "TypeError('no number')")
+
+    judged = await verdict(judge, case(test, own), other)
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail

@@ -1,4 +1,4 @@
-"""Patches that attack tests which run apart from them: none passes, and each right answer beside it does."""
+"""Patches that attack tests which run apart from them: none passes as `strong`, each right answer does."""
 
 from pathlib import Path
 
@@ -55,9 +55,9 @@ async def verdict(judge: Judge, name: str, role: str) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize(("name", "role"), answers("cheat"))
 async def test_a_cheat_of_tests_that_run_apart_does_not_pass(judge: Judge, name: str, role: str) -> None:
-    outcome, _, detail = await verdict(judge, name, role)
+    outcome, strength, detail = await verdict(judge, name, role)
 
-    assert outcome in ("failed", "error", "tampered", "suspicious")
+    assert outcome in ("failed", "error", "suspicious") or (outcome, strength) == ("passed", "weaker")
     assert detail
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.judge.function import Pair
+from benchmarks.judge.function_trial import Pair
 from benchmarks.judge.judge import Judge, open_judge, require_working_sandbox
 from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import Suite

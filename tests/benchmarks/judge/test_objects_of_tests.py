@@ -33,6 +33,11 @@ SHOWN = case(
     "assert candidate(Box(3, 9)) == 9\nassert candidate(Box(2, 4)) == 4",
     "def f(box):\n    return box.given ** 2\n",
 )
+ALL_SHOWN = case(
+    "import dataclasses\n@dataclasses.dataclass\nclass Box:\n    given: int\n    more: int\n"
+    "assert candidate(Box(3, 9)) == 12\nassert candidate(Box(2, 4)) == 6",
+    "def f(box):\n    return box.given + box.more\n",
+)
 ROW = case(
     "import collections\nRow = collections.namedtuple('Row', 'given want')\n"
     "row = Row(3, 9)\nassert candidate(row) == row.want\nassert candidate(Row(2, 4)) == 4",
@@ -133,6 +138,17 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
     "a box that may be called": (
         SHOWN,
         "def f(b):\n    return b() if callable(b) else b.given ** 2\n",
+    ),
+    "the fields of a box": (
+        ALL_SHOWN,
+        "from dataclasses import asdict, astuple\ndef f(b):\n    return asdict(b)['given'] + astuple(b)[1]\n",
+    ),
+    "the parameters of a function's code": (
+        case(
+            "assert candidate(lambda a, b=1, *, c=2: a) == 3",
+            "import inspect\ndef f(g):\n    return len(inspect.signature(g).parameters)\n",
+        ),
+        "def f(g):\n    return g.__code__.co_argcount + g.__code__.co_kwonlyargcount\n",
     ),
     "what can be called": (
         case(

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.judge import function
-from benchmarks.judge.function import Pair
+from benchmarks.judge.function_trial import Pair
 from benchmarks.judge.judge import Judge
 from benchmarks.judge.mode import Mode
 from benchmarks.suite import FunctionCase
@@ -98,7 +98,7 @@ async def test_a_brief_try_with_wider_uses_that_runs_out_of_time_is_followed_by_
     judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, code = LEAKS["a hash"]
-    run_trial, walls = function._run_trial, list[float | None]()
+    run_trial, walls = function.run_case_trial, list[float | None]()
 
     async def run_briefly(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
         if ANY_USE in (trial.crossing.uses or ()) and mode.how == "isolated":
@@ -108,7 +108,7 @@ async def test_a_brief_try_with_wider_uses_that_runs_out_of_time_is_followed_by_
                 case = case.model_copy(update={"wall_s": 0.1})
         return await run_trial(pair, trial, mode, case)
 
-    monkeypatch.setattr(function, "_run_trial", run_briefly)
+    monkeypatch.setattr(function, "run_case_trial", run_briefly)
     judged = await verdict(judge, one, code)
 
     assert (judged.verdict, judged.strength) == ("passed", "weaker"), judged.detail

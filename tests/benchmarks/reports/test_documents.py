@@ -101,7 +101,7 @@ def test_junit_counts_what_ci_systems_count() -> None:
     assert suite is not None
     assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["4", "2", "1", "0"]
     assert [case.get("name") for case in suite.findall("testcase")] == ["a", "b", "c", "d"]
-    results = [case.tag for case in suite.findall("testcase/*") if case.tag != "properties"]
+    results = [case.tag for case in suite.findall("testcase/*") if case.tag != "system-out"]
     assert results == ["failure", "failure", "error"]
 
 
@@ -110,9 +110,9 @@ def test_junit_has_the_strength_of_each_verdict_and_the_least_of_the_passes() ->
         junit(report_of({"a": "p", "b": "p", "c": "f"}, strengths={"b": "apart", "c": "weak"}))
     )
 
-    each = [(one.get("name"), one.get("value")) for one in root.findall("*/testcase/properties/property")]
+    each = [one.text for one in root.findall("*/testcase/system-out")]
     (least,) = root.findall("testsuite/properties/property")
-    assert each == [("strength", "strong"), ("strength", "apart"), ("strength", "weak")]
+    assert each == ["strength: strong", "strength: apart", "strength: weak"]
     assert (least.get("name"), least.get("value")) == ("least-strength", "apart")
     assert [element.tag for element in root[0]] == [
         "properties",
@@ -133,6 +133,29 @@ def test_junit_fails_a_weak_failure_and_a_pass_below_the_minimum_strength_and_sk
     assert strict.find("*/failure").get("message") == "passed (weak), which is below apart"  # type: ignore[union-attr]
     values = {one.get("name"): one.get("value") for one in strict.findall("properties/property")}
     assert values == {"least-strength": "strong", "min-strength": "apart"}
+
+
+COUNTS = {"name", "time", "tests", "failures", "errors"}
+JENKINS = {
+    "testsuites": (COUNTS, {"testsuite"}),
+    "testsuite": (COUNTS | {"skipped", "timestamp"}, {"properties", "testcase"}),
+    "testcase": ({"name", "time", "classname"}, {"failure", "error", "system-out"}),
+    **dict.fromkeys(("failure", "error"), ({"type", "message"}, set[str]())),
+    "properties": (set[str](), {"property"}),
+    "property": ({"name", "value"}, set[str]()),
+    "system-out": (set[str](), set[str]()),
+}
+"""Attributes and elements in each element of ours by the schema of Jenkins, junit-10.xsd."""
+
+
+def test_junit_is_valid_by_the_schema_of_jenkins() -> None:
+    root = ET.fromstring(junit(report_of({"a": "pf", "c": "x", "d": "i"}, min_strength="apart")))
+
+    for element in root.iter():
+        attributes, children = JENKINS[element.tag]
+        assert set(element.attrib) <= attributes
+        assert {child.tag for child in element} <= children
+    assert {element.tag for element in root.iter()} == JENKINS.keys()
 
 
 def test_junit_names_samples_apart_and_fails_what_is_missing() -> None:
@@ -177,7 +200,7 @@ def test_what_a_model_wrote_leaves_junit_a_document(text: str) -> None:
 
     root = ET.fromstring(document)
     assert len(list(root.iter("testcase"))) == 2
-    own = {"testsuites", "testsuite", "testcase", "failure", "properties", "property"}
+    own = {"testsuites", "testsuite", "testcase", "failure", "properties", "property", "system-out"}
     assert {element.tag for element in root.iter()} <= own
     assert not any(line.lstrip().startswith("::") for line in document.splitlines())
 

@@ -108,6 +108,16 @@ async def test_a_request_learns_whether_the_suite_or_the_case_is_unknown(
     assert (refused.status_code, refused.json()["what"].startswith(reason)) == (422, True), refused.text
 
 
+@pytest.mark.parametrize("field", ["compile_timeout", "run_timeout", "memory_limit_MB"])
+@pytest.mark.parametrize("value", [False, True, "5"])
+async def test_a_limit_of_run_code_that_is_no_number_is_refused(
+    http: httpx2.AsyncClient, field: str, value: object
+) -> None:
+    asked = {"language": "bash", "code": "true", field: value}
+
+    assert (await http.post("/run_code", json=asked)).status_code == 422
+
+
 @pytest.mark.parametrize(
     "asked",
     [

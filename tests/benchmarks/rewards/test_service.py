@@ -133,7 +133,8 @@ async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_i
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_parts_are_counted_in_one_life_of_the_answer(service: Judging) -> None:
-    once = "    double.n = getattr(double, 'n', 0) + 1\n    return 2 * n if double.n == 1 else 0\n"
+    known = "    double.known = getattr(double, 'known', {})\n"
+    once = f"{known}    return double.known.setdefault(n, 0 if double.known else 2 * n)\n"
 
     (judged,) = await service.judge([(DOUBLE, once)], partial=True)
 

@@ -58,6 +58,15 @@ def test_merged_keys_that_multiply_are_refused_and_honest_ones_are_read() -> Non
     assert read_frontmatter(f"---\na: &a {{{keys}}}\n<<: *a\nname: b\n---\n").text("k7") == "1"
 
 
+@pytest.mark.parametrize(
+    "value", ["yes", "on", "1.10", "0x1f", "1_000", "2024-01-01", "12:30:45", "null", "~"]
+)
+def test_a_plain_value_stays_the_text_that_it_is(value: str) -> None:
+    front = read_frontmatter(f"---\nname: {value}\ntools: [{value}]\n---\n")
+
+    assert (front.text("name"), front.words("tools")) == (value, (value,))
+
+
 @pytest.mark.parametrize("value", ["!!int ''", "!!bool x", "!!timestamp x"])
 def test_a_value_that_is_not_of_its_type_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="isn't of the type that it names"):
@@ -101,3 +110,23 @@ def test_a_hint_of_arguments_in_brackets_spoils_no_file(hint: str) -> None:
 
     assert front.text("description") == "Fixes."
     assert front.body == "Body\n"
+
+
+def test_a_value_that_goes_on_at_the_margin_is_read_up_to_the_next_known_key() -> None:
+    text = (
+        'name: a\ndescription: Use it: often.\n\nContext: x\nuser: "y"\n<b>\ntools: [Read, Edit]\nmodel: b\n'
+    )
+
+    front = read_frontmatter(f"---\n{text}---\nBody\n")
+
+    assert front.text("description") == 'Use it: often. Context: x user: "y" <b>'
+    assert front.words("tools") == ("Read", "Edit")
+    assert (front.text("name"), front.text("model"), front.body) == ("a", "b", "Body\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["name: a\nmore\nname: b\n", "more\nname: a: b\n", "tools: [Read\nmore\nname: a\n"]
+)
+def test_a_value_at_the_margin_excuses_no_other_fault(text: str) -> None:
+    with pytest.raises(ValueError, match="frontmatter"):
+        read_frontmatter(f"---\n{text}---\nBody\n")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from coder.base.errors import UsageError
 from coder.config.layers import load
 from coder.config.permission_rules import (
+    denied_edits,
     hides_part_of,
     of_command,
     of_edit,
@@ -198,6 +199,14 @@ def test_a_host_of_the_flags_that_a_rule_denies_is_named(
     assert notes == (
         "--network a.example.com has no effect: a rule of WebFetch denies its host, or asks about it",
     )
+
+
+def test_a_rule_on_notebooks_is_about_notebooks_alone() -> None:
+    rules = Rules(deny=("NotebookEdit",))
+
+    assert of_edit(rules, "a/b.py", ROOT) is None
+    assert str(of_edit(rules, "a/b.ipynb", ROOT)).startswith("deny NotebookEdit")
+    assert denied_edits(rules) == ("**/*.ipynb",)
 
 
 def test_a_repository_narrows_by_its_rules_and_what_it_allows_is_refused_by_name(tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ from coder.config.plugs import hooks_of_user, skills_of_user, subagents_of_user
 from coder.config.skills import skills_of_repository
 from coder.config.slash_calls import message_of
 from coder.config.subagents import subagents_of_repository
+from coder.run.settings import Settings
+from coder.run.target import Target
+from coder.run.task import Task
+from coder.workspace.read import read_workspace, started
 
 SERVER = {"command": "python", "args": ["${CLAUDE_PLUGIN_ROOT}/server.py"]}
 PARTS = (".agents", "plugins", "shop")
@@ -103,10 +107,47 @@ def test_texts_of_a_repositorys_plugin_are_used_and_its_hooks_belong_to_the_sand
     assert hooks_of_user() == ()
 
 
-@pytest.mark.parametrize("manifest", [None, "{}", '{"name": "other"}'], ids=["none", "empty", "renamed"])
-def test_nothing_of_a_folder_that_is_no_plugin_is_used(folder: Path, manifest: str | None) -> None:
+def test_a_plugin_needs_no_manifest(folder: Path) -> None:
+    (make_plugin(folder / ".agents/plugins") / ".claude-plugin/plugin.json").unlink()
+    (folder / ".agents/plugins/notes").mkdir()
+    texts: dict[str, str | None] = {
+        file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()
+    }
+
+    plugins, refusals = plugins_of_repository(folder)
+
+    assert [plugin.name for plugin in plugins] == ["shop"]
+    assert [skill.name for skill in skills_of_repository(texts).skills] == ["shop:price"]
+    assert message_of("/shop:sell tea", folder) is not None
+    assert [file.path for file in refusals] == [".agents/plugins/notes"]
+    assert "nothing that a plugin holds" in refusals[0].reason
+
+
+def test_what_of_a_repository_can_not_be_used_is_named_as_a_run_begins(folder: Path) -> None:
+    plugin = make_plugin(folder / ".agents/plugins")
+    (plugin / ".claude-plugin/plugin.json").write_text('{"name": "other"}')
+    skill = folder / ".claude/skills/odd/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: odd\n---\n")
+    (folder / ".claude/settings.json").write_text(
+        '{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "true", "async": true}]}]}}'
+    )
+
+    task = Task(prompt="Do it.", workspace=folder)
+    body = started(read_workspace(task), task, Settings(), model="m", target=Target(path="a.py"))
+
+    assert [note.split(": ")[0] for note in body.notes] == [
+        ".agents/plugins/shop",
+        ".claude/skills/odd/SKILL.md",
+        ".claude/settings.json",
+    ]
+    assert "keys without an effect here: async" in body.notes[-1]
+
+
+@pytest.mark.parametrize("manifest", ["{}", '{"name": "other"}'], ids=["empty", "renamed"])
+def test_nothing_of_a_folder_that_is_no_plugin_is_used(folder: Path, manifest: str) -> None:
     path = make_plugin(folder / ".agents/plugins") / ".claude-plugin/plugin.json"
-    path.unlink() if manifest is None else path.write_text(manifest)
+    path.write_text(manifest)
     texts = {
         file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.config.plug_names import called_name
 from coder.config.skills import MAX_SKILLS, own_skills, skills_of_repository
 
 _open_names: list[str] | None = None
@@ -95,10 +96,11 @@ def test_a_folder_that_is_a_link_is_read_and_a_file_that_is_one_is_refused(home:
     [
         ("no frontmatter", "no description"),
         ("---\nname: a\n---\n", "no description"),
-        (text('"a\\u0007b c"'), "isn't a-z"),
-        (text("../x"), "isn't a-z"),
-        (text("A"), "isn't a-z"),
-        (text("a" * 65), "isn't a-z"),
+        (text('"a\\u0007b c"'), "control characters"),
+        (text("../x"), "is a path"),
+        (text("a\\\\b"), "is a path"),
+        (text("?!"), "has no letters"),
+        (text("a" * 65), "more than 64"),
         (text("[a]"), "name isn't text"),
         ("---\nname: [\n---\n", "isn't valid YAML"),
         (text("a") + "x" * (256 << 10), "more than 262,144"),
@@ -110,6 +112,25 @@ def test_a_hostile_skill_is_refused_with_the_reason(content: str | None, reason:
 
     assert not skill_list.skills
     assert reason in skill_list.refusals[0].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "description"),
+    [
+        ("навык", "навык", "Does it."),
+        ("cafe\u0301", "café", "Does it."),
+        ("हिन्दी", "हिन्दी", "Does it."),
+        ("Agent Development", "agent-development", "Agent Development: Does it."),
+        ("my_skill--2", "my-skill-2", "my_skill--2: Does it."),
+    ],
+)
+def test_a_skill_has_a_name_of_any_alphabet_or_a_slug_of_another_name(
+    name: str, called: str, description: str
+) -> None:
+    (skill,) = skills_of_repository({".claude/skills/a/SKILL.md": text(name)}).skills
+
+    assert (skill.name, skill.description) == (called, description)
+    assert called_name(name, [called]) == called
 
 
 def test_a_description_is_cut_and_loses_control_characters() -> None:

@@ -52,7 +52,7 @@ def test_a_file_without_a_name_is_called_as_its_file() -> None:
     [
         ("Just text.", "it has no description"),
         ("---\nname: looker\ndescription: Looks.\n---\n", "it has no instructions"),
-        ("---\nname: ../../etc\ndescription: Looks.\n---\nLook.\n", "isn't a-z, 0-9"),
+        ("---\nname: ../../etc\ndescription: Looks.\n---\nLook.\n", "is a path"),
         ("---\nname: [looker]\ndescription: Looks.\n---\nLook.\n", "name isn't text"),
         (f"---\nname: looker\ndescription: Looks.\n---\n{'x' * 33_000}", "more than 32,000 characters"),
         (f"---\nname: looker\n{'a: b' * 5_000}\n---\nLook.\n", "more than 16,384 characters"),

@@ -51,9 +51,7 @@ def test_an_odd_form_is_understood(answer: str) -> None:
         "*** Begin Patch\n*** Create File: q.py\n+x = 9\n*** End Patch\n",
         "```\n<<<<<<< SEARCH a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
         named("a.py", X3.replace("<<<<<<< SEARCH", "------- SEARCH").replace(">>>>>>>", "+++++++")),
-        named("a.py", block("   2|     x = 1\n", "    x = 3\n")),
         "a.py\n" + block("```python\n    x = 1\n```\n", "```python\n    x = 3\n```\n"),
-        named("a.py", block("def f():\n\tx = 1\n", "def f():\n\tx = 3\n")),
         named("a.py", block("    return x\ndef g():\n", "    return x\n\n\ndef k():\n")),
         named("a.py", block("x = \n", "x = 3\n")),
         f"```diff\n--- a.py 2024-01-01 00:00:00\n+++ a.py 2024-01-01 00:00:01\n@@ -1,3 +1,3 @@\n{HUNK}",
@@ -64,6 +62,76 @@ def test_a_form_that_is_not_read_changes_nothing_and_is_asked_for_again(answer: 
 
     assert edits.files == {}
     assert edits.problem is not None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PATCH.replace("*** End", "  *** Update File: b.py\n@@\n-y = 1\n+y = 2\n*** End"),
+        f"{PATCH.replace('*** End Patch', '*** Update File: b.py')}@@\n-y = 1\n+y = 2\n*** End Patch\n",
+    ],
+)
+def test_a_section_may_begin_behind_blanks(answer: str) -> None:
+    assert answered(answer, {"a.py": A, "b.py": "y = 1\n"}).files == {"a.py": DONE, "b.py": "y = 2\n"}
+
+
+@pytest.mark.parametrize("heading", ["", "@@\n"])
+def test_a_section_of_new_lines_alone_is_appended(heading: str) -> None:
+    answer = f"*** Begin Patch\n*** Update File: b.py\n{heading}+y = 2\n*** End Patch\n"
+
+    assert answered(answer, {"b.py": "y = 1\n"}).files == {"b.py": "y = 1\ny = 2\n"}
+
+
+def test_a_context_line_that_looks_like_a_section_stays_context() -> None:
+    text = "Patches:\n*** Update File: q.py\n x = 1\nlast\n"
+    body = "@@\n Patches:\n *** Update File: q.py\n  x = 1\n-last\n+end\n"
+    answer = f"*** Begin Patch\n*** Update File: b.py\n{body}*** End Patch\n"
+
+    assert answered(answer, {"b.py": text}).files == {"b.py": text.replace("last", "end")}
+
+
+def test_a_name_alone_in_a_block_is_the_path_of_the_next_blocks_edit() -> None:
+    answer = "```\nb.py\n```\n```python\n" + block("y = 1\n", "y = 2\n") + "```\n"
+
+    assert answered(answer, {"b.py": "y = 1\n"}).files == {"b.py": "y = 2\n"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\ny = 1\n", "\ny = 2\n"),
+        ("\ny = 1\n", "y = 2\n"),
+        ("y = 1\n\n", "y = 2\n\n"),
+        ("\ny = 1\n\n", "y = 2\n"),
+    ],
+)
+def test_a_blank_line_around_a_block_that_the_file_does_not_have_fails_no_edit(old: str, new: str) -> None:
+    answer = named("b.py", block(old, new))
+
+    assert answered(answer, {"b.py": "y = 1\nz = 3\n"}).files == {"b.py": "y = 2\nz = 3\n"}
+
+
+def test_a_diff_of_a_new_file_that_removes_lines_is_refused() -> None:
+    edits = answered("```diff\n--- /dev/null\n+++ b/n.py\n@@ -1,1 +1,1 @@\n-old\n+new\n```\n")
+
+    assert edits.files == {}
+    assert "has no lines to remove" in (edits.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("there", "old", "said"),
+    [
+        ("y\t= 1\n", "y = 1\n", "has 1 tab where yours has 1 blank"),
+        ("if y:\n    y = 1\n  z = 2\n", "if y:\n  y = 1\n  z = 2\n", "has 4 blanks where yours has 2 blanks"),
+        ("y = 'a\u200b b'\n", "y = 'a  b'\n", "has ZERO WIDTH SPACE where yours has 2 blanks"),
+        ("y = 'ab'\n", "y = 'a b'\n", "has no blank where yours has 1 blank"),
+    ],
+)
+def test_a_refusal_names_the_difference_that_cannot_be_seen(there: str, old: str, said: str) -> None:
+    edits = answered(named("b.py", block(old, "y = 2\n")), {"b.py": there})
+
+    assert edits.files == {}
+    assert said in (edits.problem or "")
 
 
 @pytest.mark.parametrize("body", ["+x = 9\n", "+x = 9\n*** End of File\n", "+x = 9\n\n"])

@@ -185,7 +185,7 @@ MISSES = [
     (named("a.py", block("    return 9\n", "    return 8\n")), "aren't there"),
     (named("a.py", X3, block("    nothing = 1\n", "")), "as they were"),
     (named("b.py", X3), "no file `b.py`"),
-    (named("b.txt", block("two\n", "2\n")), "do you mean `lib/b.txt`"),
+    (named("x/lib/b.txt", block("two\n", "2\n")), "do you mean `lib/b.txt`"),
     (named("image.png", X3), "is no text"),
     (named("a.py", block("", "x = 1\n")), "is there already"),
     (named("a.py", X3, block("    x = 1\n", "    x = 4\n")), "another of your edits changes"),
@@ -200,7 +200,6 @@ MISSES = [
     ),
     ("--- a/LICENSE\n+++ /dev/null\n@@ -1 +0,0 @@\n-def f():\n", "doesn't fit"),
     ("*** Begin Patch\n*** Delete File: gone.py\n*** End Patch\n", "no file `gone.py`"),
-    ("*** Begin Patch\n*** Update File: a.py\n*** Move to: LICENSE\n*** End Patch\n", "there already"),
     ("a.py/x.py\n```python\nx = 1\n```\n", "is a file, no folder"),
     ("`lib.py`\n```python\nx = 1\n```\n*** Delete File: lib\n", "no file `lib`"),
 ]

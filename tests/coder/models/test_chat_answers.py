@@ -11,6 +11,7 @@ from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.retries import Passing
 from coder.models.stream import MAX_ANSWER, Unfinished
+from coder.models.tokens import usage_of
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
 from tests.faulty_endpoint import (
     chunk,
@@ -339,3 +340,16 @@ async def test_halves_of_a_character_are_joined_and_one_alone_does_no_harm() -> 
 
     assert answer.text == "a\N{GRINNING FACE} \N{REPLACEMENT CHARACTER}!"
     assert answer.tool_calls[0].arguments == '"\N{REPLACEMENT CHARACTER}"'
+
+
+@pytest.mark.parametrize(
+    ("counts", "tokens"),
+    [((100.0, 10.5), (100, 11)), ((float("nan"), 7), (0, 7)), ((True, 7), (0, 7)), ((-1.0, 7), (0, 7))],
+)
+def test_tokens_that_are_counted_in_floats_are_taken(
+    counts: tuple[float, float], tokens: tuple[int, int]
+) -> None:
+    usage = usage_of(dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True)))
+
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == tokens

@@ -379,6 +379,16 @@ async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(refus
     assert len(server.requests) == 1
 
 
+async def test_a_request_larger_than_the_tokens_of_a_minute_is_repeated_and_then_too_long() -> None:
+    too_many = error(413, "Request too large: tokens per minute", code="rate_limit_exceeded")
+    with faulty_endpoint(too_many, says("hello")) as server:
+        answer = await ask(server)
+    with faulty_endpoint(too_many) as server, pytest.raises(ContextTooLong, match="so long a conversation"):
+        await ask(server)
+
+    assert answer.text == "hello"
+
+
 async def test_a_limit_that_stays_is_told_from_an_outage() -> None:
     with faulty_endpoint(error(429, "slow down")) as server, pytest.raises(RateLimited):
         await ask(server)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.models.endpoint import Api
 from coder.models.find_model import WEAK, ModelChoice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, find_keyed_providers, providers
 from coder.models.roles import Asked, Roles, open_roles, resolve_roles
@@ -304,3 +305,29 @@ async def test_local_is_local_also_beside_a_base_url_that_is_configured() -> Non
 
     assert choice.name == "local/SmolLM2-135M-Instruct"
     assert choice.endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("model", "environ"),
+    [
+        ("toy@https://other.example/v1", {}),
+        ("openai/x", {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}),
+        ("ollama/x", {}),
+    ],
+)
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+async def test_the_main_model_is_asked_by_the_protocol_that_the_user_names(
+    model: str, environ: dict[str, str], api: Api
+) -> None:
+    models = Asked(model=model, api=api, fallback=("toy@https://third.example/v1",))
+
+    chosen = await resolve_roles(models, environ=environ)
+
+    apis = [choice.endpoint.api for choice in chosen.all if choice.endpoint is not None]
+    assert apis == [api, "chat"]
+    assert models.for_log().api == api
+
+
+async def test_a_protocol_for_weights_on_this_machine_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--api: local/.* has no endpoint"):
+        await resolve_roles(Asked(model="local", api="responses"), environ={})

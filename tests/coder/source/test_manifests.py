@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from coder.base.errors import UsageError
-from coder.people.install.indexes import NPM, PYPI, find_indexes
+from coder.people.install.indexes import NPM, PYPI, find_indexes, find_unreachable
 from coder.source.manifests import (
     are_declared,
     find_manifests,
@@ -155,6 +155,26 @@ def test_an_index_with_a_key_in_its_address_is_refused_without_saying_it(
 )
 def test_an_index_of_a_team_is_taken(tmp_path: Path, address: str) -> None:
     assert find_indexes({"PIP_INDEX_URL": address}, home=tmp_path).environment["PIP_INDEX_URL"] == address
+
+
+@pytest.mark.usefixtures("starts_something")
+async def test_an_index_that_has_only_private_addresses_is_named() -> None:
+    known = {"pypi.corp.example": ["10.1.2.3", "fd00::1"], "both.example": ["10.1.2.3", "93.184.215.14"]}
+
+    async def look_up(name: str, port: int) -> list[str]:
+        if name not in known:
+            raise OSError("no such name")
+        return known[name]
+
+    assert await find_unreachable(["both.example:8443", "unknown.example"], look_up=look_up) == ""
+    reason = await find_unreachable(["both.example", "pypi.corp.example:8443"], look_up=look_up)
+    assert "pypi.corp.example:8443 can't be reached: 10.1.2.3 is a private address" in reason
+    assert "no setting allows it. Install into .venv yourself" in reason
+
+
+def test_an_index_whose_address_no_sandbox_reaches_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"The index 10\.1\.2\.3:8080 .*private address.* no setting"):
+        find_indexes({"PIP_INDEX_URL": "http://10.1.2.3:8080/simple"}, home=tmp_path)
 
 
 def test_what_isnt_installed_is_read_off_what_python_and_node_say() -> None:

@@ -30,3 +30,17 @@ def test_a_long_word_in_a_prompt_costs_no_more_than_its_length(unit: str) -> Non
         deciding_files(["sh", "calc.py"], dict.fromkeys(SOURCES, ""), prompt=prompt)
 
     assert_linear(read, lambda size: f"Mend it. {unit * (size // len(unit))}", size=64_000)
+
+
+@pytest.mark.parametrize(
+    ("command", "deciding"),
+    [
+        (["python", "-m", "doctest", "calc.py"], set[str]()),
+        (["python", "-m", "doctest", "README.md"], {"README.md"}),
+        (["python", "calc.py"], {"calc.py"}),
+    ],
+)
+def test_a_module_whose_doctests_run_may_be_changed(command: list[str], deciding: set[str]) -> None:
+    files = dict.fromkeys(("calc.py", "README.md"), "")
+
+    assert deciding_files(command, files, prompt="Mend it.") == deciding

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Literal
 
 import pytest
+from pydantic import BaseModel
 
 from coder.models.model import ToolCall
 from coder.tools.registry import Registry
 from coder.tools.shortened import DEFAULT_CHARACTERS
-from coder.tools.tool import Desk, tool_of
+from coder.tools.tool import Desk, read_arguments, tool_of
 
 
 def add(a: int, b: int = 2, *, sign: Literal["+", "-"] = "+") -> int:
@@ -191,3 +192,18 @@ async def test_a_run_of_calls_edits_a_file_and_runs_it(desk: Desk) -> None:
     assert results[2].text.startswith("error: `../a.py` leads out of the folder.")
     assert [result.exit_code for result in results] == [None, 0, None]
     assert all(result.seconds > 0 for result in results)
+
+
+class Look(BaseModel, extra="forbid"):
+    path: str
+    lines: int = 10
+    at: str | None = "top"
+
+
+def test_null_is_no_argument_where_a_field_may_be_left_out() -> None:
+    assert read_arguments({"path": "a", "lines": None, "color": None}, Look, name="look").lines == 10
+    assert read_arguments({"path": "a", "at": None}, Look, name="look").at is None
+    with pytest.raises(ValueError, match="path"):
+        read_arguments({"path": None}, Look, name="look")
+    with pytest.raises(ValueError, match="color"):
+        read_arguments({"path": "a", "color": 1}, Look, name="look")

@@ -155,12 +155,13 @@ async def test_so_does_a_new_test_of_unittest(shop: Path, command: str, name: st
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ("from shop import total\n\ntotal()\n", ("solved", ("test_two.Case.test_it",))),
+        ("from shop import total\n\nassert total() == 0\n", ("solved", ("test_two.Case.test_it",))),
+        ("from shop import total\n\ntotal()\n", ("unverified", ())),
         ("from shop import total\n", ("unverified", ())),
         ("import nowhere\n", ("unverified", ())),
     ],
 )
-async def test_a_new_module_of_unittest_reproduces_if_it_imports_and_runs_what_the_change_adds(
+async def test_a_new_module_of_unittest_reproduces_if_it_asserts_what_the_change_adds(
     shop: Path, new: str, expected: tuple[str, tuple[str, ...]]
 ) -> None:
     (shop / "test_shop.py").write_text(UNITTEST.format(0))
@@ -452,7 +453,8 @@ async def test_one_failing_test_on_the_code_before_ends_the_run_and_the_log_has_
     ended = [body for body in bodies if isinstance(body, ProgramFinished) and body.what == "evidence"]
     tried = ended[0].tried
     assert [(one.on, one.failed) for one in tried] == [
-        ("before", run.reproduced_by), ("before", run.reproduced_by), ("after", ())
+        ("before", run.reproduced_by), ("before", run.reproduced_by), ("after", ()),
+        ("altered", run.reproduced_by),
     ]  # fmt: skip
     assert {one.command for one in tried} == {command}
 

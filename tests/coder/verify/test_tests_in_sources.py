@@ -83,3 +83,13 @@ def test_a_removed_source_holds_no_test() -> None:
         "calc.py::calc.A.f",
     )
     assert edited_tests(state("calc.py", PYTHON), {"calc.py": None}) == ()
+
+
+@pytest.mark.parametrize(("new", "edited"), [("    -1\n", True), ("    5\n", False)])
+def test_a_doctest_of_a_command_that_names_its_file_is_edited(new: str, edited: bool) -> None:
+    command = "python -m doctest calc.py"
+    mended = PYTHON.replace("a - b", "a + b").replace("    5\n", new)
+
+    assert edited_tests(state("calc.py", PYTHON, command), {"calc.py": mended}) == (
+        (command,) if edited else ()
+    )

@@ -69,7 +69,7 @@ async def test_a_check_that_fails_on_the_untouched_code_reproduces_the_task_by_t
     outcome, runs = await checked("python3 calc.py | grep 3")
 
     assert outcome.verified == "reproduced"
-    assert runs == [("after", "ok")] * 2 + [("before", "error")] * 2
+    assert runs == [("after", "ok")] * 2 + [("before", "error")] * 2 + [("altered", "error")]
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ async def test_a_long_check_has_the_time_of_the_tests_and_runs_once_on_each_code
             break
 
     assert outcome.verified == "reproduced"
-    assert runs == [("after", "ok"), ("before", "error")]
+    assert runs == [("after", "ok"), ("before", "error"), ("altered", "error")]
 
 
 async def test_a_check_that_never_ends_is_stopped_at_the_limit_of_the_tests() -> None:
@@ -112,7 +112,8 @@ async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_
         outcome = await trial.tests(PASSED, (name,))
 
     assert (outcome.verified, outcome.reproduced_by) == ("reproduced", (name,))
-    assert [(run.on, run.failed) for run in trial.tried] == [("before", (name,))] * 2 + [("after", ())]
+    runs = [(run.on, run.status) for run in trial.tried]
+    assert runs == [("before", "error")] * 2 + [("after", "ok"), ("altered", "error")]
 
 
 @pytest.mark.parametrize(

@@ -564,7 +564,8 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     # Our own interpreter has a dozen plugins.
     command = ("PYTHONPATH=src", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "-q")
     task = Task(prompt="Mend it.", workspace=tmp_path, test_command=command, mends=True)
-    answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
+    upper = ".upper()" if gives.isupper() else ""
+    answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return text.encode(){upper}\n```\n"
 
     idna_settings = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna
     settings = idna_settings if package == "idna" else PYTEST

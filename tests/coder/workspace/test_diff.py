@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coder.workspace.diff import count_lines, unified_diff
+from coder.workspace.diff import count_lines, diff_stat, unified_diff
 
 CASES = {
     "changed": ({"a.py": b"one\ntwo\nthree\n"}, {"a.py": b"one\n2\nthree\n"}),
@@ -100,3 +100,16 @@ def _patched(folder: Path, before: dict[str, bytes], patch: str, tool: list[str]
         (folder / path).write_bytes(content)
     subprocess.run(tool, cwd=folder, input=patch.encode(), check=True)
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_text_in_an_encoding_of_its_own_is_readable_in_a_patch_that_git_applies(tmp_path: Path) -> None:
+    text = "# coding: latin-1\nname = 'é'\n"
+    before = {"b.py": b"1\n", "people.py": text.encode("latin-1")}
+    after = {"b.py": b"2\n", "people.py": text.replace("é", "è").encode("latin-1")}
+
+    patch = unified_diff(before, after)
+
+    assert "# -name = 'é'\n# +name = 'è'\n" in patch
+    assert diff_stat(patch) == "b.py +1 -1  people.py binary, 29 bytes"
+    assert diff_stat(unified_diff({}, {"people.py": after["people.py"]})) == "people.py binary, 29 bytes"
+    assert _patched(tmp_path, before, patch, ["git", "apply"]) == after

@@ -2,7 +2,7 @@
 
 Without it, which `.ci/run` makes where there is a python3.12, these tests aren't there:
 
-python3.12 -m venv DIR && DIR/bin/pip install harbor==0.24.0        CODER_HARBOR_PYTHON=DIR/bin/python
+python3.12 -m venv DIR && DIR/bin/pip install harbor==0.26.0        CODER_HARBOR_PYTHON=DIR/bin/python
 """
 
 import json

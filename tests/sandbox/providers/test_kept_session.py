@@ -158,3 +158,13 @@ async def test_a_pipe_that_a_program_has_left_for_later_commands_holds_none_up(k
 
     assert (ended.exit_code, ended.stderr) == (0, b"bad\n")
     assert (long.exit_code, len(long.stdout)) == (0, 200 * 1001)
+
+
+async def test_a_call_on_another_event_loop_is_refused_at_once(kept: KeptSession) -> None:
+    def elsewhere() -> None:
+        asyncio.run(kept.execute(("true",)))
+
+    with pytest.raises(RuntimeError, match="opened on another event loop"):
+        await asyncio.to_thread(elsewhere)
+
+    assert (await kept.execute(("true",))).exit_code == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.base.text.failure_lines import last_line, telling_line
+from coder.base.text.failure_lines import last_line, reason_line, telling_line
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,30 @@ def test_the_line_of_a_failure_is_its_error_and_no_rule_or_heading(message: str,
 
 def test_the_last_line_is_no_rule() -> None:
     assert last_line("Error: EROFS\n at mkdir\n⎯⎯⎯⎯⎯⎯\n\n") == " at mkdir"
+
+
+COVERAGE = "FAIL Required coverage of 90% not reached."
+MAKE = "make: *** [Makefile:3: test] Error 1"
+CARGO = "error: test failed, to rerun pass `--lib`"
+TOX = "evaluation failed :( (0.5 seconds)"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "stdout", "line"),
+    [
+        pytest.param("", f"{COVERAGE}\n== 1 passed in 0.01s ==", COVERAGE, id="coverage"),
+        pytest.param(MAKE, "m.py:1:1: F401 unused\nFound 1 error.", "Found 1 error.", id="linter of make"),
+        pytest.param(f"sh: uv: not found\n{MAKE}", "", "sh: uv: not found", id="make without its program"),
+        pytest.param(MAKE, "", MAKE, id="make alone"),
+        pytest.param("npm error code 1", "a: expected 1\n1 failing\ndone", "1 failing", id="npm"),
+        pytest.param(CARGO, "running 1 test", CARGO, id="cargo"),
+        pytest.param("", "--- FAIL: TestA\nFAIL\tshop\t0.1s\nFAIL", "FAIL", id="go"),
+        pytest.param("", f"  py: FAIL code 1\n  {TOX}", TOX, id="tox"),
+        pytest.param("", "tests: 3\nall done", "all done", id="nothing tells of a failure"),
+        pytest.param("", "", "", id="nothing printed"),
+    ],
+)
+def test_the_reason_of_a_command_is_its_last_error_or_the_last_line_that_tells_of_a_failure(
+    stderr: str, stdout: str, line: str
+) -> None:
+    assert reason_line(stderr, stdout) == line

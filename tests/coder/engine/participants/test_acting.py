@@ -599,3 +599,29 @@ async def test_a_server_that_leaves_out_half_of_the_first_request_is_told_from_o
 
     assert run.status == status
     assert ("OLLAMA_CONTEXT_LENGTH" in run.reason) == (status == "error")
+
+
+@pytest.mark.slow
+async def test_a_file_that_a_model_makes_a_folder_lands(project: Path) -> None:
+    (project / "data").write_text("old\n")
+    (project / "names").mkdir()
+    (project / "names/list").write_text("a\n")
+
+    run, _ = await worked(
+        project,
+        bash("sed -i 's/-/+/' calc.py; rm -r data names; mkdir data; echo new >data/new; echo b >names"),
+        DONE,
+    )
+
+    assert (run.status, run.left_out) == ("solved", {}), run.reason
+    assert ((project / "data/new").read_text(), (project / "names").read_text()) == ("new\n", "b\n")
+
+
+async def test_a_session_that_opens_behind_calls_that_were_refused_is_not_said_to_be_a_new_one(
+    project: Path,
+) -> None:
+    broken = [ToolCall(id="c1", name="bash", arguments='{"command": "ls')]
+    unknown = [call("nosuch")]
+    _, model = await worked(project, broken, unknown, bash("ls"), DONE)
+
+    assert "restarted" not in told(model, 3)

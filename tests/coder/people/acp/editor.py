@@ -135,16 +135,17 @@ async def spawned(
     version: int = 1,
     capabilities: ClientCapabilities | None = None,
     more_flags: tuple[str, ...] = (),
+    **environ: str,
 ) -> AsyncIterator[Editor]:
     """Start the agent of an editor, and initialize it."""
     flags = ("--base-url", endpoint.url, "-m", "toy") if endpoint is not None else ()
-    words = ("acp", *flags, *more_flags)
+    words, variables = ("acp", *flags, *more_flags), console.environ | environ
     pid: Future[int] = Future()
-    with command_for_others(CODER, *words, environ=console.environ, cwd=console.home, pid=pid) as command:
+    with command_for_others(CODER, *words, environ=variables, cwd=console.home, pid=pid) as command:
         started = spawn_agent_process(
             editor,  # type: ignore[arg-type]  # it has the methods that are called
             *command,
-            env=console.environ,
+            env=variables,
             cwd=console.home,
             use_unstable_protocol=True,
             transport_kwargs={"stderr": None},

@@ -111,6 +111,25 @@ def test_it_loads_a_session_after_a_kill_and_continues(console: Console, project
     assert "return a + b" in (project / "calc.py").read_text()
 
 
+def test_it_loads_a_session_with_its_calls_and_diffs_and_deletes_it(console: Console, project: Path) -> None:
+    steps = (
+        opens(project),
+        prompt("Mend add."),
+        request("session/close"),
+        opens(project, "session/load"),
+        request("session/delete"),
+        request("session/list"),
+    )
+    with faulty_endpoint(EDIT, DONE) as endpoint:
+        report = drive(console, endpoint, *steps, answers=["yes"])
+
+    ended = [one for one in report["updates"] if one["sessionUpdate"] == "tool_call_update"]
+    diffs = [part for one in ended for part in one.get("content") or [] if part["type"] == "diff"]
+    live, again = ((diff["oldText"], diff["newText"]) for diff in diffs)
+    assert live == again == (WRONG, RIGHT)
+    assert (report["results"][4], report["results"][5]["sessions"]) == ({}, [])
+
+
 def test_it_edits_refuses_cancels_and_loads_after_a_kill_in_one_session(
     console: Console, project: Path
 ) -> None:

@@ -45,7 +45,7 @@ async def test_a_second_client_sees_the_history_and_the_work_as_it_goes_on(
             session = await owner.open(project)
             await owner.say(session, "What is this?")
             await load(reader, project, session)
-            history = (reader.repeated, reader.text())
+            history = (reader.repeated, reader.text().strip())
             owner.may_answer.clear()
             work = asyncio.create_task(owner.say(session, "Mend add."))
             await reader.until(AgentThoughtChunk, "It asks where it is worked on")

@@ -56,12 +56,15 @@ async def test_a_day_in_an_editor_is_received_message_by_message(tmp_path: Path)
     assert "put back" in undone[0]
     _, *repeated = re.split(r"(?m)^\(earlier\) > (.*)\n", loaded)
     assert repeated[::2] == [*MESSAGES]
-    assert [text.partition(":")[0].strip() for text in repeated[1::2]] == [
-        ANSWER,
-        "solved",
-        "refused",
-        "interrupted",
-        "unverified",
+    answer, *again = map(str.splitlines, repeated[1::2])
+    assert answer == [ANSWER]
+    assert [marks(lines) for lines in again[:2]] == [
+        ["execute", "completed", *was, "edit", "completed", "✓ solved"],
+        ["execute", "completed", *becomes, "edit", "failed", "✗ refused"],
+    ]
+    assert [lines[-1 if len(lines) < 3 else -3].split("  ")[0] for lines in again[2:]] == [
+        "! interrupted",
+        "? unverified",
     ]
 
 

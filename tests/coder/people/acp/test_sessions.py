@@ -37,8 +37,9 @@ async def test_what_is_declared_is_what_is_answered(console: Console) -> None:
             await editor.agent.fork_session(cwd=str(console.home), session_id="run_x", mcp_servers=[])
 
     assert sessions is not None
-    assert None not in (sessions.list, sessions.resume, sessions.close)
-    assert (sessions.fork, sessions.delete, refused.value.code) == (None, None, -32601)
+    assert None not in (sessions.list, sessions.resume, sessions.close, sessions.delete)
+    assert sessions.additional_directories is not None
+    assert (sessions.fork, refused.value.code) == (None, -32601)
 
 
 async def test_chats_are_listed_newest_first_by_folder_and_page(

@@ -81,3 +81,45 @@ def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console,
     assert again[-1] == "--accept-unverified"
     assert completed.code == 0, completed.err
     assert {path.name: path.read_text() for path in folder.iterdir()} == files
+
+
+COVERAGE = "FAIL Required coverage of 90% not reached."
+ENDS_BADLY = f"""
+def pytest_sessionfinish(session, exitstatus):
+    session.exitstatus = exitstatus or 1
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line("{COVERAGE}")
+"""
+LINTS = "import sys\n\nprint('add.py:1:1: F401 unused')\nprint('Found 1 error.')\nsys.exit(1)\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        pytest.param("pytest -q", f"✗ {COVERAGE}", id="coverage"),
+        pytest.param("make lint", "failed   make lint: Found 1 error.", id="make"),
+        pytest.param("python lint.py", "got exit code 1: Found 1 error.", id="script"),
+    ],
+)
+def test_a_command_that_fails_behind_its_tests_is_told_by_its_reason_and_asks_for_no_other_model(
+    console: Console, tmp_path: Path, command: str, line: str
+) -> None:
+    files = {
+        "add.py": WRONG,
+        "conftest.py": ENDS_BADLY,
+        "lint.py": LINTS,
+        "Makefile": "lint:\n\tpython lint.py\n",
+        "test_add.py": "import add\n\n\ndef test_add():\n    assert add.add(2, 3) == 5\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).write_text(text)
+    once = ("--strategy", "repair", "--no-plan", "--samples", "1", "--repairs", "0")
+    with faulty_endpoint(says(replaced("add.py", WRONG.replace("-", "+"), WRONG))) as endpoint:
+        done = solve(console, endpoint, str(tmp_path), "--test", command, *once)
+
+    assert line in done.err
+    assert "its last line says which" in done.next
+    assert "stronger" not in done.err

@@ -1,8 +1,10 @@
 """`coder chat` on a terminal: several lines, completion, history, and what Ctrl-C and Ctrl-D do."""
 
 import os
+import pty
 import re
 import secrets
+import shlex
 import signal
 import stat
 from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ from time import monotonic
 
 import pytest
 
-from tests.coder.people.cli.console import LONGEST_S, Console, Finished
+from tests.coder.people.cli.console import CODER, LONGEST_S, Console, Finished
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 from tests.processes import processes_with, wait_until
@@ -352,3 +354,41 @@ def test_ctrl_d_and_ctrl_o_while_it_works_end_nothing_and_a_line_can_be_edited(
         done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
 
     assert (done.code, len(endpoint.requests)) == (0, 2), done.out
+
+
+def test_ctrl_z_at_the_prompt_suspends_a_chat_and_fg_goes_on_with_it(
+    console: Console, project: Path, tmp_path: Path
+) -> None:
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        chat = shlex.join([str(CODER), "chat", ".", "--base-url", endpoint.url, "-m", "toy"])
+        pid, terminal = pty.fork()
+        if pid == 0:
+            environ = console.environ | {"TERM": "xterm", "PS1": "shell ", "PROMPT_TOOLKIT_NO_CPR": "1"}
+            os.chdir(project)
+            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environ)
+        try:
+            type_behind(terminal, f"{chat}\n", "shell ")
+            type_behind(terminal, "\x1a", PROMPT)
+            type_behind(terminal, "echo $((40+2))\n", "Stopped", "shell ")
+            type_behind(terminal, "fg\n", "42", "shell ")
+            type_behind(terminal, "\x16\x18Hi.\r", PROMPT)
+            type_behind(terminal, "\x04", "Hello.", "cost unknown", PROMPT)
+            type_behind(terminal, "exit\n", "shell ")
+        finally:
+            os.close(terminal)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    said = [message["content"] for message in endpoint.requests[0].body["messages"]]
+    assert "Hi." in said[-1]
+    assert not any(re.search(r"[\x00-\x08\x0b-\x1f]", str(words)) for words in said)
+
+
+def type_behind(terminal: int, text: str, *shown: str) -> None:
+    """Type a text once the terminal has shown others, one behind the other."""
+    screen, ends = "", monotonic() + LONGEST_S
+    pattern = re.compile(".*".join(map(re.escape, shown)), re.DOTALL)
+    while pattern.search(screen) is None:
+        assert select([terminal], [], [], max(ends - monotonic(), 0))[0], screen
+        screen += os.read(terminal, 65_536).decode(errors="replace")
+    os.write(terminal, text.encode())

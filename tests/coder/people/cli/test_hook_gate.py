@@ -243,6 +243,26 @@ def test_a_hook_that_cannot_run_is_told_to_the_user_and_decides_nothing(
     assert (folder / "total.py").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("is_own", [True, False], ids=["of the user", "of the repository"])
+def test_hooks_that_need_a_missing_program_take_one_line_with_what_to_do(
+    console: Console, folder: Path, is_own: bool
+) -> None:
+    hooks(home(console) if is_own else folder, "PreToolUse", "nowhere run hook.py", "")
+    requests = (
+        calls("bash", command="true"),
+        calls("edit", path="total.py", new=RIGHT),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*requests) as endpoint:
+        done = solve(console, folder, endpoint, "--strategy", "act")
+
+    assert done.code == 0, done.err
+    (line,) = [line for line in done.err.splitlines() if "nowhere" in line]
+    assert "don't run, as " in line
+    assert "install it" in line
+
+
 WEAKEN = {
     "changes it": "echo 'import sys; sys.exit(0)' > .claude/hooks/guard.py",
     "removes it": "rm .claude/hooks/guard.py",

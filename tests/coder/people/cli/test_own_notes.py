@@ -1,5 +1,6 @@
-"""The user's own notes for agents: they are in every first request."""
+"""Notes for agents in a first request: the user's own, and those of a repository around the folder."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ def test_a_model_reads_the_users_own_notes(
         in first
     )
     assert first.count("Be brief.") == 1
+
+
+@pytest.mark.slow
+def test_a_model_that_works_on_a_subfolder_reads_the_notes_of_its_repository(
+    console: Console, tmp_path: Path
+) -> None:
+    web = tmp_path / "shop/web"
+    web.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", tmp_path / "shop"], check=True)
+    (tmp_path / "shop/AGENTS.md").write_text("Use tabs.")
+    (web / "AGENTS.md").write_text("Be brief.")
+    with faulty_endpoint(ANSWER) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "-y", "--max-calls", "1")
+        console.run("solve", "Write total.py.", ".", *flags, cwd=web)
+
+    first = endpoint.requests[0].body["messages"][-1]["content"]
+    assert first.index("from `../AGENTS.md`") < first.index("from `AGENTS.md`")
+    assert "Use tabs." in first
+    assert "Be brief." in first
 
 
 @pytest.mark.slow

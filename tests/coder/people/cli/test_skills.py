@@ -80,7 +80,7 @@ def test_skills_are_listed_with_where_they_are_from_and_what_was_refused(
     ]
     reasons = {row["path"]: row["reason"] for row in document["refused"]}
     assert reasons[".claude/skills/deploy/SKILL.md"] == f"{own} has the same name"
-    assert "isn't a-z" in reasons[".claude/skills/odd/SKILL.md"]
+    assert "control characters" in reasons[".claude/skills/odd/SKILL.md"]
     assert "links are not followed" in reasons[".claude/skills/test-it/link"]
     assert "  ! .claude/skills/odd/SKILL.md: the name" in listing.err
     assert "\x1b" not in listing.out + listing.err

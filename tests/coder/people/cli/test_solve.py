@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coder.run.run import Run
+from tests.coder.models.test_chat_forms import responds
 from tests.coder.people.cli.console import Console, Finished
 from tests.coder.people.cli.test_fix import replaced
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
@@ -46,6 +47,18 @@ def test_a_solved_task_says_so_last_and_leaves_just_the_code_on_stdout(console: 
     assert done.said[0] == f"  · {name}/toy answers; programs run in bubblewrap"
     assert len(done.said) <= 12
     assert "\x1b" not in done.err
+
+
+@pytest.mark.slow
+def test_an_endpoint_of_the_users_is_asked_by_the_responses_api_also_behind_a_stop(console: Console) -> None:
+    with faulty_endpoint(responds(code(SUBTRACT)), responds(code(ADD))) as endpoint:
+        stopped = solve(console, endpoint, *CHECK, *REPAIR, "--api", "responses", "--max-calls", "1")
+        resumed = console.run("resume", "run_", "--max-calls", "2", OPENAI_API_KEY="x")
+        refused = solve(console, endpoint, "--api", "soap")
+
+    assert (stopped.code, resumed.code, resumed.out) == (3, 0, ADD), resumed.err
+    assert {request.path for request in endpoint.requests} == {"/v1/responses"}
+    assert (refused.code, "--api" in refused.err) == (2, True)
 
 
 @pytest.mark.slow
@@ -91,6 +104,21 @@ def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Con
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "times"), [('exec "$0" "$@" 2>&1', 1), ('"$0" "$@" 2>apart; cat apart', 2)]
+)
+def test_where_both_streams_go_to_one_place_the_verdict_stands_there_once(
+    console: Console, folder: Path, place: str, times: int
+) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair", "-y")
+        done = console.run_behind(("sh", "-c", place), "solve", TASK, str(folder), *CHECK, *flags)
+
+    assert done.out.count("✓ solved") == times, done.out
+    assert "+    return a + b" in done.out
+
+
 def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(replaced("solution.py", SUBTRACT))) as endpoint:
         done = solve(console, endpoint, str(folder), *CHECK, "--samples", "1", "--repairs", "0")

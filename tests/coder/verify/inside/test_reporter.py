@@ -356,3 +356,65 @@ def test_a_program_inside_can_be_read_by_python_3_8(path: Path) -> None:
     evaluated = [node for node in ast.walk(tree) if isinstance(node, ast.arg) and node.annotation is not None]
     futures = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     assert futures or not evaluated, "Python 3.8 has no list[str] for an annotation that it evaluates"
+
+
+CLIENTS = """import sys, unittest
+sys.path.insert(0, {outside!r})
+import client
+
+def connect():
+    raise FileNotFoundError(2, "No such file or directory")
+
+class Clients(unittest.TestCase):
+    def test_database(self):
+        client.connect()
+
+    def test_in_a_group(self):
+        raise ExceptionGroup("all attempts failed", [ConnectionRefusedError()])
+
+    def test_while_handling(self):
+        try:
+            raise ConnectionRefusedError
+        except OSError:
+            raise RuntimeError("away") from None
+
+    def test_slip_while_handling(self):
+        try:
+            raise ConnectionRefusedError
+        except OSError as error:
+            error.host
+
+    def test_own_function(self):
+        connect()
+
+    def test_other_error_of_the_database(self):
+        client.run()
+
+    def test_words(self):
+        raise ValueError("[Errno 111] Connection refused")
+"""
+CLIENT = """class OperationalError(Exception):
+    pass
+
+def connect():
+    raise OperationalError("nobody is at home")
+
+def run():
+    raise OperationalError("no such table")
+"""
+
+
+def test_a_service_is_missing_by_the_exceptions_and_their_places_not_by_their_words(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (outside / "client.py").write_text(CLIENT)
+    (project / "test_it.py").write_text(CLIENTS.format(outside=str(outside)))
+
+    _, rows = report(project, "-m", "unittest")
+
+    lacks = {str(row["test"]).rpartition(".test_")[2]: row.get("lack") for row in rows if "test" in row}
+    assert lacks == {
+        "database": "service", "in_a_group": "service", "while_handling": "service",
+        "slip_while_handling": None, "own_function": None, "other_error_of_the_database": None, "words": None,
+    }  # fmt: skip

@@ -163,6 +163,35 @@ def test_a_line_of_json_that_a_test_prints_is_no_event_of_go() -> None:
     assert [(name, line[0]) for name, line in lines.items()] == [("p.TestA", False)]
 
 
+def test_tests_of_go_that_have_not_ended_are_told_with_what_they_have_printed() -> None:
+    events = [
+        ("run", "TestA", ""),
+        ("run", "TestA/one", ""),
+        ("output", "TestA/one", "waits\n"),
+        ("run", "TestB", ""),
+    ]
+    lines = [json.dumps({"Action": a, "Package": "p", "Test": t, "Output": out}) for a, t, out in events]
+    lines.append('{"Action":"pass","Package":"p","Test":"TestB"}')
+
+    report = read_go("\n".join(lines), PrintedPlaces([]))
+
+    assert report is not None
+    assert [(line.name, line.message) for line in report.running] == [("p.TestA/one", "waits")]
+
+
+def test_a_test_of_cargo_that_ran_for_a_minute_has_not_ended_unless_it_is_told() -> None:
+    printed = """running 3 tests
+test quick ... ok
+test slow has been running for over 60 seconds
+test hangs has been running for over 60 seconds
+test slow ... ok
+"""
+    report = read_cargo(printed, "", PrintedPlaces([]))
+
+    assert report is not None
+    assert [line.name for line in report.running] == ["hangs"]
+
+
 def test_entities_that_would_grow_without_end_are_no_report() -> None:
     entities = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
     bomb = entities + b'<testsuite><testcase name="&b;"/></testsuite>'

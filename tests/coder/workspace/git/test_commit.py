@@ -1,5 +1,6 @@
 """A commit holds what the run has changed, on top of HEAD, and nothing else; git's own state stays whole."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,28 @@ def test_a_file_that_was_never_committed_may_be_gone(
     commit(top, {**CHANGED, "new.py": CommittedFile(b"z = 1\n", None)}, message="Mend x")
 
     assert young.git("show", "--name-only", "--format=", "HEAD") == "main.py"
+
+
+@pytest.mark.parametrize("is_folder", [False, True], ids=["a folder", "a file"])
+def test_a_file_that_takes_the_place_of_a_folder_is_committed_and_the_other_way_round(
+    repository: GitRepository, is_folder: bool
+) -> None:
+    folder, file = {"d/x": b"x\n", "d/e/y": b"y\n"}, {"d": b"d\n"}
+    before, after = (folder, file) if is_folder else (file, folder)
+    shown: dict[str, CommittedFile] = {}
+    for path, content in before.items():
+        (repository.top / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository.top / path).write_bytes(content)
+        shown[path] = CommittedFile(content, None)
+    repository.git("add", "--all")
+    repository.git("commit", "--quiet", "-m", "before")
+    shutil.rmtree(repository.top / "d") if is_folder else (repository.top / "d").unlink()
+    for path, content in after.items():
+        (repository.top / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository.top / path).write_bytes(content)
+        shown = {path: CommittedFile(None, content), **shown}
+
+    commit(repository.top, shown, message="Switch")
+
+    assert repository.git("ls-tree", "-r", "--name-only", "HEAD", "--", "d").split() == sorted(after)
+    assert repository.git("status", "--porcelain") == ""

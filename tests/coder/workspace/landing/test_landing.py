@@ -1,6 +1,7 @@
 """Files land whole or not at all, only over what the run has read, and can be taken back."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -81,7 +82,7 @@ def test_a_folder_in_the_way_is_refused(root: Path) -> None:
 def test_a_file_as_a_folder_is_refused(root: Path) -> None:
     with pytest.raises(ForbiddenPath, match="over a link or a file"):
         plan(take_snapshot(root), {"main.py/x.py": b"x"})
-    with pytest.raises(ForbiddenPath, match="can't both be changed"):
+    with pytest.raises(ForbiddenPath, match="can't both be written"):
         plan(take_snapshot(root), {"new": b"x", "new/x.py": b"x"})
 
 
@@ -122,14 +123,108 @@ async def test_applying_twice_changes_nothing_more(root: Path) -> None:
     assert _content(root) == AFTER
 
 
-@pytest.mark.parametrize(
-    "files", [{"gone.py": None, "gone.py/c.py": b"x"}, {"gone.py": b"x", "gone.py/c.py": b"x"}]
-)
-def test_a_file_and_one_below_it_are_refused_by_both_their_names(
-    root: Path, files: dict[str, bytes | None]
+def test_a_file_and_one_below_it_are_refused_by_both_their_names(root: Path) -> None:
+    with pytest.raises(ForbiddenPath, match=r"^gone.py/c.py and gone.py can't both be written"):
+        plan(take_snapshot(root), {"gone.py": b"x", "gone.py/c.py": b"x"})
+
+
+@pytest.mark.parametrize("ends_after", [0, 1, 9])
+async def test_a_new_link_lands_also_after_a_kill_and_is_taken_back(root: Path, ends_after: int) -> None:
+    files: dict[str, bytes | None] = {"deep/link.py": b"../main.py", "main.py": b"new\n"}
+    planned = plan(take_snapshot(root), files, links=["deep/link.py"])
+    recorded: list[str] = []
+
+    async def record(path: str) -> None:
+        if len(recorded) == ends_after:
+            raise KeyboardInterrupt
+        recorded.append(path)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        await apply(planned, CONTENTS | {"deep/link.py": b"../main.py"}, record)
+    await apply(planned, CONTENTS | {"deep/link.py": b"../main.py"}, _into([]))
+
+    assert (root / "deep/link.py").readlink() == Path("../main.py")
+    assert all(is_made(planned, change) for change in planned.changes)
+    await undo(planned, BEFORE, _left({}))
+    assert _content(root) == BEFORE
+    assert not (root / "deep").exists()
+
+
+async def test_a_link_that_the_user_has_changed_since_is_left_by_an_undo(root: Path) -> None:
+    planned = plan(take_snapshot(root), {"link.py": b"main.py"}, links=["link.py"])
+    await apply(planned, {"link.py": b"main.py"}, _into([]))
+    (root / "link.py").unlink()
+    (root / "link.py").symlink_to("kept.txt")
+    left: dict[str, str] = {}
+
+    await undo(planned, {}, _left(left))
+
+    assert (root / "link.py").readlink() == Path("kept.txt")
+    assert [*left] == ["link.py"]
+
+
+FOLDER = {"d/x": b"x\n", "d/e/y": b"y\n", "kept.txt": b"kept\n"}
+SWITCHES: dict[str, tuple[dict[str, bytes], dict[str, bytes | None]]] = {
+    "a file becomes a folder": (BEFORE, {"gone.py": None, "gone.py/deep/c.py": b"c\n"}),
+    "a folder becomes a file": (FOLDER, {"d/x": None, "d/e/y": None, "d": b"d\n"}),
+    "a folder in it becomes a file": (FOLDER, {"d/e/y": None, "d/e": b"e\n"}),
+}
+
+
+@pytest.mark.parametrize(("before", "files"), SWITCHES.values(), ids=SWITCHES)
+@pytest.mark.parametrize("ends_after", [0, 1, 2, 9])
+async def test_a_file_and_a_folder_take_each_others_place_also_after_a_kill_and_are_taken_back(
+    tmp_path: Path, before: dict[str, bytes], files: dict[str, bytes | None], ends_after: int
 ) -> None:
-    with pytest.raises(ForbiddenPath, match=r"^gone.py/c.py and gone.py can't both be changed"):
-        plan(take_snapshot(root), files)
+    root = tmp_path / "root"
+    _write(root, before)
+    planned = plan(take_snapshot(root), files)
+    contents = {path: content for path, content in files.items() if content is not None}
+    recorded: list[str] = []
+
+    async def record(path: str) -> None:
+        if len(recorded) == ends_after:
+            raise KeyboardInterrupt
+        recorded.append(path)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        await apply(planned, contents, record)
+    await apply(planned, contents, _into([]))
+
+    after = {path: content for path, content in {**before, **files}.items() if content is not None}
+    assert _content(root) == after
+    assert all(is_made(planned, change) for change in planned.changes)
+    await undo(planned, before, _left({}))
+    assert _content(root) == before
+
+
+@pytest.mark.parametrize("other", ["d/.cache", "d/e/new.txt"])
+def test_a_folder_with_other_files_becomes_no_file(tmp_path: Path, other: str) -> None:
+    _write(tmp_path, FOLDER)
+    snapshot = take_snapshot(tmp_path)
+    (tmp_path / other).write_text("mine")
+
+    with pytest.raises(ForbiddenPath, match=f"^d can't take the place of its folder, which has {other}"):
+        plan(snapshot, {"d/x": None, "d/e/y": None, "d": b"d\n"})
+
+
+async def test_a_file_that_appears_in_the_folder_meanwhile_stays(tmp_path: Path) -> None:
+    _write(tmp_path, FOLDER)
+    planned = plan(take_snapshot(tmp_path), {"d/x": None, "d/e/y": None, "d": b"d\n"})
+    (tmp_path / "d/mine").write_text("mine")
+
+    with pytest.raises(FileChanged, match="which has other files"):
+        await apply(planned, {"d": b"d\n"}, _into([]))
+
+    assert (tmp_path / "d/mine").read_text() == "mine"
+
+
+def test_a_folder_that_is_a_link_becomes_no_file(tmp_path: Path) -> None:
+    _write(tmp_path / "root", {"e/x": b"x\n"})
+    (tmp_path / "root/d").symlink_to("e")
+
+    with pytest.raises(ForbiddenPath, match="link"):
+        plan(take_snapshot(tmp_path / "root"), {"d/x": None, "d": b"d\n"})
 
 
 async def test_a_root_that_is_missing_is_made_and_taken_back(tmp_path: Path) -> None:

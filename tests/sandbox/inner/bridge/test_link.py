@@ -82,7 +82,7 @@ ANSWERS = (
     st.binary(max_size=80)
     | st.tuples(st.just("value"), HOSTILE, st.just(()), st.just(""))
     | st.tuples(st.just("value"), HOSTILE, HOSTILE, HOSTILE)
-    | st.tuples(st.just("raised"), HOSTILE, HOSTILE, st.just(()), st.just(""))
+    | st.tuples(st.just("raised"), HOSTILE, HOSTILE, HOSTILE, st.just(()), st.just(""))
     | st.tuples(st.just("ask"), st.sampled_from(["call", "get", "set", "operator", "x"]), HOSTILE, HOSTILE)
     | HOSTILE
 )
@@ -110,7 +110,7 @@ def test_whatever_a_candidate_answers_is_a_value_or_a_known_error(answers: list[
         ("value", 1, ((99, []),), ""),
         ("value", 1, ((True, []),), ""),
         ("value", 1, (), b"not text"),
-        ("raised", "no exception", (), (), ""),
+        ("raised", "no exception", (), "", (), ""),
         ("verdict", True, (), ""),
         ["value", 1, (), ""],
         None,

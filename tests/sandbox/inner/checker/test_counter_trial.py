@@ -1,6 +1,7 @@
 """Tests run once more on recorded answers, with one of them, or a constant of the test, changed."""
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from types import CodeType
 from typing import Any
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
 from sandbox.inner.bridge.codec import decode, encode
-from sandbox.inner.checker.counter_trial import MOST_RUNS, CounterTrial
-from sandbox.inner.checker.exchanges import Diverged, RecordedLine
+from sandbox.inner.checker.answer_digests import ReferenceNames, is_same_answer
+from sandbox.inner.checker.counter_trial import MOST_RUNS, CounterTrial, changed_sources
+from sandbox.inner.checker.exchanges import Diverged, RecordedLine, Recording, read_exchanges
 from sandbox.inner.checker.other_values import Extension, change
+from tests.linear_work import assert_linear
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -33,7 +36,7 @@ def called(value: object, *args: object) -> tuple[bytes, bytes]:
     return frame("call", Extension(("object", 1)), args, {}), FROM_CANDIDATE + answer
 
 
-def trial(*frames: tuple[bytes, bytes]) -> CounterTrial:
+def trial(*frames: tuple[bytes, bytes]) -> CounterTrial[Sequence[CodeType]]:
     """Return a trial whose test is `check(candidate)`, with a candidate that asks the recorded line."""
 
     def run(line: RecordedLine, codes: Sequence[CodeType]) -> bool:
@@ -50,13 +53,14 @@ def trial(*frames: tuple[bytes, bytes]) -> CounterTrial:
             return False
         return True
 
-    return CounterTrial(frames, 1, run, seed=1, enough=ENOUGH)
+    return CounterTrial(frames, read_exchanges(frames, ReferenceNames(1)), run, seed=1, enough=ENOUGH)
 
 
 def shares(body: str, *frames: tuple[bytes, bytes]) -> dict[str, tuple[int, int]]:
     """Return, for each kind of change, how many runs were made and how many failed."""
-    one = trial(*frames)
-    found = one.try_others([f"def check(candidate):\n    {body}\n"], "candidate", one.exchanges)
+    one, source = trial(*frames), f"def check(candidate):\n    {body}\n"
+    codes = [compile(source, "<test>", "exec")]
+    found = one.try_others(codes, partial(changed_sources, [source], "candidate", codes), one.exchanges)
     return {what: (tried, failed) for what, tried, failed in found}
 
 
@@ -114,25 +118,67 @@ def test_a_test_that_never_ends_with_a_changed_value_is_ended_and_fails() -> Non
         "an empty list": ([], "e"),
         "false": (False, "Nz"),
         "not a number": ([float("nan")], "Cn"),
-        "its argument": (3, "Na"),
+        "its argument": (3, "Naf"),
         "a text": ("3", "T"),
     }.values(),
 )
 def test_an_exchange_says_what_kind_of_answer_it_has(value: object, letters: str) -> None:
     (one,) = trial(called(value, 3)).exchanges
 
-    assert one.key.rpartition(":")[2] == letters
+    assert one.letters == letters
 
 
 @pytest.mark.parametrize(
     ("value", "same"),
-    [(1, True), (2.0, 2), (0.1 + 0.2, 0.3), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({3, 1}, {1, 3})],
+    [(0.0, -0.0), (0.1 + 0.2, 0.3), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({3, 1}, {1, 3})],
 )
 def test_values_that_a_test_takes_for_the_same_are_the_same_exchange(value: object, same: object) -> None:
-    assert trial(called(value, 3)).counts() == trial(called(same, 3)).counts()
+    first, second = called(value, 3), called(same, 3)
+
+    assert trial(first).counts() == trial(second).counts()
+    assert is_same_answer(first[0], first[1], second[1])
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, True), (2.0, 2), ([1], (1,)), ("1", 1), (None, [])])
+def test_values_of_different_types_are_different_exchanges(value: object, other: object) -> None:
+    first, second = called(value, 3), called(other, 3)
+
+    assert trial(first).counts() != trial(second).counts()
+    assert not is_same_answer(first[0], first[1], second[1])
+
+
+@pytest.mark.parametrize("answer", [b"", b"x", FROM_CANDIDATE, FROM_CANDIDATE + encode(("value",))])
+def test_a_frame_that_is_no_answer_is_like_no_other(answer: bytes) -> None:
+    call, usual = called(4, 3)
+
+    assert not is_same_answer(call, usual, answer)
+
+
+def test_the_time_to_repeat_a_recording_grows_with_its_length() -> None:
+    def repeat(recording: tuple[tuple[bytes, bytes], ...]) -> None:
+        line = RecordedLine(Recording(recording))
+        for sent, received in recording:
+            line.send(sent)
+            assert line.receive() == received
+
+    assert_linear(repeat, lambda count: (called(4, 3),) * count, size=20_000)
 
 
 def test_exchanges_differ_that_another_trial_had_less_often() -> None:
     one, two = trial(called(4, 3), called(4, 3), called(5, 4)), trial(called(4, 3), called(6, 4))
 
     assert [exchange.at for exchange in one.differing(two.counts())] == [1, 2]
+
+
+@pytest.mark.parametrize("copied", [True, 1])
+def test_a_copied_value_that_equals_the_number_of_the_function_is_an_exchange(copied: object) -> None:
+    assert trial(called(Extension(("copy", copied)), 3)).counts() == trial(called(copied, 3)).counts()
+
+
+def test_a_tests_own_error_that_comes_back_is_left_as_it_is() -> None:
+    outcome = ("raised", Extension(("yours", 7)), (), COPY, Extension(("copy", "")))
+    sent, _ = called(4, 3)
+
+    found = shares("candidate(3)", (sent, FROM_CANDIDATE + frame(*outcome)))
+
+    assert found["errors"] == (0, 0)

@@ -93,5 +93,6 @@ async def test_a_model_of_the_configuration_is_picked(studio: Server, window: Wi
         await press_until(window.page, "begin")
         await window.page.keyboard.press("Enter")
         await expect(window.page.locator("#facts")).to_contain_text("other")
+        await expect(window.page.locator("#facts .status")).to_have_text("unverified")
 
     assert endpoint.requests[0].body["model"] == "other"
