@@ -44,7 +44,7 @@ _FACTOR, _EXTRA_S = 12.0, 0.05
 """CPU seconds of one run: a multiple of the unchanged one's, and some more."""
 _ALL_FACTOR, _ALL_EXTRA_S = 6.0, 4.0
 """So, of all runs; each kind of change takes half of what is left."""
-_REQUESTS_FACTOR, _REQUESTS_EXTRA_S = 3.0, 2.0
+_REQUESTS_FACTOR, _REQUESTS_EXTRA_S = 3.0, 4.0
 """So, of all runs about single requests."""
 _MOST_CHARACTERS = 1 << 16
 """Characters of a test's source whose constants are changed."""
