@@ -15,6 +15,7 @@ from coder.base.text.redact import Redactor
 from coder.base.text.thoughts import separate_thoughts
 from coder.models import faults
 from coder.models.abilities import Abilities, model_limit, request_limit
+from coder.models.answer_parts import Retry
 from coder.models.connection import EndpointConnection, StatusError
 from coder.models.endpoint import Endpoint, Patience, unknown_secrets
 from coder.models.exchange import Call, stream_answer
@@ -87,10 +88,10 @@ class ChatModel(Closing):
         sampling = sampling.model_copy(update={"max_tokens": max_output})
         clock, has_called = SilenceClock(self._patience.deadline_s), self.name in asking.get("callers", ())
         call = Call(messages, sampling, form, asking.get("on_token"), clock, has_called=has_called)
+        call.on_retry = on_retry = asking.get("on_retry")
         try:
             async with asyncio.timeout(self._patience.whole_s) as time_limit:
-                patience, on_retry = self._patience, asking.get("on_retry")
-                ask = partial(self._ask, call)
+                patience, ask = self._patience, partial(self._ask, call)
                 unfinished = await retry_passing(ask, patience=patience, clock=call.clock, on_retry=on_retry)
         except Passing as fault:
             raise faults.final_error(fault, self._endpoint) from None
@@ -142,7 +143,9 @@ class ChatModel(Closing):
             body = self._quirks.body(call.messages, call.sampling, call.form)
             fault: Exception | None
             try:
-                return await self._in_lane(call, body)
+                unfinished = await self._in_lane(call, body)
+                self._quirks.tools.accept(call.form)
+                return unfinished
             except Passing as passing:
                 passing.reason = faults.cleaned(passing.reason, self._endpoint)
                 fault = passing
@@ -188,6 +191,8 @@ class ChatModel(Closing):
             )
         if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):
             return None
+        if await self._leave_out_tool(call, error):
+            return None
         if error.status in (400, 422) and self._quirks.learn(str(error.body), body):
             return None
         fault: Exception
@@ -206,3 +211,18 @@ class ChatModel(Closing):
         if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:
             self._lane.rest(fault.after_s)
         return fault
+
+    async def _leave_out_tool(self, call: Call, error: StatusError) -> bool:
+        """Leave out the tool of a server that a refusal names, and tell so; return whether there is one.
+
+        A model that has called tools may have called one wrongly: its request is repeated as it was before.
+        """
+        is_unlucky = error.code == faults.BROKEN_CALL or (
+            call.has_called and call.refusals < faults.MOST_REFUSALS - 1
+        )
+        tool = None if is_unlucky else self._quirks.tools.learn(error, call.form)
+        if tool is not None and call.on_retry is not None:
+            message = f"(HTTP {error.status}){faults.quoted_message(error, self._endpoint)}"
+            reason = f"{self.name} refuses the tool {tool}, which is left out from now on {message}"
+            await call.on_retry(Retry(attempt=1, wait_s=0, reason=reason))
+        return tool is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from coder.base.text.redact import RedactingStream
 from coder.models.connection import WHOLE
 from coder.models.endpoint import Api, Patience
-from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.model import ChatMessage, Form, OnRetry, Sampling
 from coder.models.retries import Passing, SilenceClock
 from coder.models.stream import Unfinished
 
@@ -31,6 +31,7 @@ class Call:
     """Whether the model has called a tool in this run."""
     refusals: int = 0
     """Number of refusals by an HTTP status so far."""
+    on_retry: OnRetry | None = None
 
 
 async def stream_answer(

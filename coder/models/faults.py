@@ -38,7 +38,7 @@ _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
 _TOOL_PARAMETERS = frozenset({"tools", "tool_choice", "functions", "function_call"})
 _NOT_IMPLEMENTED = 501
 _RATE_LIMIT = "rate_limit_exceeded"
-_BROKEN_CALL = "tool_use_failed"
+BROKEN_CALL = "tool_use_failed"
 """Code of Groq's error for a call that its model wrote wrongly (console.groq.com/docs/errors)."""
 MOST_REFUSALS, MOST_REFUSALS_AT_FIRST = 3, 2
 """Most refusals of one request with tools; the latter for a model that has never called one."""
@@ -79,7 +79,7 @@ def tools_fault(
         refusals: number of refusals of this request, with this one.
         has_called: whether the model has called a tool in this run.
     """
-    takes_tools = has_called or error.code == _BROKEN_CALL
+    takes_tools = has_called or error.code == BROKEN_CALL
     status, message = error.status, quoted_message(error, endpoint)
     if names_tools(error) and not takes_tools:
         fault = ToolsRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.")

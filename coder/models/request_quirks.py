@@ -9,6 +9,7 @@ from coder.models.abilities import MIN_REQUESTED
 from coder.models.answer_parts import Image
 from coder.models.endpoint import Api, Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.refused_tools import RefusedTools
 from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_messages, function_of, move_pictures, response_input
 
@@ -49,6 +50,7 @@ class RequestQuirks:
         self._context: int | None = None
         """Maximum tokens of a prompt with its answer, as an endpoint's refusal states it."""
         self.api: Api = endpoint.api
+        self.tools = RefusedTools()
 
     def body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
@@ -63,6 +65,7 @@ class RequestQuirks:
         if self.api != "messages":
             messages = move_pictures(messages)
         effort = None if self._endpoint.reasons is False else sampling.effort
+        form = self.tools.without(form)
         tools = [function_of(tool) for tool in form.tools] if form is not None else []
         api_fields: Mapping[str, object]
         if self.api == "messages":

@@ -51,6 +51,8 @@ def progress(body: event_types.Body) -> str | None:
             return f"  ! {_found_tests(found)}; they can't be run: {one_line(reason, width=300)}"
         case event_types.BaselineTaken():
             return _baseline_line(body)
+        case event_types.CallRetried(wait_s=0):
+            return f"  ! {one_line(body.reason, width=300)}; asking again"
         case event_types.CallRetried():
             wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             return f"  · {one_line(body.reason)}; {wait}"

@@ -16,6 +16,7 @@ from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.answer_parts import Image
 from coder.models.model import JsonObject, ToolSpec
+from coder.models.refused_tools import ServerTool
 from coder.run.extensions import Rules
 from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text, without_nulls
@@ -160,7 +161,8 @@ def _read(about: Mcp, tool: "Tool", names: list[str]) -> tuple[ToolSpec, bool, C
     hints = tool.annotations
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_MAX_DESCRIPTION]
-    spec = ToolSpec(name=_name(about.name, tool.name, names), description=words, parameters=_cleaned(schema))
+    name = _name(about.name, tool.name, names)
+    spec = ServerTool(name=name, description=words, parameters=_cleaned(schema))
     return spec, effect, check_by(schema)
 
 

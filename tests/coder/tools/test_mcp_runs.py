@@ -10,12 +10,15 @@ import pytest
 
 from coder import Decision, Mcp, Run, Settings, Task
 from coder.base.errors import UsageError
+from coder.models.chat_completions import ChatModel
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.run.event_types import ToolAnswered, ToolCalled, parse
+from coder.run.event_types import CallRetried, ToolAnswered, ToolCalled, parse
 from coder.run.questions import Question
 from coder.run.watch import Watch
+from tests.coder.models.asking import QUICK, endpoint_of
 from tests.coder.tools.test_mcp_client import ROUGH
+from tests.faulty_endpoint import calls, error, faulty_endpoint, says
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
@@ -187,3 +190,24 @@ async def test_servers_are_refused_by_a_strategy_that_calls_no_tools_unless_they
     run, _ = await worked([RIGHT], rough(required=False), settings=repair)
 
     assert run.status == "solved"
+
+
+async def test_a_tool_whose_schema_the_endpoint_refuses_leaves_the_others_and_the_person_is_told_once() -> (
+    None
+):
+    log = MemoryLog()
+    refusal = error(400, "Invalid schema for function 'it_note': array schema missing items.")
+    script = [refusal, calls("it_say", text="3"), says(RIGHT)]
+
+    with faulty_endpoint(*script) as server:
+        async with ChatModel(endpoint_of(server), patience=QUICK) as model:
+            run = await solve(TASK, model=model, tools=[rough()], settings=ACTS, log=log)
+
+    sent_names = [{tool["function"]["name"] for tool in request.body["tools"]} for request in server.requests]
+    assert run.status == "solved"
+    assert sent_names[0] - sent_names[1] == {"it_note"}
+    assert sent_names[1] == sent_names[2] >= {"it_say", "edit", "bash"}
+    retries = [body for event in await log.read(run.run_id) if isinstance(body := parse(event), CallRetried)]
+    assert [retry.reason.split(" (")[0] for retry in retries] == [
+        "toy/toy refuses the tool it_note, which is left out from now on"
+    ]
