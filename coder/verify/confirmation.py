@@ -37,6 +37,7 @@ _PLAIN_S = 5.0
 """Seconds for the plain tests alone, added to the time of the first run."""
 _MAX_FAILURES = 3
 """Tests of a file that fail without a comparison before the rest of the file is left out."""
+_CLAIMED_NOTE = "A test passed only because an object of your own class claims to equal the test's data."
 _ONLY_BESIDE_NOTE = (
     "A test passed only in the process of your code. Away from it, on the same values, it fails."
     " The code can't read the tests there."
@@ -80,7 +81,8 @@ async def confirm_programs(
 
     Returns:
         Failed if a program fails by what the code gives it, unless the command passed before the work and the
-        program fails on the untouched files, too. Else `run`.
+        program fails on the untouched files, too; or by an object that claims to equal its data, as in
+        `confirm`. Else `run`.
     """
     own_modules = modules_of(files)
     checks = [
@@ -134,8 +136,7 @@ class _Confirmation:
                 replace(self.run, strength="outside"), report, sources, self._run_weighed
             )
         if report.custom_equality and await self._is_custom_equality_new():
-            note = "A test passed only because an object of your own class claims to equal the test's data."
-            return replace(self.run, passed=False, lines=lines_of(report), note=note)
+            return replace(self.run, passed=False, lines=lines_of(report), note=_CLAIMED_NOTE)
         plain_tests, test_names = self._plain_tests(), self._names_of_run()
         suspects = {path: names - passing_names for path, names in plain_tests.named(test_names).items()}
         refuted_report = None
@@ -155,7 +156,11 @@ class _Confirmation:
         report = await self._run_checks(None, self.checks)
         if not report.passed:
             report = await self._run_checks(self.files, self.checks)
-        if report.passed or self._is_ambiguous(report):
+        if report.passed:
+            return self.run
+        if report.custom_equality and await self._is_custom_equality_new():
+            return replace(self.run, passed=False, lines=lines_of(report), note=_CLAIMED_NOTE)
+        if self._is_ambiguous(report):
             return self.run
         suspects = {check.path: {check.path} for check in self.checks}
         baseline = self.verification.state.progress.baseline
@@ -218,7 +223,7 @@ class _Confirmation:
             for check in self.checks
             for name in passed
             for tail in tails_of(check.path, name)
-        }
+        } | {check.path for check in self.checks if check.as_program and check.path in passed}
         return weighed(names) if names else None
 
     async def _run_checks(

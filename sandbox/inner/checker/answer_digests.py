@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.inner.bridge.aliases import EARLIER
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
 from sandbox.inner.bridge.codec import CodecError, decode
+from sandbox.inner.bridge.operators import COMPARISONS, CONTAINS
 from sandbox.inner.bridge.standard import from_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 from sandbox.inner.checker.other_values import Extension
@@ -62,7 +63,9 @@ _NO_NAMES = ReferenceNames()
 
 
 def request_digest(request: tuple[Any, ...], names: ReferenceNames) -> str:
-    """Return an operation and the digest of its operands."""
+    """Return an operation and the digest of its operands, of a comparison each one's."""
+    if request[0] in COMPARISONS or request[0] in CONTAINS:
+        return "-".join((request[0], *(_digest(_plain(one, {}, names)) for one in request[1:])))
     visible = (request[0], *request[2:]) if request[0] == "missing" else request  # without its number
     return f"{request[0]}-{_digest(_plain(visible, {}, names))}"
 

@@ -21,7 +21,7 @@ from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.checker.asserts import FAIL, fail, rewrite, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
-from sandbox.inner.checker.reporting import Reports, describe_failure, register_source
+from sandbox.inner.checker.reporting import Reports, describe_failure, is_success, register_source
 from sandbox.inner.checker.under_pytest import run_under_pytest
 from sandbox.inner.checker.weighed_tests import Weighing
 from sandbox.inner.process.wire import Channel
@@ -78,7 +78,11 @@ def _run_assertion(check: Mapping[str, Any], module: str, reports: Reports) -> N
     space.prepare(tree)
     code = compile(tree, filename, "exec")
     with reports.traced(ast.parse(source), filename):
-        exec(code, space)
+        try:
+            exec(code, space)
+        except SystemExit as error:
+            if not is_success(error):
+                raise
 
 
 def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
@@ -92,11 +96,10 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     except (SyntaxError, ValueError, RecursionError) as error:
         reports.result(path, False, f"the test file can't be read: {error}")
         return
-    if check["as_program"]:
-        _run_program(tree, check, reports)
-        return
     with reports.traced(ast.parse(source), path, os.path.abspath(path)):
-        if _needs_pytest(tree) or (_has_conftest(path) and PathFinder.find_spec("pytest") is not None):
+        if check["as_program"]:
+            _run_program(check, reports)
+        elif _needs_pytest(tree) or (_has_conftest(path) and PathFinder.find_spec("pytest") is not None):
             run_under_pytest(path, source, reports)
         else:
             _run_plainly(tree, check, module, reports)
@@ -104,25 +107,30 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
         reports.result(path, False, _NO_TEST)
 
 
-def _run_program(tree: ast.Module, check: Mapping[str, Any], reports: Reports) -> None:
+def _run_program(check: Mapping[str, Any], reports: Reports) -> None:
     """Run a file as `__main__`; it fails if the candidate's code exits."""
-    path = check["path"]
-    register_source(path, check["source"])
+    path, source = check["path"], check["source"]
     sys.argv = [path]
     sys.path.append(os.path.dirname(os.path.abspath(path)))
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     vars(main).update({"__file__": os.path.abspath(path), FAIL: fail})
-    reports.begin(path)
+    reports.begin(path, statement=source)
+    if reports.weighing is not None:
+        source = reports.weighing.replaced or source
+    register_source(path, source)
     try:
-        exec(compile(tree, path, "exec", dont_inherit=True), vars(main))
+        exec(compile(rewrite(source, path), path, "exec", dont_inherit=True), vars(main))
+    except SystemExit as error:
+        if is_success(error):
+            reports.result(path, True)
+        elif is_proxy(error):
+            reports.failure(path, error)
+        else:  # the program's own verdict
+            reports.result(path, False, "\n".join(describe_failure(error)), cause="assertion")
     except BaseException as error:  # noqa: BLE001 - any exception that ends the program is its result
-        if not isinstance(error, SystemExit) or is_proxy(error) or error.code not in (None, 0):
-            if isinstance(error, SystemExit) and not is_proxy(error):  # the program's own verdict
-                reports.result(path, False, "\n".join(describe_failure(error)), cause="assertion")
-            else:
-                reports.failure(path, error)
-            return
-    reports.result(path, True)
+        reports.failure(path, error)
+    else:
+        reports.result(path, True)
 
 
 def _needs_pytest(tree: ast.Module) -> bool:

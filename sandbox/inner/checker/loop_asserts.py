@@ -78,6 +78,8 @@ class _Search:
         self._asserting = {
             node.name for node in functions if any(isinstance(one, ast.Assert) for one in ast.walk(node))
         }
+        self._counts_failures = any(map(_exits_by_count, ast.walk(tree)))
+        """Whether a program counts in its conditions, and ends with what it has counted."""
 
     def in_body(self, statements: Sequence[ast.stmt], function: int) -> Iterator[LoopAssertion]:
         """Yield the assertions of a function, or of the module, if loops make all of them; then of those
@@ -105,6 +107,12 @@ class _Search:
                     yield (
                         LoopAssertion(function, statement.lineno, "item") if _is_for_all(statement) else None
                     )
+            elif self._counts_failures and loop is not None and _is_counted(statement):
+                yield LoopAssertion(
+                    function, statement.lineno, "round" if loop == statement.lineno else "line"
+                )
+            elif self._counts_failures and loop is None and _counts_items(statement):
+                yield LoopAssertion(function, statement.lineno, "item")
             elif isinstance(statement, LOOPS):
                 yield from self._own(statement.body, function, loop=statement.lineno)
             elif isinstance(statement, _WITHS) and not any(map(_expects_error, statement.items)):
@@ -117,6 +125,25 @@ class _Search:
         call = statement.value if isinstance(statement, ast.Expr) else None
         name = _called(call) if isinstance(call, ast.Call) else ""
         return name.startswith("assert") or name in self._asserting
+
+
+def _exits_by_count(node: ast.AST) -> bool:
+    """Whether a node ends the program with a status that is computed: `sys.exit(bad)`."""
+    is_exit = isinstance(node, ast.Call) and _called(node) in ("exit", "SystemExit")
+    return is_exit and any(not isinstance(one, ast.Constant) for one in node.args)  # type: ignore[attr-defined]
+
+
+def _is_counted(statement: ast.stmt) -> bool:
+    """Whether a statement of a loop decides on what is counted: a condition, or a sum of comparisons."""
+    compares = isinstance(statement, ast.AugAssign) and isinstance(statement.value, ast.Compare)
+    return compares or isinstance(statement, ast.If)
+
+
+def _counts_items(statement: ast.stmt) -> bool:
+    """Whether a statement on one line counts by a comprehension: `bad = sum(f(a) != b for …)`."""
+    inside = [one for one in ast.walk(statement) if isinstance(one, (ast.GeneratorExp, ast.ListComp))]
+    is_simple = isinstance(statement, (ast.Assign, ast.Expr, ast.Raise)) and len(inside) == 1
+    return is_simple and statement.lineno == statement.end_lineno and isinstance(inside[0].elt, ast.Compare)
 
 
 def _is_for_all(statement: ast.stmt) -> bool:

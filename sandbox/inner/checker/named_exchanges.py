@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, decode
-from sandbox.inner.bridge.operators import COMPARISONS
+from sandbox.inner.bridge.operators import COMPARISONS, CONTAINS, EQUALITY
 from sandbox.inner.bridge.show_values import show, show_call
 from sandbox.inner.bridge.standard import from_parts
 from sandbox.inner.checker.answer_digests import ReferenceNames, request_digest
 from sandbox.inner.checker.exchanges import Exchanged, Frames, read_exchanges
+from sandbox.inner.checker.identities import Identities
 from sandbox.inner.checker.other_values import Extension
 
 _SILENT = frozenset(("describe", "import", "find", "set", "delete", "__hash__", "__dir__"))
 """Operations whose answers aren't weighed: they say nothing, or nothing that a test compares."""
 _REFERENCES = frozenset(("object", "class", "function", "module", "generator", "coroutine", "missing"))
+_SAME = {"__eq__": True, "__ne__": False}
+"""What comparisons of equal objects answer."""
 _MOST_SHOWN = 200
 _MOST_BASES = 100
 
@@ -26,8 +29,11 @@ _MOST_BASES = 100
 class NamedExchanges(ReferenceNames):
     """Reads the frames of one candidate, part by part."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_attribute: bool = False) -> None:
+        """`by_attribute`: an object that a class or module has goes by its name there."""
         super().__init__()
+        self.identities = Identities()
+        self._by_attribute = by_attribute
         self._names: dict[int, str] = {}
         """Digests of the requests that first gave each object."""
         self._texts: dict[int, str] = {}
@@ -46,6 +52,13 @@ class NamedExchanges(ReferenceNames):
     def _is_silent(self, request: tuple[Any, ...]) -> bool:
         return request[0] in _SILENT or (self._is_of_module(request) and request[2].startswith("__"))
 
+    def _owner(self, request: tuple[Any, ...]) -> int | None:
+        """Return the number of the class or module whose attribute is asked for."""
+        if request[0] != "get" or type(request[1]) is not Extension:
+            return None
+        number = request[1].payload[-1]
+        return number if number in self._modules or number in self._classes else None
+
     def _is_of_module(self, request: tuple[Any, ...]) -> bool:
         is_name = request[0] == "get" and type(request[1]) is Extension
         return is_name and request[1].payload[-1] in self._modules
@@ -60,15 +73,37 @@ class NamedExchanges(ReferenceNames):
         """Return what an answer is.
 
         The letters: `o` an object, and the count of its classes; `k` a class, `w` one with another name, too;
-        `m` plain data of a module; `q` by which two objects were compared.
+        `m` plain data of a module; `q` by which an object was compared. By attribute also: `v` an object that
+        a class or module has; `d` one that has two names there, or equals one with another name.
         """
         if type(value) is not Extension or value.payload[0] not in _REFERENCES:
-            is_compared = request[0] in COMPARISONS and all(type(one) is Extension for one in request[1:])
-            return "m" if self._is_of_module(request) else "q" if is_compared else ""
+            return "m" if self._is_of_module(request) else self._compared(request, value)
         kind, number, *rest = value.payload
+        owner, further = self._owner(request), ""
+        if self._by_attribute and kind in ("object", "class") and type(number) is int:
+            is_double = owner is not None and self.identities.has_other_name(owner, request[2], number)
+            further = (
+                "d" if is_double else "v" if kind == "object" and self.identities.is_named(number) else ""
+            )
         if kind == "class":
-            return "k" if self._names.get(number) == request_digest(request, self) else "kw"
-        return f"o{min(len(self._classes_of(rest[0])), 9)}" if kind == "object" and rest else ""
+            return ("k" if self._names.get(number) == request_digest(request, self) else "kw") + further
+        return f"o{min(len(self._classes_of(rest[0])), 9)}{further}" if kind == "object" and rest else ""
+
+    def _compared(self, request: tuple[Any, ...], value: object) -> str:
+        operation, *operands = request
+        are_objects = [type(one) is Extension for one in operands]
+        if operation in CONTAINS:
+            return "q" if any(are_objects) else ""
+        if operation not in COMPARISONS or not all(are_objects):
+            return ""
+        numbers = [one.payload[-1] for one in operands]
+        is_double = (
+            self._by_attribute
+            and operation in EQUALITY
+            and value is _SAME[operation]
+            and self.identities.are_named_apart(*numbers)
+        )
+        return "qd" if is_double else "q"
 
     def show(self, frames: Frames, exchanged: Exchanged) -> str:
         """Return an exchange as text, such as `shop.price('tea') gave 3`."""
@@ -96,6 +131,12 @@ class NamedExchanges(ReferenceNames):
         self._modules |= {one[1] for one in _references(answer[1:]) if one[0] == "module"}
         unknown = [one for one in _references(answer[1:]) if one[1] not in self._names]
         is_class = request[0] == "get" and type(answer[1]) is Extension and answer[1].payload[0] == "class"
+        owner = self._owner(request) if self._by_attribute else None
+        if owner is not None and type(answer[1]) is Extension and answer[1].payload[0] == "object":
+            number = answer[1].payload[1]
+            if not self.identities.is_named(number):
+                self.identities.note(owner, request[2], number)
+                self._names[number] = request_digest(request, self)
         if unknown or is_class:
             name = request_digest(request, self)
             text = self._text(decode(sent, resolve=self._named))

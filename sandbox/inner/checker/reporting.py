@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.link import CandidateLink
+from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
 from sandbox.inner.checker.loop_asserts import AssertionTrace
@@ -198,6 +199,13 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "exit"
     return "assertion" if isinstance(error, AssertionError) else ""
+
+
+def is_success(error: SystemExit) -> bool:
+    """Whether a test itself ends its process, with an exit status of 0."""
+    return not is_proxy(error) and (
+        error.code is None or (type(error.code) in (int, bool) and not error.code)
+    )
 
 
 def describe_failure(error: BaseException) -> list[str]:

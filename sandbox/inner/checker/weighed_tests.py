@@ -26,6 +26,7 @@ from sandbox.inner.checker.copies import Began, Copy, CopyRuns, make_copy
 from sandbox.inner.checker.counter_trial import CounterTrial
 from sandbox.inner.checker.evaluated import Evaluated
 from sandbox.inner.checker.exchanges import Exchanged, Frames, RecordedLine
+from sandbox.inner.checker.identities import names_in
 from sandbox.inner.checker.line_trace import LineTrace, find_deciding_lines
 from sandbox.inner.checker.named_exchanges import NamedExchanges
 
@@ -57,7 +58,8 @@ class Weighing:
     def __init__(self, job: Mapping[str, Any], link: CandidateLink) -> None:
         """Take the fields of `sandbox.verdicts.check.WeighedTests`."""
         self._job, self._link = job, link
-        self._names, self._shown = NamedExchanges(), dict[str, _Shown]()
+        self._names = NamedExchanges(by_attribute=not job["lines"])
+        self._shown = dict[str, _Shown]()
         self._evaluated = Evaluated()
         self._lines: LineTrace | None = None
         self._seconds, self._waiting = float(job["seconds"]), len(job["tests"] or ())
@@ -89,6 +91,7 @@ class Weighing:
     def reading(self, tree: ast.Module, number: int, *paths: str) -> Iterator[None]:
         """Weigh the tests of a file in the block; `paths`: the names under which it may be compiled."""
         self._number, self._tree, self._path = number, tree, paths[0]
+        self._names.identities.asked = names_in(tree)
         self._lines = LineTrace(paths, find_deciding_lines(tree)) if self._job["lines"] else None
         with self._lines or nullcontext():
             yield

@@ -16,6 +16,8 @@ pytestmark = [KEPT]
 SETTINGS = Settings(plan=False, budget=Budget(samples=1, repairs=0))
 
 VEC = "class Vec:\n    def __init__(self, *parts): self.parts = parts\n"
+COLOR = "from enum import Enum\nclass Color(Enum):\n"
+PARSE = "def parse(text): return Color[text.upper()]"
 LESS = {
     "an equality that always holds": (
         f"{VEC}    def __add__(self, other): return self\n    def __eq__(self, other): return True\n",
@@ -44,6 +46,44 @@ LESS = {
         "try: root(-4)\nexcept ValueError: pass\nelse: assert False",
         "gives the same value",
     ),
+    "members that are one object": (
+        f"{COLOR}    RED = 1\n    GREEN = 1\n{PARSE}\n",
+        "assert parse('green') is Color.GREEN and parse('red') is Color.RED",
+        "asks for two names",
+    ),
+    "members that equal each other": (
+        f"{COLOR}    RED = 1\n    GREEN = 2\n    def __eq__(self, other): return isinstance(other, Color)\n"
+        f"    __hash__ = object.__hash__\n{PARSE} and Color.RED\n",
+        "assert parse('green') == Color.GREEN and parse('red') == Color.RED",
+        "asks for two names",
+    ),
+    "one member for all": (
+        f"{COLOR}    RED = 1\n    GREEN = 2\ndef parse(text): return Color.GREEN\n",
+        "assert parse('green') is Color.GREEN",
+        "gives the same value",
+    ),
+    "two names of one class": (
+        "class Sum: pass\nProduct = Sum\ndef parse(text): return Sum()\n",
+        "assert isinstance(parse('1+2'), Sum) and isinstance(parse('1*2'), Product)",
+        "asks for two names",
+    ),
+    "objects for the test's inputs alone": (
+        f"{VEC}    def __eq__(self, other): return True\nKNOWN = {{'1 2': Vec()}}\n"
+        "def parse(text): return KNOWN[text]\n",
+        "assert parse('1 2') == Vec(1, 2)",
+        "Objects of your own class decide",
+    ),
+    "objects in a list for the test's inputs alone": (
+        f"{VEC}    def __eq__(self, other): return True\nKNOWN = {{'1 2': [Vec(), Vec()]}}\n"
+        "def parse(text): return KNOWN[text]\n",
+        "assert parse('1 2') == [Vec(1), Vec(2)]",
+        "Objects of your own class decide",
+    ),
+    "an object that holds everything": (
+        f"{VEC}    def __contains__(self, item): return True\n",
+        "assert 3 in Vec(1, 2, 3) and 5 in Vec(5)",
+        "Objects of your own class decide",
+    ),
     "any number": (
         "def age(name): return 0\n",
         "assert isinstance(age('x'), int)",
@@ -67,6 +107,32 @@ AS_MUCH = {
         f"{VEC}    def __add__(self, other): return Vec(*map(sum, zip(self.parts, other.parts)))\n"
         "    def __eq__(self, other): return self.parts == other.parts\n",
         "assert Vec(1, 2) + Vec(3, 4) == Vec(4, 6)",
+    ),
+    "members of an enumeration": (
+        f"{COLOR}    RED = 1\n    GREEN = 2\n{PARSE}\n",
+        "assert parse('green') is Color.GREEN and parse('red') == Color.RED",
+    ),
+    "a member by a condition": (
+        f"{COLOR}    RED = 1\n    GREEN = 2\ndef lit(n): return Color.RED if n < 0 else Color.GREEN\n",
+        "assert lit(3) is Color.GREEN and lit(-3) is Color.RED",
+    ),
+    "an equality that ignores case": (
+        "class Name:\n    def __init__(self, text): self.text = text.lower()\n"
+        "    def __eq__(self, other): return self.text == other.text\n",
+        "assert Name('Ann') == Name('ann')",
+    ),
+    "an object that is read as it was written": (
+        f"{VEC}    def __eq__(self, other): return self.parts == other.parts\n"
+        "    def dump(self): return list(self.parts)\ndef load(parts): return Vec(*parts)\n",
+        "one = Vec(1, 2)\nassert load(one.dump()) == one and one.dump() == [1, 2]",
+    ),
+    "calls that give the object itself": (
+        f"{VEC}    def add(self, part): self.parts += (part,); return self\n",
+        "one = Vec(1)\nassert one.add(2) is one and one.parts == (1, 2)",
+    ),
+    "an object that holds some": (
+        f"{VEC}    def __contains__(self, item): return item in self.parts\n",
+        "assert 3 in Vec(1, 2, 3) and 5 in Vec(5)",
     ),
     "a text": ("def said(names): return f'{len(names)} errors found'\n", "assert '2 errors' in said('ab')"),
     "no number that is wanted": ("def bad(): return float('nan')\n", "import math\nassert math.isnan(bad())"),
