@@ -10,7 +10,7 @@ from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
 from coder.environment.links import make_links
-from coder.run.stored_file import LINK_MODE, LeftOut, StoredFile
+from coder.run.stored_file import LINK_MODE, LeftOut, StoredFile, charsets
 from coder.workspace.folder import take_snapshot
 from coder.workspace.landing.staging import (
     ForbiddenPath,
@@ -76,6 +76,7 @@ class SessionTree:
             if PurePosixPath(path).name == ".gitignore" and file.text
         }
         self._ignores = ignores(texts)
+        self._charset_of = charsets(files)
         self._seen_changes: dict[str, Change] = {}
         self._base = files
         """The files when the sandbox started to track changes."""
@@ -106,7 +107,7 @@ class SessionTree:
         refusals |= _replaced_deletions(result.changes, {**refusals, **left_out})
         current_changes = {change.path: change for change in result.changes if change.path not in refusals}
         changed_files: dict[str, StoredFile | None] = {
-            path: _stored(change)
+            path: self._stored(change)
             for path, change in current_changes.items()
             if _differs(change, self._seen_changes.get(path))
         }
@@ -122,7 +123,7 @@ class SessionTree:
         """Replace the user's files with the current ones, and keep the run's changes. Raises FileRefused."""
         current_files = {
             **self.files,
-            **{path: _stored(change) for path, change in self._seen_changes.items()},
+            **{path: self._stored(change) for path, change in self._seen_changes.items()},
         }
         paths = [
             path
@@ -134,6 +135,12 @@ class SessionTree:
         self._begin(files)
         await make_repository(self.session)
         await self.write(tree)
+
+    def _stored(self, change: Change) -> StoredFile | None:
+        if change.content is None:
+            return None
+        mode = {_EXECUTABLE: 0o755, _LINK: LINK_MODE}.get(change.mode, 0o644)
+        return StoredFile.of(change.content, mode=mode).in_charset(self._charset_of(change.path))
 
     def _is_link(self, path: str) -> bool:
         file = self.files.get(path)
@@ -267,13 +274,6 @@ def _replaced_deletions(changes: Collection[Change], refusals: Mapping[str, Left
         )
         deletions.update((path, reason) for reason in reasons if reason)
     return deletions
-
-
-def _stored(change: Change) -> StoredFile | None:
-    if change.content is None:
-        return None
-    mode = {_EXECUTABLE: 0o755, _LINK: LINK_MODE}.get(change.mode, 0o644)
-    return StoredFile.of(change.content, mode=mode)
 
 
 def _differs(change: Change, previous: Change | None) -> bool:

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from coder.base.text.encodings import decode_declared
+from coder.base.text.editor_config import NAME, UTF_16, Charset, charset_among
+from coder.base.text.encodings import decode_declared, decoded
 from sandbox.result import Value
 
 LeftOut = Literal[
@@ -68,6 +69,14 @@ class StoredFile(Value):
             text=text, base64=base64_text, encoding=encoding, mode=mode, sha256=digest, link=link
         )
 
+    def in_charset(self, charset: str | None) -> Self:
+        """Return the file as the text that it is by the codec of its path; unchanged if it is none."""
+        if charset is None or self.encoding is not None or (self.text is not None and charset not in UTF_16):
+            return self
+        known = decode_declared(self.content, charset)
+        changes = {"base64": None, "text": known[0], "encoding": known[1]} if known is not None else {}
+        return self.model_copy(update=changes)
+
     @property
     def content(self) -> bytes:
         """The bytes. Raises LookupError if the file was listed without its content."""
@@ -96,6 +105,31 @@ class StoredFile(Value):
     def is_executable(self) -> bool:
         """Whether the file is executable."""
         return bool(self.mode & 0o100)
+
+
+def charsets(files: Mapping[str, StoredFile | None]) -> Charset:
+    """Return a function that finds the codec of a path by the files' `.editorconfig`."""
+    configs = {
+        path: file.text
+        for path, file in files.items()
+        if path.endswith(NAME) and path.rpartition("/")[2] == NAME and file is not None and file.text
+    }
+    return charset_among(configs)
+
+
+def readable_texts(
+    texts: Mapping[str, str | None], files: Mapping[str, StoredFile | None]
+) -> dict[str, str | None]:
+    """Return changed texts of `as_text` in their encodings; `files` are those of the run."""
+    charset_of = charsets(files)
+    return {path: text and decoded(text, charset_of(path)) for path, text in texts.items()}
+
+
+def in_charsets(files: Mapping[str, StoredFile]) -> Mapping[str, StoredFile]:
+    """Return files that were read without their `.editorconfig` as the texts that they are by it."""
+    charset_of = charsets(files)
+    others = [path for path, file in files.items() if file.base64 is not None or "\0" in (file.text or "")]
+    return {**files, **{path: files[path].in_charset(charset_of(path)) for path in others}}
 
 
 def listing(files: Mapping[str, StoredFile]) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from coder.base.text.editor_config import Charset
 from coder.run.state import State
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, charsets
 from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import is_switched
 
@@ -18,7 +19,8 @@ def diff_of(state: State, changes: Files, landed: Files) -> str:
     Args:
         landed: replaced contents of files that the log only lists, from the landing.
     """
-    return _diff({path: _file_before(path, state, landed) for path in changes}, changes)
+    before = {path: _file_before(path, state, landed) for path in changes}
+    return _diff(before, changes, charsets(state.files))
 
 
 def _file_before(path: str, state: State, landed: Files) -> StoredFile | None:
@@ -36,7 +38,7 @@ def _file_before(path: str, state: State, landed: Files) -> StoredFile | None:
     return current_file if current_file.digest == file.digest else file
 
 
-def _diff(before: Files, after: Files) -> str:
+def _diff(before: Files, after: Files, charset_of: Charset) -> str:
     """Return a patch, and the names of changed files whose earlier contents are unknown."""
     unknown_paths = sorted(path for path, file in before.items() if file is not None and file.is_listed)
     known_paths = [path for path in after if path not in unknown_paths]
@@ -48,7 +50,11 @@ def _diff(before: Files, after: Files) -> str:
     }
     switched_paths = {path for path in known_paths if is_switched(before[path], after[path])}
     return unified_diff(
-        contents_before, contents_after, executable=executable_paths, switched=switched_paths
+        contents_before,
+        contents_after,
+        executable=executable_paths,
+        switched=switched_paths,
+        charset_of=charset_of,
     ) + "".join(f"{path}: changed; how it was before is not known\n" for path in unknown_paths)
 
 

@@ -1,14 +1,13 @@
 """edit: change files of the session by a replacement, a new file or a patch."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from coder.base.text.encodings import Unencodable, decoded, encoded_like, encoding_of
-from coder.base.text.sanitize import as_bytes, as_text, count_of, is_binary, suggest_nearest
+from coder.base.text.sanitize import count_of, suggest_nearest
 from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.edit import Edit, Hunk, Slip
@@ -18,6 +17,7 @@ from coder.edits.lines import split_lines, usual_end
 from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault, numbered
 from coder.models.model import JsonObject, ToolSpec
+from coder.tools.session_files import SessionFiles, entries, read_files
 from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from sandbox import FileRefused, Session
 
@@ -55,19 +55,30 @@ class EditTool:
         Raises:
             ValueError: an edit doesn't fit, or a file can't be written; the message is for the model.
         """
-        before, after, fitted_paths = await planned_edit(arguments, desk.session)
+        plan = await planned_edit(arguments, desk.session)
+        contents = plan.files.contents(plan.after)
         try:
-            await _write(before, after, desk.session)
+            await _write(plan.before, contents, desk.session)
         except FileRefused as error:
             raise ValueError(str(error)) from error
-        return ToolResult(prepare_text(_report(before, after, fitted_paths), desk))
+        return ToolResult(prepare_text(_report(plan.before, plan.after, plan.fitted_paths), desk))
 
 
-Texts = dict[str, str | None]
+Texts = Mapping[str, str | None]
 
 
-async def planned_edit(arguments: JsonObject, session: Session) -> tuple[Texts, Texts, set[str]]:
-    """Return what a call would change: files before and after it, and the paths of fitted edits.
+@dataclass(frozen=True, slots=True)
+class PlannedEdit:
+    """What a call would change."""
+
+    files: SessionFiles
+    before: Texts
+    after: Texts
+    fitted_paths: frozenset[str] = frozenset()
+
+
+async def planned_edit(arguments: JsonObject, session: Session) -> PlannedEdit:
+    """Return what a call would change.
 
     Raises ValueError: an edit doesn't fit; the message is for the model.
     """
@@ -79,31 +90,30 @@ async def planned_edit(arguments: JsonObject, session: Session) -> tuple[Texts, 
         raise ValueError(str(error)) from error
 
 
-async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts, Texts, set[str]]:
-    """Return the file before and after the edit, and its path if the edit was fitted."""
+async def _apply_edit(request: _EditArguments, session: Session) -> PlannedEdit:
     path = await _end_of(_relative(request.path, session), session)
     if request.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
     if (reason := paths.refusal(path)) is not None:
         raise ValueError(reason)
-    before = await _texts([path], session)
+    files = await read_files([path], session)
+    before = files.texts
     if not request.old:
         if path in before:
             raise ValueError(f"{shown_path(path)} is there already: give `old`, or delete it first.")
-        return before, {path: request.new}, set()
+        return PlannedEdit(files, before, {path: request.new})
     if path not in before:
         folder, _, name = path.rpartition("/")
-        hint = suggest_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
+        hint = suggest_nearest(name, [name for name, _ in await entries(folder, session)]) or "."
         raise ValueError(f"There is no file {shown_path(path)}{hint}")
     text = before[path]
     if text is None:
         raise ValueError(f"{shown_path(path)} is no text: change it by a command.")
-    readable = decoded(text)
-    after = replaced(path, readable, request.old, request.new, every=request.all)
-    if after == readable:
+    after = replaced(path, text, request.old, request.new, every=request.all)
+    if after == text:
         raise ValueError("Nothing was changed: `old` and `new` are the same.")
-    is_verbatim = request.old in readable or request.old in readable.replace("\r\n", "\n")
-    return before, _as_before({path: after}, before), set() if is_verbatim else {path}
+    is_verbatim = request.old in text or request.old in text.replace("\r\n", "\n")
+    return PlannedEdit(files, before, {path: after}, frozenset() if is_verbatim else frozenset([path]))
 
 
 def patch_of(arguments: JsonObject) -> str | None:
@@ -119,7 +129,7 @@ def _is_patch(text: str) -> bool:
     return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
-async def _apply_patch(patch: str, session: Session) -> tuple[Texts, Texts, set[str]]:
+async def _apply_patch(patch: str, session: Session) -> PlannedEdit:
     from coder.edits.apply import apply  # imported only for a patch
 
     patch = patch.lstrip()
@@ -131,30 +141,17 @@ async def _apply_patch(patch: str, session: Session) -> tuple[Texts, Texts, set[
         path = _relative(edit.path, session)
         path = path if edit.action == "delete" or edit.to else await _end_of(path, session)
         edits.append(replace(edit, path=path, to=edit.to and _relative(edit.to, session)))
-    before = await _texts((name for edit in edits for name in edit.names), session)
-    readable = {path: text and decoded(text) for path, text in before.items()}
-    applied = apply(
-        edits, readable, slips=result.slips or ([] if edits else [Slip("The patch holds no edit.")])
-    )
+    files = await read_files((name for edit in edits for name in edit.names), session)
+    before = files.texts
+    slips = result.slips or ([] if edits else [Slip("The patch holds no edit.")])
+    applied = apply(edits, before, slips=slips)
     if applied.problem is not None:
         raise ValueError(applied.problem)
-    fitted_paths = {path for edit in edits if (path := _fitted(edit, readable, applied.files))}
-    return before, _as_before(applied.files, before), fitted_paths
+    fitted_paths = frozenset(path for edit in edits if (path := _fitted(edit, before, applied.files)))
+    return PlannedEdit(files, before, applied.files, fitted_paths)
 
 
-def _as_before(after: Mapping[str, str | None], before: Mapping[str, str | None]) -> Texts:
-    """Return edited texts in the encodings of the files. Raises ValueError: one lacks a character."""
-    texts: Texts = {}
-    for path, text in after.items():
-        old = before.get(path) or ""
-        try:
-            texts[path] = None if text is None else encoded_like(text, old, encoding_of(old))
-        except Unencodable as error:
-            raise ValueError(f"{shown_path(path)} wasn't changed: {error}.") from error
-    return texts
-
-
-def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
+def _fitted(edit: Edit, before: Texts, after: Texts) -> str:
     """Return the path of an edit that was fitted; empty if its lines match exactly."""
     path = edit.to or edit.path
     text, new_text = before.get(edit.path) or "", after.get(path) or ""
@@ -182,34 +179,7 @@ async def _end_of(path: str, session: Session) -> str:
     return _relative(end, session)
 
 
-async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:
-    """Return the texts of those files that exist, as `as_text` does; None marks a binary file.
-
-    Raises:
-        ValueError: a path is a folder or a link.
-    """
-    texts: dict[str, str | None] = {}
-    for path in dict.fromkeys(name for name in names if paths.refusal(name) is None):
-        folder, _, name = path.rpartition("/")
-        kind = dict(await _entries(folder, session)).get(name)
-        if kind == "file":
-            text = as_text(await session.read(path))
-            texts[path] = None if is_binary(decoded(text)) else text
-        elif kind is not None:
-            raise ValueError(f"{shown_path(path)} is no file, but a {kind}.")
-    return texts
-
-
-async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
-    """Return names and kinds of a folder's entries; empty for a missing folder."""
-    try:
-        return [(entry.name, entry.kind) for entry in await session.list(folder or ".")]
-    except FileRefused:
-        return []
-
-
-async def _write(before: Mapping[str, str | None], after: Mapping[str, str | None], session: Session) -> None:
-    contents = {path: as_bytes(text) if text is not None else None for path, text in after.items()}
+async def _write(before: Texts, contents: Mapping[str, bytes | None], session: Session) -> None:
     for written_count, (path, content) in enumerate(contents.items()):
         if content is None:
             await session.remove(path)
@@ -222,11 +192,11 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
             raise ValueError(f"{error} Of the edits before it {names} was written.") from error
 
 
-def _report(before: Mapping[str, str | None], after: Mapping[str, str | None], fitted: set[str]) -> str:
+def _report(before: Texts, after: Texts, fitted: Collection[str]) -> str:
     """Return a report on the changes of each file, with the lines of fitted edits."""
     rows, added, removed = [], 0, 0
     for path in after:
-        old, text = (one if one is None else decoded(one) for one in (before.get(path), after[path]))
+        old, text = before.get(path), after[path]
         plus, minus = _line_counts(old or "", text or "")
         added, removed = added + plus, removed + minus
         rows.append(_row(path, old, text, f"+{plus} −{minus}", is_shown=path in fitted))

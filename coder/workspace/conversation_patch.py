@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from coder.run.event_types import LandingPlanned
 from coder.run.state import State
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, charsets
 from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import Contents, contents_of
 
@@ -15,6 +15,7 @@ def patch_of_conversation(state: State, current_files: Mapping[str, StoredFile])
     return unified_diff(
         contents_before,
         {path: current_files[path].content if path in current_files else None for path in contents_before},
+        charset_of=charsets(current_files),
     )
 
 
@@ -32,7 +33,9 @@ def patch_so_far(state: State) -> str:
         contents = {path: state.files[path].content if path in state.files else None for path in paths}
     except LookupError:
         return ""
-    return unified_diff({**contents, **contents_before}, {**contents, **latest})
+    return unified_diff(
+        {**contents, **contents_before}, {**contents, **latest}, charset_of=charsets(state.files)
+    )
 
 
 def _contents_before(landings: Iterable[LandingPlanned]) -> dict[str, bytes | None]:

@@ -5,10 +5,11 @@ import difflib
 import hashlib
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from coder.base.text.encodings import decode_declared
-from coder.base.text.sanitize import count_of, one_line
+from coder.base.text.editor_config import Charset
+from coder.base.text.encodings import decoded, encoding_of
+from coder.base.text.sanitize import as_text, count_of, is_binary, one_line
 
 _BINARY_LINE = 52
 """Bytes per line of binary content, as in git."""
@@ -25,6 +26,7 @@ def unified_diff(
     executable: Collection[str] | None = None,
     switched: Collection[str] = (),
     links: Collection[str] = (),
+    charset_of: Charset = lambda path: None,
 ) -> str:
     """Return the patch from `before` to `after`, by path; None: no file. Binary files need git.
 
@@ -32,6 +34,7 @@ def unified_diff(
         executable: new or removed executable files; None: those that begin with `#!`.
         switched: existing files whose executable bit changes.
         links: new symbolic links, whose contents are their targets.
+        charset_of: finds the codec of a path by `.editorconfig`, to show the changes of such a text, too.
     """
     changed_paths = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     paths = sorted(changed_paths | {*switched})
@@ -41,6 +44,8 @@ def unified_diff(
         content = (old if new is None else new) or b""
         is_executable = content.startswith(b"#!") if executable is None else path in executable
         mode = "120000" if path in links else "100755" if is_executable else "100644"
+        if _lines(old) is None or _lines(new) is None:
+            parts += _in_own_encoding(path, (old, new), charset_of(path))
         parts += _file(path, old, new, mode=mode, switched=path in switched)
     return "".join(parts)
 
@@ -57,7 +62,6 @@ def count_lines(patch: str) -> tuple[int, int]:
 
 def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switched: bool) -> Iterator[str]:
     old_name, new_name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
-    yield from _in_own_encoding(path, old, new)
     yield f"diff --git {old_name} {new_name}\n"
     if old is None:
         yield f"new file mode {mode}\n"
@@ -77,14 +81,15 @@ def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switche
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def _in_own_encoding(path: str, old: bytes | None, new: bytes | None) -> Iterator[str]:
+def _in_own_encoding(path: str, contents: Iterable[bytes | None], charset: str | None) -> Iterator[str]:
     """Yield the changed lines of a text that isn't UTF-8 but says what it is, which git and patch skip."""
-    known = [decode_declared(content) for content in (old, new) if content is not None]
-    texts = [one for one in known if one is not None]
-    if len(texts) < len(known):
+    raw_texts = ["" if content is None else as_text(content) for content in contents]
+    encodings = [encoding for text in raw_texts if (encoding := encoding_of(text, charset)) is not None]
+    texts = [decoded(text, charset) for text in raw_texts]
+    if not encodings or any(map(is_binary, texts)):
         return
-    yield f"# {_quoted(path)} in {texts[-1][1]}:\n"
-    before, after = ([] if one is None else texts.pop(0)[0].splitlines() for one in (old, new))
+    yield f"# {_quoted(path)} in {encodings[-1]}:\n"
+    before, after = (text.splitlines() for text in texts)
     yield from (f"# {line}\n" for line in list(difflib.unified_diff(before, after, lineterm=""))[2:])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, in_charsets
 from coder.run.verdict_words import join_names
 from coder.workspace.git.found import find_repository
 from coder.workspace.walk import FolderReader, generated, select_written
@@ -80,7 +80,7 @@ def take_snapshot(
                 names, globs = join_names([*reader.denied_paths]), dict.fromkeys(reader.denied_paths.values())
                 rules = ", ".join(f"deny Read({glob})" for glob in globs)
                 reader.notes.append(f"{names}: left out, your rules deny reading: {rules}")
-            return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
+            return Snapshot(path, in_charsets(dict(sorted(reader.files.items()))), tuple(reader.notes))
         if path.exists():
             denied_by = _denier(unread, path.parent)
             if denied_by is not None and (glob := denied_by(path.name)) is not None:

@@ -10,7 +10,7 @@ from coder.run.attempts import best_code, made_again
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.metadata_edits import changes_metadata_alone
 from coder.run.state import State
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import StoredFile, charsets
 from coder.run.target import Target, decides
 from coder.workspace.consent import held_files, is_allowed, is_offered, landing_edits
 from coder.workspace.diff import unified_diff
@@ -54,7 +54,14 @@ def patch_of(state: State, contents: Contents) -> str:
     executable = {change.path for change in changes if change.executable}
     switched = {change.path for change in changes if change.chmod is not None}
     links = new_links(contents, state)
-    return unified_diff(before, after, executable=executable, switched=switched, links=links)
+    return unified_diff(
+        before,
+        after,
+        executable=executable,
+        switched=switched,
+        links=links,
+        charset_of=charsets(state.files),
+    )
 
 
 def proposal(state: State) -> tuple[str, str]:

@@ -38,7 +38,7 @@ async def unsaved_files(watch: object, root: Path | None, paths: Collection[str]
         saved = current_file(root, path)
         if saved is None or saved.text is None:
             continue  # a file that was removed, or is no text
-        content = as_saved(text, saved.text)
+        content = as_saved(text, saved.text, saved.encoding)
         if content is not None and content != saved.content:
             unsaved[path] = StoredFile.of(content, mode=saved.mode)
     return unsaved
@@ -94,16 +94,16 @@ async def show_landed(watch: object, state: State) -> None:
     stale = {
         path: landed[path]
         for path, text in texts.items()
-        if (old := before[path].text) is not None
+        if (old := before[path]).text is not None
         and text != landed[path]
-        and as_saved(text, old) == old.encode()
+        and as_saved(text, old.text, old.encoding) == old.content
     }
     if stale:
         await watch.write_texts(stale)
 
 
-def as_saved(text: str, saved: str) -> bytes | None:
-    """Return an editor's text as it would be saved: with the file's byte order mark and line ends.
+def as_saved(text: str, saved: str, encoding: str | None = None) -> bytes | None:
+    """Return an editor's text as it would be saved: with the file's encoding, byte order mark and line ends.
 
     Return None if it is too long or can't be encoded.
     """
@@ -113,8 +113,8 @@ def as_saved(text: str, saved: str) -> bytes | None:
         crlf = text.replace("\n", "\r\n")
         text = saved if saved.replace("\r\n", "\n") == text else crlf
     try:
-        content = text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+        content = text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, or a character that the encoding lacks
         return None
     return content if len(content) <= MAX_FILE_BYTES else None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import Protocol
 
 
 class Wild(Enum):
@@ -15,7 +16,17 @@ class Wild(Enum):
     OPTIONS = "nothing, or a command's options, each with a value or without"
 
 
-def matches(parts: Iterable[Wild | str], text: str, starts: Iterable[int] = (0,)) -> bool:
+class Matcher(Protocol):
+    """Another kind of text that a part may match."""
+
+    def ends(self, text: str, starts: set[int]) -> set[int]:
+        """Return the indexes at which this part may end if it begins at one of `starts`."""
+
+
+Part = Wild | str | Matcher
+
+
+def matches(parts: Iterable[Part], text: str, starts: Iterable[int] = (0,)) -> bool:
     """Return whether a text consists of these parts, in time proportional to parts times text length.
 
     Args:
@@ -25,11 +36,11 @@ def matches(parts: Iterable[Wild | str], text: str, starts: Iterable[int] = (0,)
     for part in parts:
         if not ends:
             return False
-        ends = _ends(part, text, ends)
+        ends = ends_of(part, text, ends)
     return len(text) in ends
 
 
-def _ends(part: Wild | str, text: str, starts: set[int]) -> set[int]:
+def ends_of(part: Part, text: str, starts: set[int]) -> set[int]:
     """Return the indexes at which a part may end if it begins at one of `starts`."""
     first, size = min(starts), len(text)
     match part:
@@ -46,8 +57,15 @@ def _ends(part: Wild | str, text: str, starts: set[int]) -> set[int]:
             return starts | set(range(slash + 1, size + 1))
         case Wild.OPTIONS:
             return _after_options(text, starts)
+        case Wild.NAME:
+            return _within_name(text, starts)
+    return part.ends(text, starts)
+
+
+def _within_name(text: str, starts: set[int]) -> set[int]:
+    """Return the indexes from each start up to the next slash."""
     ends = set[int]()
-    for place in range(first, size + 1):
+    for place in range(min(starts), len(text) + 1):
         if place in starts or (place - 1 in ends and text[place - 1] != "/"):
             ends.add(place)
     return ends

@@ -191,13 +191,15 @@ async def _subjects_of(call: ToolCall, session: "Session", mcp_name: str) -> "li
         return [HookedCall(call, mcp_name)]
     try:
         arguments = call.parsed()
-        before, after, _ = await planned_edit(arguments, session)
+        plan = await planned_edit(arguments, session)
         old, new = arguments.get("old"), arguments.get("new")
         is_exact = patch_of(arguments) is None and isinstance(old, str) and isinstance(new, str) and bool(old)
     except ValueError:
         return []
     replacement = (str(old), str(new), arguments.get("all") is True) if is_exact else None
-    return [HookedEdit(call, path, before.get(path), text, replacement) for path, text in after.items()]
+    return [
+        HookedEdit(call, path, plan.before.get(path), text, replacement) for path, text in plan.after.items()
+    ]
 
 
 def _updated(call: ToolCall, subjects: "list[Subject]", passed: "list[Subject]") -> ToolCall:

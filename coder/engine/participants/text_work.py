@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Self
 
-from coder.base.text.encodings import decoded
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_words
@@ -23,6 +22,7 @@ from coder.run.conversation import is_asked_about_change
 from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
+from coder.run.stored_file import readable_texts
 from coder.run.target import DEFAULT_PATH, Target, is_test
 from coder.run.termination import EMPTY_ANSWERS
 from coder.run.watch import typed_lines
@@ -232,7 +232,9 @@ def _current_files(state: State, repaired_code: CodeMessage | None) -> dict[str,
     """Return the files that an answer refers to: the user's, as changed by the code under repair."""
     changed_texts = repaired_code.changes.texts if repaired_code is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed_texts}
-    written_texts = {path: decoded(text) for path, text in changed_texts.items() if text is not None}
+    written_texts = {
+        path: text for path, text in readable_texts(changed_texts, state.files).items() if text is not None
+    }
     return following(files | written_texts, changed_texts, state.files)
 
 

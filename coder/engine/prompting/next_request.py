@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from coder.base.prompts import prompt
+from coder.base.text.sanitize import as_bytes
 from coder.context.quoting import fenced, shortened, shown_path, whole_files
 from coder.edits.edit import Answered
 from coder.edits.replies import asks
@@ -13,6 +14,7 @@ from coder.run.conversation import answer_in_words, is_rejection
 from coder.run.message import HUMAN, CodeMessage, OutcomeMessage, outcomes_in
 from coder.run.settings import EditFormat
 from coder.run.state import State
+from coder.run.stored_file import charsets, readable_texts
 from coder.run.target import Target
 from coder.run.verdict_words import join_names, why_unverified
 from coder.workspace.diff import unified_diff
@@ -84,7 +86,7 @@ def repair_request(
         is_single_file = takes_code(state, target) and repaired.changes.files.keys() <= {target.path}
         quote = "\n".join(
             _fenced(path, text, is_code=takes_code(state, target) and path == target.path)
-            for path, text in repaired.changes.files.items()
+            for path, text in readable_texts(repaired.changes.files, state.files).items()
         )
         request = prompt(prompt_name if is_single_file else f"{prompt_name}-files").format(feedback=feedback)
     else:
@@ -202,9 +204,10 @@ def _changes(state: State, repaired: CodeMessage) -> str:
         path: state.files[path].content if path in state.files else None for path in repaired.changes.files
     }
     contents_after = {
-        path: None if text is None else text.encode() for path, text in repaired.changes.files.items()
+        path: None if text is None else as_bytes(text) for path, text in repaired.changes.files.items()
     }
-    return fenced(shortened(unified_diff(contents_before, contents_after), _CHANGES_CHARACTERS), "diff")
+    patch = unified_diff(contents_before, contents_after, charset_of=charsets(state.files))
+    return fenced(shortened(patch, _CHANGES_CHARACTERS), "diff")
 
 
 def _fenced(path: str, text: str | None, *, is_code: bool) -> str:

@@ -60,7 +60,7 @@ class Buffers:
     def _compare(self, path: str, text: str) -> None:
         """Remember the digest of the file on the disk that a client's text is based on."""
         saved = current_file(self._root, path)
-        is_saved = saved is not None and as_saved(text, saved.text or "") == saved.content
+        is_saved = saved is not None and as_saved(text, saved.text or "", saved.encoding) == saved.content
         if is_saved or path not in self._saved:
             self._saved[path] = saved.digest if saved is not None else None
 
@@ -86,5 +86,5 @@ class Buffers:
         file = current_file(self._root, path)
         if file is None or file.text is None or len(file.text) > _MAX_SHOWN:
             return None
-        buffer = as_saved(self._held[path], file.text) if path in self._held else None
-        return buffer.decode() if buffer is not None else file.text
+        buffer = as_saved(self._held[path], file.text, file.encoding) if path in self._held else None
+        return buffer.decode(file.encoding or "utf-8") if buffer is not None else file.text
