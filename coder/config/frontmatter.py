@@ -20,6 +20,8 @@ _KNOWN_KEY = re.compile(
     re.MULTILINE,
 )
 """A key of skills, commands or subagents at the margin, and the rest of its line."""
+_DESCRIBING = ("license", "metadata", "compatibility", "version", "author", "tags", "color", "argument-hint")
+"""Keys that only describe a file."""
 _UNFINISHED = re.compile(r"\s*[\[{]")
 """Start of a list or mapping, which is never read as text."""
 
@@ -46,6 +48,11 @@ class Frontmatter:
         value = self.fields.get(name)
         rows = value if isinstance(value, list) else str(value or "").split(",")
         return tuple(word for row in rows if (word := one_line(str(row))))
+
+    def unused(self, *used: str) -> str:
+        """Return a description of the keys that nothing here reads; empty if there are none."""
+        keys = ", ".join(key for key in self.fields if key not in (*used, *_DESCRIBING))
+        return f"keys without an effect here: {one_line(keys, width=200)}" if keys else ""
 
 
 def read_frontmatter(text: str) -> Frontmatter:

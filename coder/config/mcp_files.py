@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
+from coder.base.text.sanitize import one_line
 from coder.config.approved_files import program_files
 from coder.config.mcp_servers import GivenServer, Mcp, free_name
 from coder.config.plug_places import reason_of
@@ -19,16 +20,22 @@ FILE_NAME = ".mcp.json"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}", re.ASCII)
 
 
-class _Server(BaseModel, frozen=True, extra="ignore"):
+class _Server(BaseModel, frozen=True, extra="allow"):
     type: str = ""
     command: str = ""
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
     url: str = ""
     headers: dict[str, str] = {}
+    disabled: bool = False
+
+    @property
+    def unused_keys(self) -> list[str]:
+        """The keys that nothing here reads, besides descriptions."""
+        return [key for key in self.model_extra or {} if key not in _DESCRIBING]
 
 
-_SERVERS = TypeAdapter(dict[str, _Server])
+_DESCRIBING = ("name", "title", "description", "comment", "icon")
 _WRAPPER = "mcpServers"
 _EXAMPLE = f'write {{"{_WRAPPER}": {{NAME: {{"command": PROGRAM}}}}}}'
 
@@ -101,35 +108,47 @@ def read_servers(
     try:
         entries = _entries(read_json(content.decode()))
     except (ValueError, RecursionError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise UsageError(f"{source} is ignored: {reason}") from error
+        raise UsageError(f"{source} is ignored: {error}") from error
     servers: list[GivenServer] = []
     notes = [] if entries else [f"{source} names no server: {_EXAMPLE}"]
-    for name, server in entries.items():
+    for name, row in entries.items():
         names = [*taken, *(each.name for each in servers)]
-        if server.type not in ("", "stdio", "http"):
-            notes.append(f"{source}: the server {name!r} is ignored: only stdio and http are supported")
-            continue
         try:
+            server = _Server.model_validate(row)
+            if refusal := _refusal(server):
+                notes.append(f"{source}: the server {name!r} is ignored: {refusal}")
+                continue
             servers.append(_server(free_name(name, names), server, folder, environ, own_variables))
+            if keys := one_line(", ".join(server.unused_keys), width=200):
+                notes.append(f"{source}: the server {name!r} has keys without an effect here: {keys}")
         except ValidationError as error:
-            reason = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+            fault = error.errors(include_input=False)[0]
+            reason = ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
             notes.append(f"{source}: the server {name!r} is ignored: {reason}")
         except LookupError as error:
             notes.append(f"{source}: the server {name!r} is ignored: the variable {error.args[0]} isn't set")
     return tuple(servers), notes
 
 
-def _entries(document: object) -> dict[str, _Server]:
+def _entries(document: object) -> Mapping[str, object]:
     """Return the servers by name; both shapes of the file are in use, with and without `mcpServers`.
 
     Raises ValueError if the document can't be read.
     """
     if not isinstance(document, dict):
         raise ValueError("it isn't an object")
-    if _WRAPPER in document:
-        return _SERVERS.validate_python(document[_WRAPPER])
-    return _SERVERS.validate_python({name: row for name, row in document.items() if isinstance(row, dict)})
+    if _WRAPPER not in document:
+        return {name: row for name, row in document.items() if isinstance(row, dict)}
+    if not isinstance(document[_WRAPPER], dict):
+        raise ValueError(f"its {_WRAPPER} isn't an object")
+    return dict(document[_WRAPPER])
+
+
+def _refusal(server: _Server) -> str:
+    """Return why a server of a file isn't used; empty if it is."""
+    if server.disabled:
+        return "the file says that it is disabled"
+    return "" if server.type in ("", "stdio", "http") else "only stdio and http are supported"
 
 
 def _server(

@@ -12,7 +12,7 @@ from pathlib import Path
 from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
-from coder.config.frontmatter import read_frontmatter
+from coder.config.frontmatter import Frontmatter, read_frontmatter
 from coder.config.plug_names import plug_name, titled
 from coder.config.plug_places import UnusableFile, is_of_plugin, plugin_prefix, reason_of
 from coder.config.plugins import own_plugins, without_refused
@@ -21,6 +21,8 @@ from coder.run.extensions import Skill
 FILE_NAME = "SKILL.md"
 FOLDERS = (".agents/skills", ".claude/skills")
 """Folders of skills in a repository."""
+_KEYS = ("name", "description", "disable-model-invocation", "allowed-tools")
+"""Keys that are read, and the one of which the page says that it has no effect."""
 MAX_SKILLS = 200
 MAX_BYTES = 256 << 10
 MAX_DESCRIPTION = 1_024
@@ -49,7 +51,10 @@ class SkillList:
 
 def read_skill(text: str, path: str) -> Skill:
     """Return the skill that a SKILL.md describes. Raises ValueError if it can't be used."""
-    front = read_frontmatter(text)
+    return _skill(read_frontmatter(text), path)
+
+
+def _skill(front: Frontmatter, path: str) -> Skill:
     front.text("name")
     given_name = str(front.fields.get("name") or path.split("/")[-2])
     name = plug_name(given_name)
@@ -114,9 +119,12 @@ def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SkillL
         try:
             if text is None or len(text) > MAX_BYTES:
                 raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
-            skill = read_skill(text, path)
+            front = read_frontmatter(text)
+            skill = _skill(front, path)
             name = f"{prefix or plugin_prefix(path)}{skill.name}"
-            skills += SkillList((skill.model_copy(update={"name": name}),))
+            unused = front.unused(*_KEYS)
+            notes = (UnusableFile(path, unused),) if unused else ()
+            skills += SkillList((skill.model_copy(update={"name": name}),), notes)
         except ValueError as error:
             skills += SkillList((), (UnusableFile(path, str(error)),))
     return skills

@@ -54,6 +54,10 @@ class SlashCall:
         first_line = next((line.strip("# ") for line in front.body.splitlines() if line.strip()), "")
         return one_line(front.text("description") or first_line, width=MAX_DESCRIPTION)
 
+    def unused(self) -> str:
+        """Return a description of keys without an effect. Raises ValueError or OSError as `description`."""
+        return read_frontmatter(self.place.read(self.path)).unused("name", "description", "allowed-tools")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coder.base.fs.private_folder import plug_folders
 from coder.base.text.sanitize import one_line
-from coder.config.frontmatter import read_frontmatter
+from coder.config.frontmatter import Frontmatter, read_frontmatter
 from coder.config.plug_names import plug_name, titled
 from coder.config.plug_places import (
     MAX_BYTES,
@@ -27,6 +27,8 @@ MAX_SUBAGENTS = 50
 MAX_DESCRIPTION = 500
 MAX_PROMPT = 32_000
 """Maximum characters of instructions, which are part of each request of the subagent."""
+_KEYS = ("name", "description", "tools", "disallowedTools", "model")
+"""Keys that are read, and the one of which the page says that it is ignored."""
 _WRITING_TOOLS = {"edit", "write", "multiedit", "notebookedit", "bash", "*"}
 
 
@@ -55,7 +57,10 @@ class SubagentList:
 
 def read_subagent(text: str, path: str) -> Subagent:
     """Return the subagent that a file describes, with its instructions. Raises ValueError if it's invalid."""
-    front = read_frontmatter(text)
+    return _subagent(read_frontmatter(text), path)
+
+
+def _subagent(front: Frontmatter, path: str) -> Subagent:
     given_name = front.text("name") or path.rpartition("/")[2].removesuffix(".md")
     name = plug_name(given_name)
     if not front.text("description"):
@@ -119,10 +124,12 @@ def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> Subage
         try:
             if text is None or len(text) > MAX_BYTES:
                 raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
-            listed = read_subagent(text, path)
+            front = read_frontmatter(text)
+            listed = _subagent(front, path)
             name = f"{prefix or plugin_prefix(path)}{listed.name}"
             listed = listed.model_copy(update={"name": name, "prompt": ""})
-            subagents += SubagentList((listed,))
+            unused = front.unused(*_KEYS)
+            subagents += SubagentList((listed,), (UnusableFile(path, unused),) if unused else ())
         except ValueError as error:
             subagents += SubagentList((), (UnusableFile(path, str(error)),))
     return subagents

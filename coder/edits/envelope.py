@@ -23,6 +23,8 @@ from coder.edits.nesting import closes_signed
 _SECTION = re.compile(r"^\*{3} (?P<what>Add|Update|Delete) File: *(?P<path>\S.*?)\s*$")
 _AFTER_SECTION = {"Add": ("+",), "Update": ("@@", "*** "), "Delete": ("*** ",)}
 """How the line after an indented heading begins, which would else be a line of the file before."""
+_SIGNED_CHANGE = ("+", "-")
+"""How it may begin, too, behind more than the one blank of a context line."""
 _MOVE = re.compile(r"^\*{3} Move to: *(?P<path>\S.*?)\s*$")
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _MISSING_SECTION = (
@@ -67,12 +69,12 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
 def _section(lines: Sequence[str], at: int) -> re.Match[str] | None:
     """Return the heading of a section in a line, also one behind blanks."""
     section = _SECTION.match(lines[at]) or _SECTION.match(lines[at].lstrip(" \t"))
-    is_indented = section is not None and section.string != lines[at]
-    if section is None or (
-        is_indented and not "".join(lines[at + 1 : at + 2]).startswith(_AFTER_SECTION[section["what"]])
-    ):
-        return None
-    return section
+    if section is None or section.string == lines[at]:
+        return section
+    after = _AFTER_SECTION[section["what"]]
+    if section["what"] == "Update" and lines[at].removesuffix(section.string) != " ":
+        after += _SIGNED_CHANGE
+    return section if "".join(lines[at + 1 : at + 2]).startswith(after) else None
 
 
 def _goes_on(section: re.Match[str], line: str) -> bool:

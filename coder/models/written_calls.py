@@ -4,8 +4,8 @@ Some servers pass such an answer on as it is: without a parser for the model, or
 end of an answer is read, outside of code blocks, and only if all of it has one reading.
 
 Sources: the chat templates of Hermes and Qwen (`<tool_call>`), Qwen3-Coder (`<function=…>`), DeepSeek
-(`<｜tool▁call▁begin｜>`, `<｜DSML｜invoke …>`), Mistral (`[TOOL_CALLS]`) and Llama (`<|python_tag|>`), and
-Anthropic's `<invoke …>`.
+(`<｜tool▁call▁begin｜>`, `<｜DSML｜invoke …>`), Mistral (`[TOOL_CALLS]`), Llama (`<|python_tag|>`, JSON alone),
+GLM (`<arg_key>`) and Kimi (`<|tool_call_begin|>`), and Anthropic's `<invoke …>`.
 """
 
 import json
@@ -23,11 +23,11 @@ _EDIT = re.compile(r"^(?:<{5,} SEARCH|(>{5,} REPLACE))", re.MULTILINE)
 _PREFIX = r"(?:antml:|minimax:|｜DSML｜)?"
 _START = re.compile(
     rf"<(?:function=|{_PREFIX}(?:function_calls|tool_call)>|{_PREFIX}invoke[ ]name=|\|python_tag\|>"
-    r"|｜tool▁calls?▁begin｜>)|\[TOOL_CALLS\]",
+    r"|\|tool_calls?(?:_section)?_begin\|>|｜tool▁calls?▁begin｜>)|\[TOOL_CALLS\]|(?P<alone>\{\s*\"name\"\s*:)",
 )
 _WRAPPER = re.compile(
     rf"\s*(?:</?(?:tool_call|{_PREFIX}(?:function_calls|tool_call))>|<\|(?:python_tag|eom_id|eot_id)\|>"
-    r"|<｜(?:tool▁calls?▁(?:begin|end)|end▁of▁sentence)｜>)\s*"
+    r"|<\|tool_calls?(?:_section)?_(?:begin|end)\|>|<｜(?:tool▁calls?▁(?:begin|end)|end▁of▁sentence)｜>)\s*"
 )
 """What stands around calls; models leave one of a pair out."""
 _HEAD = re.compile(
@@ -38,9 +38,12 @@ _PARAMETER = re.compile(
     rf"""<(?:parameter=(?P<key>["']?[\w-]+["']?)"""
     rf"""|{_PREFIX}parameter[ ]name=["'](?P<name>[\w-]+)["'][^<>]{{0,40}})>"""
 )
-_TAG = re.compile(rf"</?(?:function|parameter|{_PREFIX}(?:parameter|invoke))\b")
+_PAIRS_HEAD = re.compile(r"(?P<name>[\w-]+)\s*(?=<arg_key>)")
+_PAIR = re.compile(r"<arg_key>(?P<key>[\w-]+)</arg_key>\s*<arg_value>")
+_TAG = re.compile(rf"</?(?:function|parameter|arg_key|arg_value|{_PREFIX}(?:parameter|invoke))\b")
 _NAMED = re.compile(
-    r"(?:function<｜tool▁sep｜>)?(?P<name>[\w-]+)(?:<｜tool▁sep｜>|\[ARGS\]|\s*(?=\{|```json))\s*"
+    r"(?:function<｜tool▁sep｜>|functions\.)?(?P<name>[\w-]+)"
+    r"(?:<｜tool▁sep｜>|\[ARGS\]|:\d{1,4}\s*<\|tool_call_argument_begin\|>|\s*(?=\{|```json))\s*"
 )
 _JSON_FENCE = re.compile(r"```json\s*")
 
@@ -60,7 +63,11 @@ class _NoCall(Exception):
 def read_written_calls(text: str, tools: Sequence[ToolSpec]) -> WrittenCalls | None:
     """Return the calls that end an answer; None if it ends otherwise, or in a call of no tool."""
     schemas = {tool.name: tool.parameters for tool in tools}
-    starts = [match.start() for match in _START.finditer(text)]
+    starts = [
+        match.start()
+        for match in _START.finditer(text)
+        if match["alone"] is None or not text[: match.start()].strip()
+    ]
     for start in starts[:_MOST_STARTS]:
         if _is_quoted(text, start):
             continue
@@ -89,6 +96,10 @@ def _read(text: str, start: int, schemas: Mapping[str, JsonObject]) -> tuple[Too
             name = (head["function"] or head["invoke"]).strip("\"'")
             arguments, position = _parameters(text, head, schemas.get(name, {}))
             calls.append(_call(name, arguments, schemas, len(calls)))
+        elif head := _PAIRS_HEAD.match(text, position):
+            name = head["name"]
+            arguments, position = _pairs(text, head.end(), schemas.get(name, {}))
+            calls.append(_call(name, arguments, schemas, len(calls)))
         else:
             found, position = _json_calls(text, position)
             calls += [
@@ -114,6 +125,9 @@ def _parameters(text: str, head: re.Match[str], schema: JsonObject) -> tuple[Jso
     end = "</function>" if head["function"] else f"</{head['prefix']}invoke>"
     arguments: JsonObject = {}
     position = head.end()
+    if head["function"] and text.startswith("{", position):
+        arguments, position = _DECODER.raw_decode(text, position)
+        position += len(text[position:]) - len(text[position:].lstrip())
     while (parameter := _PARAMETER.match(text, position)) is not None:
         key = (parameter["key"] or parameter["name"]).strip("\"'")
         closing = "</parameter>" if parameter["key"] else f"</{head['prefix']}parameter>"
@@ -128,6 +142,21 @@ def _parameters(text: str, head: re.Match[str], schema: JsonObject) -> tuple[Jso
     if not text.startswith(end, position):
         raise _NoCall
     return arguments, position + len(end)
+
+
+def _pairs(text: str, position: int, schema: JsonObject) -> tuple[JsonObject, int]:
+    """Return the parameters of a call that names each before its value, and the place behind them."""
+    arguments: JsonObject = {}
+    while (pair := _PAIR.match(text, position)) is not None:
+        stop = text.find("</arg_value>", pair.end())
+        value = text[pair.end() : stop]
+        if stop < 0 or pair["key"] in arguments or _TAG.search(value):
+            raise _NoCall
+        arguments[pair["key"]] = _value(value, pair["key"], schema)
+        position = stop + len("</arg_value>")
+        while text[position : position + 1].isspace():
+            position += 1
+    return arguments, position
 
 
 def _value(text: str, key: str, schema: JsonObject) -> JsonValue:

@@ -124,10 +124,12 @@ async def _check_program(
     if "/" in name and posixpath.normpath(posixpath.join(folder, name)) in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
+        advice = _started_by(argv, files) or (
+            "Install it below /usr, or into the virtual environment that --python names."
+        )
         raise UsageError(
             f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
-            f"only. Install it below /usr, or into the virtual environment that --python names."
-            f"{_started_by(argv, files)}"
+            f"only. {advice}"
         )
 
 
@@ -135,7 +137,7 @@ def _started_by(argv: Sequence[str], files: Mapping[str, StoredFile]) -> str:
     """Return advice to name the command that tox or a similar tool starts, if it is known; else nothing."""
     texts = {path: file.text for path, file in files.items() if file.text is not None}
     inner = inner_command(tuple(argv), texts)
-    return f" Or name what it runs: --test {shlex.quote(format_command(inner))}" if inner is not None else ""
+    return f"Name what it runs: --test {shlex.quote(format_command(inner))}" if inner is not None else ""
 
 
 async def _require_pytest(bench: Workbench) -> None:

@@ -228,6 +228,7 @@ def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Unusab
             continue
         try:
             rows.append((name, call.description(), call.shown_path))
+            refusals += [UnusableFile(call.shown_path, unused)] if (unused := call.unused()) else []
         except (OSError, ValueError) as error:
             refusals.append(UnusableFile(call.shown_path, reason_of(error)))
     return rows, refusals

@@ -77,6 +77,25 @@ def test_a_server_that_can_not_be_used_is_noted_and_the_others_are_used(tmp_path
     ]
 
 
+def test_keys_of_a_server_without_an_effect_are_named_and_a_disabled_one_stays_off(
+    tmp_path: Path,
+) -> None:
+    rows = {
+        "slow": {"command": "x", "cwd": "/srv", "timeout": 5, "description": "Slow."},
+        "off": {"command": "x", "disabled": True},
+        "torn": {"command": "x", "args": "a b"},
+    }
+
+    servers, notes = read_servers(content(**rows), tmp_path)
+
+    assert [server.name for server in servers] == ["slow"]
+    assert [note.partition(": the server ")[2] for note in notes] == [
+        "'slow' has keys without an effect here: cwd, timeout",
+        "'off' is ignored: the file says that it is disabled",
+        "'torn' is ignored: args: Input should be a valid tuple",
+    ]
+
+
 def test_a_name_that_another_server_has_or_no_tool_can_have_is_replaced(tmp_path: Path) -> None:
     servers, _ = read_servers(
         content(**{"docs": {"command": "x"}, "a b\u001b[31m": {"command": "x"}}), tmp_path, taken=["docs"]

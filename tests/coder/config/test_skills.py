@@ -163,3 +163,12 @@ def test_a_repository_with_thousands_of_skills_offers_a_bounded_number() -> None
     skill_list = skills_of_repository(texts)
 
     assert (len(skill_list.skills), len(skill_list.refusals)) == (MAX_SKILLS, 5)
+
+
+def test_a_skill_is_used_and_its_keys_without_an_effect_are_named() -> None:
+    head = "name: a\ndescription: Does it.\nlicense: MIT\nallowed-tools: Read\ncontext: fork\nhooks: {}\n"
+
+    found = skills_of_repository({".claude/skills/a/SKILL.md": f"---\n{head}---\nBody\n"})
+
+    assert [one.name for one in found.skills] == ["a"]
+    assert [note.reason for note in found.refusals] == ["keys without an effect here: context, hooks"]

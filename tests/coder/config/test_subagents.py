@@ -103,3 +103,11 @@ def test_no_link_is_followed_and_deeper_files_are_none(agents: Path, tmp_path: P
         "not a regular file (links are not followed)"
     ]
     assert not subagents_of_repository({".claude/agents/a/b.md": TEXT, "agents/b.md": TEXT}).subagents
+
+
+def test_a_subagent_is_used_and_its_keys_without_an_effect_are_named() -> None:
+    head = "name: looker\ndescription: Looks.\nmodel: sonnet\ncolor: red\npermissionMode: plan\nhooks: {}\n"
+    text = f"---\n{head}---\nLook.\n"
+
+    assert [one.name for one in subagents_of_repository({PATH: text}).subagents] == ["looker"]
+    assert reasons({PATH: text}) == f"{PATH}: keys without an effect here: permissionMode, hooks"

@@ -68,6 +68,8 @@ def test_a_form_that_is_not_read_changes_nothing_and_is_asked_for_again(answer: 
     "answer",
     [
         PATCH.replace("*** End", "  *** Update File: b.py\n@@\n-y = 1\n+y = 2\n*** End"),
+        PATCH.replace("*** End", "  *** Update File: b.py\n-y = 1\n+y = 2\n*** End"),
+        PATCH.replace("*** End", "\t*** Update File: b.py\n-y = 1\n+y = 2\n*** End"),
         f"{PATCH.replace('*** End Patch', '*** Update File: b.py')}@@\n-y = 1\n+y = 2\n*** End Patch\n",
     ],
 )

@@ -37,6 +37,10 @@ FORMS = {
     ).replace("parameter", f"{DSML}parameter"),
     "Mistral": f"[TOOL_CALLS][{JSON}]",
     "Mistral, named": f"[TOOL_CALLS]bash[ARGS]{ARGUMENTS}",
+    "GLM": f"<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>{COMMAND}</arg_value>\n</tool_call>",
+    "Kimi": "<|tool_calls_section_begin|><|tool_call_begin|>functions.bash:0<|tool_call_argument_begin|>"
+    f"{ARGUMENTS}<|tool_call_end|><|tool_calls_section_end|>",
+    "Llama, function": f"<function=bash>{ARGUMENTS}</function>",
     "Llama": f"<|python_tag|>{JSON.replace('arguments', 'parameters')}<|eom_id|>",
 }
 
@@ -53,6 +57,16 @@ def test_a_call_at_the_end_of_an_answer_is_read_in_each_form(form: str, words: s
     assert written is not None
     assert written.text == words.strip()
     assert [(call.name, call.parsed()) for call in written.calls] == [("bash", {"command": COMMAND})]
+
+
+def test_a_call_in_json_alone_is_read_where_it_is_the_whole_answer() -> None:
+    written = read(f"\n{JSON}\n")
+
+    assert written is not None
+    assert [(call.name, call.parsed()) for call in written.calls] == [("bash", {"command": COMMAND})]
+    assert read(f"Such a call is:\n{JSON}") is None
+    assert read(f"```json\n{JSON}\n```") is None
+    assert read(json.dumps({"name": "bash", "version": "5.2", "arguments": None})) is None
 
 
 def test_several_calls_have_ids_of_their_own_and_values_of_their_schema() -> None:
