@@ -9,6 +9,8 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from coder.base.errors import (
     ContextTooLong,
@@ -23,11 +25,12 @@ from coder.base.errors import (
 from coder.base.text.redact import redact
 from coder.base.text.sanitize import printable
 from coder.models.connection import StatusError
-from coder.models.endpoint import Endpoint, secrets_of
+from coder.models.endpoint import Endpoint, secrets_of, without_credentials
 from coder.models.retries import Passing, retry_after_s
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 TOO_MANY = 429
+PROXY_AUTHENTICATION = 407
 # Providers word this error differently; only OpenAI has a code.
 _TOO_LONG_MESSAGE = re.compile(
     r"context[ _](length|size|window)|maximum context|(prompt|input|request|conversation) (is )?too long"
@@ -95,6 +98,8 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     message = quoted_message(error, endpoint)
     if status in (401, 403):
         return _key_refused(endpoint, status, message)
+    if status == PROXY_AUTHENTICATION and not endpoint.is_local:
+        return _proxy_refused(endpoint, f"HTTP {status}")
     code = error.code
     if status == 429 and code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{message}.")
@@ -114,6 +119,16 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){message}.")
 
 
+def _proxy_refused(endpoint: Endpoint, reason: str) -> ModelUnavailable:
+    scheme = urlsplit(endpoint.shown_url).scheme
+    proxies = getproxies()
+    address = without_credentials(proxies.get(scheme) or proxies.get("all") or "")
+    return ModelUnavailable(
+        f"The proxy {address + ' ' if address else ''}to {endpoint.shown_url} refuses to connect ({reason}). "
+        f"Set {scheme.upper()}_PROXY to its address with user and password: http://USER:PASSWORD@HOST:PORT"
+    )
+
+
 def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     """Return the fault for a failed connection; an untrusted certificate isn't retried."""
     causes = list(causes_of(error))
@@ -124,10 +139,7 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
         if type(cause).__name__ == "ProxyError" and str(cause)[:1] == "4":  # by name, as below
-            return ModelUnavailable(
-                f"The proxy to {endpoint.shown_url} refuses to connect ({cleaned(str(cause), endpoint)}). "
-                "Set HTTPS_PROXY to its address with user and password: http://USER:PASSWORD@HOST:PORT"
-            )
+            return _proxy_refused(endpoint, cleaned(str(cause), endpoint))
     if endpoint.is_local and any(getattr(cause, "errno", None) == errno.ENETUNREACH for cause in causes):
         return ModelUnavailable(
             f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "

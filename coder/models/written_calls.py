@@ -4,7 +4,7 @@ Some servers pass such an answer on as it is: without a parser for the model, or
 end of an answer is read, outside of code blocks, and only if all of it has one reading.
 
 Sources: the chat templates of Hermes and Qwen (`<tool_call>`), Qwen3-Coder (`<function=…>`), DeepSeek
-(`<｜tool▁call▁begin｜>`, `<｜DSML｜invoke …>`), Mistral (`[TOOL_CALLS]`), Llama (`<|python_tag|>`, JSON alone),
+(`<｜tool▁call▁begin｜>`, `<｜DSML｜invoke …>`), Mistral (`[TOOL_CALLS]`), Llama (`<|python_tag|>`, or JSON),
 GLM (`<arg_key>`) and Kimi (`<|tool_call_begin|>`), and Anthropic's `<invoke …>`.
 """
 

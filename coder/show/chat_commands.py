@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from coder.base.errors import UsageError, own_command
+from coder.base.text.dropped_paths import begins_with_dropped
 from coder.base.text.sanitize import one_line, suggest_nearest
 from coder.config.command_table import COMMANDS, OTHER_NAMES
 
@@ -39,7 +40,7 @@ def is_command(line: str) -> bool:
     """Return whether the line is a command, known or not; no command is sent to the model."""
     text = line.strip()
     is_program = text.startswith("!") and bool(text[1:].strip())
-    return is_program or (text.startswith("/") and not text.startswith("//"))
+    return is_program or (text[:1] == "/" and text[:2] != "//" and not begins_with_dropped(text))
 
 
 def is_message(lines: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from coder.config.project_tests.find import with_found_tests
 from coder.engine.chat.kept_environment import KeptEnvironment
 from coder.engine.chat.subject import (
     events_before,
+    find_dropped,
     find_mentions,
     find_paths,
     paths_in_editor,
@@ -82,6 +83,8 @@ class ChatSession:
     """MCP servers that the model may call."""
     added_paths: tuple[str, ...] = ()
     """Paths that the user has added for the model."""
+    added_pictures: tuple[Image, ...] = ()
+    """Pictures that the user has added for the next message."""
     is_confined: bool = False
     """Whether messages can only mention files of the folder, since their author may read no other files."""
     has_begun: bool = False
@@ -141,7 +144,8 @@ class ChatSession:
             typed or text, self.root, model=self.model, is_confined=self.is_confined
         )
         paths = self.add(names, is_permanent=False) if names else ()
-        pictures = (*attached, *pictures)
+        dropped, _ = self.find_dropped(typed or text)
+        pictures = (*self.added_pictures, *attached, *pictures, *dropped)
         text = require_prompt(text, pictures) + subject_sentence((*self.added_paths, *paths))
         prompt = "\n\n".join([*self.notes, text])
         context = await self.hooks.submit(prompt, str(self.root)) if self.hooks is not None else ""
@@ -159,6 +163,7 @@ class ChatSession:
             context = bench.redactor.redact(context)
             await self._begin(task, settings, snapshot, unsaved, target, context)
             self.notes.clear()
+            self.added_pictures = ()
             self.journal.hold(files)
             return await self._work_step(bench)
 
@@ -255,6 +260,10 @@ class ChatSession:
         if is_permanent:
             self.added_paths = tuple(dict.fromkeys((*self.added_paths, *paths)))
         return tuple(paths)
+
+    def find_dropped(self, text: str) -> tuple[tuple[Image, ...], list[str]]:
+        """Return the pictures whose paths a terminal has typed, and why others aren't attached."""
+        return find_dropped(text, self.root, model=self.model, is_confined=self.is_confined)
 
     @property
     def root(self) -> Path:

@@ -6,6 +6,7 @@ from os.path import exists
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.base.text.dropped_paths import PICTURES, dropped_pictures
 from coder.models.abilities import abilities_of
 from coder.models.answer_parts import Image
 from coder.models.model import Model
@@ -17,8 +18,6 @@ from coder.run.task import Task
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import changed_since
 from coder.workspace.rebase import joined_tree
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
 
 _MAX_IN_EDITOR = 100
 """Number of files that an editor is asked about at once."""
@@ -58,7 +57,7 @@ def find_mentions(
     if is_confined:
         words = [name for name in words if _is_inside(root, name)]
     names = [name for name in words if name and exists(root / name)]
-    pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
+    pictures = [name for name in names if Path(name).suffix.lower() in PICTURES and (root / name).is_file()]
     if not pictures:
         return names, ()
     from coder.config.image_files import read_pictures
@@ -67,6 +66,31 @@ def find_mentions(
     for name, image in zip(pictures, images, strict=True):
         require_sight(model, [image], f"Name {name} without the @, or another model: /model NAME")
     return [name for name in names if name not in pictures], images
+
+
+def find_dropped(
+    text: str, root: Path, *, model: Model, is_confined: bool = False
+) -> tuple[tuple[Image, ...], list[str]]:
+    """Return the pictures and PDFs whose paths stand in a message, and why others aren't attached.
+
+    Args:
+        is_confined: whether paths outside of the folder are plain words.
+    """
+    images: list[Image] = []
+    reasons: list[str] = []
+    for path in dropped_pictures(text):
+        if not Path(path).is_file() or (is_confined and not _is_inside(root, path)):
+            continue
+        from coder.config.image_files import read_pictures  # imported late: few messages have any
+
+        try:
+            (image,) = read_pictures((Path(path),))
+            require_sight(model, [image], f"{path} was sent as text.")
+        except UsageError as error:
+            reasons.append(str(error))
+        else:
+            images.append(image)
+    return tuple(images), reasons
 
 
 def _is_inside(root: Path, name: str) -> bool:

@@ -6,6 +6,7 @@ Protocol: https://code.claude.com/docs/en/hooks
 import asyncio
 import json
 import os
+import re
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ _MAX_PARSED = 50 << 20
 _MAX_REASON = 300
 _CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
 """Events whose hooks give context by plain text on stdout."""
+_OBJECT = re.compile(r"^[ \t]*(?P<object>\{\s*[\"'])", re.MULTILINE)
+"""Beginning of an object at the beginning of a line."""
 _GOES_ON_BY_STOP = ("Stop", "SessionEnd")
 """Events for whose hooks `continue: false` has no effect, as the model stops anyway."""
 _DECIDING = ("PreToolUse", "UserPromptSubmit")
@@ -168,6 +171,8 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
         return HookAnswer(problem=one_line(f"exit code {ended.exit_code} {words}".strip(), width=_MAX_REASON))
     if is_alone:
         return answers[0]
+    if event not in _CONTEXT_FROM_STDOUT and _is_torn(stdout):
+        return HookAnswer(problem="it printed JSON that can't be read, so it decides nothing")
     if not answers:
         return HookAnswer(context=_shortened(terminal_text(stdout)) if event in _CONTEXT_FROM_STDOUT else "")
     request = next((answer for answer in answers if answer.decision == "ask"), None)
@@ -225,6 +230,17 @@ def _json_objects(text: str) -> tuple[list[dict[str, Any]], bool, bool]:
             objects.append(document)
             position = end
     return objects, is_alone, True
+
+
+def _is_torn(text: str) -> bool:
+    """Whether the first object that begins a line can't be read."""
+    if (match := _OBJECT.search(text)) is None:
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text, match.start("object"))
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _too_slow(seconds: float) -> str:

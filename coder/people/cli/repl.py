@@ -125,6 +125,8 @@ class Repl:
     async def _say(self, text: str, *, plans: bool = False, typed: str | None = None) -> None:
         for name in missing_files(typed or text, self._session.root):
             self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
+        for reason in self._session.find_dropped(typed or text)[1]:
+            self._screen.note(one_line(reason))
         await self._work(self._session.say(text, plans=plans, typed=typed))
 
     async def _call(self, line: str) -> None:

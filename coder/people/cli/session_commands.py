@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, get_args
 
 from coder.base.errors import UsageError
+from coder.base.text.dropped_paths import dropped_pictures
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.config.permissions import Permissions, ProjectPermissions
 from coder.config.task_file import split_command
@@ -112,7 +113,13 @@ class SessionCommands:
         if not arguments:
             paths = [one_line(path, width=300) for path in self._session.added_paths]
             return "\n".join(paths) or "no file was added; name some: /add PATH …"
-        for path in self._session.add(words_of(arguments)):
+        pictures, reasons = self._session.find_dropped(arguments)
+        if reasons:
+            raise UsageError(reasons[0])
+        paths = dropped_pictures(arguments) if pictures else []
+        names = [word for word in words_of(arguments) if not (word in paths or word.startswith("file://"))]
+        self._session.added_pictures += pictures
+        for path in (*paths, *self._session.add(names)):
             self._screen.tell(f"  · {one_line(path)}")
         return ""
 

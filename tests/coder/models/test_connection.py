@@ -318,7 +318,10 @@ async def test_a_server_here_is_trusted_by_the_certificate_that_the_environment_
             await ask(unused, url=SecretStr(f"{url}/v1"))
 
 
-async def test_a_proxy_that_wants_a_password_is_named_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("variable", "scheme"), [("HTTPS_PROXY", "https"), ("http_proxy", "http")])
+async def test_a_proxy_that_wants_a_password_is_named_and_asked_once(
+    variable: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connections = 0
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -330,10 +333,17 @@ async def test_a_proxy_that_wants_a_password_is_named_and_asked_once(monkeypatch
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv(variable, f"http://ann:secret@127.0.0.1:{port}")
 
     async with server:
-        with faulty_endpoint() as unused, pytest.raises(ModelUnavailable, match=r"proxy .*407.*HTTPS_PROXY"):
-            await ask(unused, url=SecretStr("https://models.example.com/v1"), is_local=False)
+        with faulty_endpoint() as unused, pytest.raises(ModelUnavailable) as refused:
+            await ask(unused, url=SecretStr(f"{scheme}://models.example.com/v1"), is_local=False)
 
+    words = str(refused.value)
+    assert words.startswith(
+        f"The proxy http://***@127.0.0.1:{port} to {scheme}://models.example.com/v1 refuses"
+    )
+    assert "407" in words
+    assert f"{scheme.upper()}_PROXY" in words
+    assert "secret" not in words
     assert connections == 1

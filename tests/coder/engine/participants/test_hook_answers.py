@@ -108,6 +108,11 @@ async def test_a_deny_of_a_hook_that_then_fails_is_obeyed(tmp_path: Path) -> Non
     assert (await answer_of(DENY, tmp_path, exit_code=1)).objection == "never"
 
 
+@pytest.mark.parametrize("printed", [DENY[:-1], f"loading\n{DENY[:-2]}", DENY.replace('"', "'")])
+async def test_an_answer_in_torn_json_is_named_as_a_problem(printed: str, tmp_path: Path) -> None:
+    assert "JSON that can't be read" in (await answer_of(printed, tmp_path)).problem
+
+
 @pytest.mark.parametrize(
     "printed", [f"log\n{ALLOW}", f"{ALLOW}\n{ALLOW}", f'{{"tool_input": {DENY}}}', "{}", ""]
 )

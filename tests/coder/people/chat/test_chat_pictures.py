@@ -15,6 +15,7 @@ from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.show.chat_commands import parse_line
 from tests.coder.config.test_image_files import PDF, PNG
 from tests.coder.people.chat.test_chat_session import Person
 from tests.coder.people.cli.console import Console
@@ -47,6 +48,56 @@ async def test_a_picture_is_shown_with_its_message_wherever_it_lies(folder: Path
     assert prompt.images == (PICTURE, PICTURE)
     assert "This is about: `main.py`." in prompt.content
     assert [len(message.images) for message in model.requests[1].messages if message.role == "user"] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "what is in this? {folder}/my\\ shot\u202f1.png",
+        "'{folder}/my shot\u202f1.png' is red, isn't it?",
+        'why is "{folder}/my shot\u202f1.png", red',
+        "see file://{folder}/my%20shot%E2%80%AF1.png.",
+        "{folder}/my\\ shot\u202f1.png",
+    ],
+)
+async def test_a_picture_is_shown_whose_path_a_terminal_typed_as_it_was_dropped(
+    folder: Path, tmp_path: Path, typed: str
+) -> None:
+    (tmp_path / "my shot\u202f1.png").write_bytes(PNG)
+    line = typed.format(folder=tmp_path)
+    model, blind = Scripted(["Red."]), Scripted(["No."], abilities=Abilities(sees=False))
+
+    await said(folder, line, model=model)
+    session = await said(folder, line, model=blind)
+
+    assert parse_line(line) == line
+    assert [message.images for message in model.requests[0].messages][-1] == (PICTURE,)
+    assert not blind.requests[0].messages[-1].images
+    assert "sees no pictures" in session.find_dropped(line)[1][0]
+
+
+async def test_words_and_paths_of_other_files_attach_nothing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    model = Scripted(["Yes."])
+
+    await said(folder, f"is {tmp_path}/notes.txt like {tmp_path}/none.png or a/b.png?", model=model)
+
+    assert not model.requests[0].messages[-1].images
+    with pytest.raises(UsageError, match="no command /ad;"):
+        parse_line(f"/ad {tmp_path}/none.png")
+
+
+@pytest.mark.slow
+def test_a_dropped_picture_is_added_to_the_next_message(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "my shot.png").write_bytes(PNG)
+    lines = f"/add {tmp_path}/my\\ shot.png\nwhat is it?\nand now?\n".encode()
+    with faulty_endpoint(says("Red."), says("Still.")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = Console(tmp_path).run("chat", ".", *model, cwd=folder, stdin=lines)
+
+    assert "my shot.png" in done.err
+    assert done.out == "Red.\nStill.\n", done.err
+    assert [json.dumps(request.body).count(ENCODED) for request in endpoint.requests] == [1, 1]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "half of a pair \ud800"])
