@@ -32,7 +32,7 @@ class WireJob(Value):
     slow_s: Annotated[float | None, Field(gt=0)] = None
 
 
-class WireRequest(Value):
+class WireRequest(Value, defer_build=False):
     """Jobs, and the cases that the worker may not have."""
 
     judge: str

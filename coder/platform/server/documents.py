@@ -7,6 +7,10 @@ from coder.run.run import Run
 from sandbox.result import Value
 
 
+class RequestBody(Value, defer_build=False):
+    """Body of a request, built when it is defined: FastAPI makes its validator when a route is added."""
+
+
 class ServedRun(Run, frozen=True):
     """A run in the format of `coder solve --json`, with fields to follow it."""
 
@@ -17,7 +21,7 @@ class ServedRun(Run, frozen=True):
     """Number of the run's last event."""
 
 
-class QuestionAnswer(Value):
+class QuestionAnswer(RequestBody):
     """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
 
     question: str | None = None
@@ -28,13 +32,13 @@ class QuestionAnswer(Value):
     """The client's version of the change, which is tried instead, whatever the decision is."""
 
 
-class RunMessage(Value):
+class RunMessage(RequestBody):
     """A message to a run: its model reads it while it works, or works on it next."""
 
     text: str = Field(min_length=1, max_length=MAX_PROMPT)
 
 
-class NewProgram(Value):
+class NewProgram(RequestBody):
     """Python source, or a command, and the files that it sees."""
 
     code: str | None = None

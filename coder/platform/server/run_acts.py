@@ -18,7 +18,7 @@ from coder.engine.requests import (
 )
 from coder.platform.served_flows import FlowRuns
 from coder.platform.server.bearer_tokens import Caller
-from coder.platform.server.documents import QuestionAnswer
+from coder.platform.server.documents import QuestionAnswer, RequestBody
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_messages import with_messages
 from coder.platform.server.run_rows import in_thread
@@ -31,12 +31,11 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.show.run_choices import RunChoices
 from coder.store import new_run_id
-from sandbox.result import Value
 
 _CHOICES = {*RunChoices.model_fields}
 
 
-class NewRun(Task, RunChoices):
+class NewRun(Task, RunChoices, defer_build=False):
     """A task, and choices for its run; the workspace lies below the folder of the token."""
 
 
@@ -53,7 +52,7 @@ async def visible_state(serving: Serving, caller: Caller, run: str) -> State:
     return await in_thread(state_of(serving.log, run))
 
 
-class NewFlow(Value):
+class NewFlow(RequestBody):
     """The input of a flow, and the folder that it works in."""
 
     input: JsonValue = None

@@ -12,6 +12,7 @@ from pydantic import model_validator
 from coder.config.layers import load
 from coder.config.task_file import split_command
 from coder.engine.teams.named_team import team_names
+from coder.platform.server.documents import RequestBody
 from coder.platform.server.run_acts import NewRun, begin_run
 from coder.platform.server.run_routes import Works
 from coder.platform.server.serving import Serving
@@ -19,13 +20,12 @@ from coder.platform.server.studio.rendering import page
 from coder.run.settings import Approved
 from coder.show.known_models import known_models
 from coder.show.run_choices import ChosenLimits, default_limits
-from sandbox.result import Value
 
 _MAX_FOLDERS = 200
 """Number of folders that the page suggests."""
 
 
-class TaskForm(Value):
+class TaskForm(RequestBody):
     """The fields of the form; empty ones are left out."""
 
     prompt: str

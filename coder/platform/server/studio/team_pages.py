@@ -19,12 +19,12 @@ from coder.engine.participants.member import Member
 from coder.engine.requests import check_text
 from coder.engine.teams.named_team import TEAM_NAME, checked_team, load_team, team_folder, team_names
 from coder.engine.teams.spec import TeamSpec
+from coder.platform.server.documents import RequestBody
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads, Works
 from coder.platform.server.serving import Caller
 from coder.platform.server.studio.rendering import page
 from coder.show.known_models import known_models
-from sandbox.result import Value
 
 _MAX_MEMBERS, _MAX_BYTES = 8, 64 << 10
 """Number of members in the form, and bytes of a team's file."""
@@ -38,7 +38,7 @@ KINDS: dict[Kind, str] = {
 """Rules of who speaks next, for teams of plain members; other teams are written as TOML."""
 
 
-class TeamText(Value):
+class TeamText(RequestBody):
     """A team as TOML."""
 
     name: str
