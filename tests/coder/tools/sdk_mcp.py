@@ -49,6 +49,13 @@ def header(ctx: Context[Any, Any]) -> str:
     return dict(ctx.headers or {}).get("x-token", "none")
 
 
+@server.tool(annotations=READS)
+def roots(ctx: Context[Any, Any]) -> str:
+    """Whether the client has roots."""
+    capabilities = ctx.client_capabilities
+    return "none" if capabilities is None or capabilities.roots is None else "some"
+
+
 if sys.argv[1:]:
     app = server.streamable_http_app(json_response=sys.argv[2:] == ["json"])
     uvicorn.run(app, fd=int(sys.argv[1]), log_level="warning")

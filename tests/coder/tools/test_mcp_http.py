@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from coder.config.mcp_servers import Mcp
+from coder.tools.mcp_client import McpServer
 from coder.tools.tool import Desk
 from tests.coder.tools.test_mcp_client import opened
 from tests.faulty_endpoint import unused_port
@@ -78,6 +79,20 @@ async def test_every_transport_bounds_what_a_server_sends(about: Mcp) -> None:
             await one.call("huge", megabytes=18)
         if about.url:  # the connection is not lost with a request
             assert (await one.call("add", a=1, b=1)).text == "2"
+
+
+@pytest.mark.slow
+async def test_a_server_over_http_which_may_be_on_another_machine_is_told_no_folder(
+    about: Mcp, tmp_path: Path
+) -> None:
+    server = McpServer(about, lambda note: None, tmp_path)
+    try:
+        (tool,) = [tool for tool in await server.tools() if tool.spec.name == "it_roots"]
+        roots = await tool.call({}, DESK)
+    finally:
+        await server.close()
+
+    assert roots.text == ("none" if about.url else "some")
 
 
 @pytest.mark.slow
