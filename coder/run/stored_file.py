@@ -127,6 +127,8 @@ def readable_texts(
 
 def in_charsets(files: Mapping[str, StoredFile]) -> Mapping[str, StoredFile]:
     """Return files that were read without their `.editorconfig` as the texts that they are by it."""
+    if not any(path.endswith(NAME) for path in files):
+        return files
     charset_of = charsets(files)
     others = [path for path, file in files.items() if file.base64 is not None or "\0" in (file.text or "")]
     return {**files, **{path: files[path].in_charset(charset_of(path)) for path in others}}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
+from coder.run.stored_file import StoredFile
 from coder.workspace.folder import Snapshot, take_snapshot
 
 
@@ -221,3 +222,27 @@ def _meanwhile(other: Callable[[], None], act: Callable[[], Snapshot], *, times:
     finally:
         done.set()
         thread.join()
+
+
+def test_a_file_that_declares_no_encoding_is_read_in_the_charset_of_editorconfig(tmp_path: Path) -> None:
+    picture = b"\x89PNG\r\n\x1a\n\0\0\xff"
+    (tmp_path / ".editorconfig").write_text("[*]\ncharset = latin1\n")
+    (tmp_path / "old.txt").write_bytes("é\n".encode("latin-1"))
+    (tmp_path / "new.txt").write_bytes("é\n".encode())
+    (tmp_path / "shot.png").write_bytes(picture)
+    (tmp_path / "wide").mkdir()
+    (tmp_path / "wide" / ".editorconfig").write_text("[*.txt]\ncharset = utf-16le\n")
+    (tmp_path / "wide" / "a.txt").write_bytes("a = 1\n".encode("utf-16-le"))
+
+    files = take_snapshot(tmp_path).files
+
+    read = {path: (file.text, file.encoding) for path, file in files.items() if path.endswith(("txt", "png"))}
+    assert read == {
+        "new.txt": ("é\n", None),
+        "old.txt": ("é\n", "latin-1"),
+        "shot.png": (None, None),
+        "wide/a.txt": ("a = 1\n", "utf-16-le"),
+    }
+    assert (files["shot.png"].content, files["old.txt"].content) == (picture, b"\xe9\n")
+    logged = StoredFile.model_validate_json(files["wide/a.txt"].model_dump_json())
+    assert logged.content == "a = 1\n".encode("utf-16-le")

@@ -57,3 +57,11 @@ async def test_only_texts_that_differ_from_a_text_on_the_disk_are_unsaved(tmp_pa
     unsaved = await unsaved_files(Holder(texts), tmp_path, texts)
 
     assert {path: file.text for path, file in unsaved.items()} == {"other": "b\n"}
+
+
+def test_a_text_is_saved_in_the_encoding_of_its_file_or_not_at_all() -> None:
+    assert (
+        as_saved("# coding: latin-1\né\n", "# coding: latin-1\ne\n", "latin-1")
+        == b"# coding: latin-1\n\xe9\n"
+    )
+    assert as_saved("→\n", "é\n", "latin-1") is None
