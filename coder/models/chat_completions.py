@@ -186,16 +186,17 @@ class ChatModel(Closing):
     async def _fault(self, call: Call, error: StatusError, body: dict[str, Any]) -> Exception | None:
         """Return the fault for an HTTP error; None if a changed request should be sent."""
         if error.status < 300:
-            return Passing(
-                f"an error in the middle of the answer{faults.quoted_message(error, self._endpoint)}"
+            fault = faults.stream_fault(error, self._endpoint)
+            is_learned = isinstance(fault, ContextTooLong) and self._quirks.learn_context(
+                str(error.body), body
             )
+            return None if is_learned else fault
         if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):
             return None
         if await self._leave_out_tool(call, error):
             return None
         if error.status in (400, 422) and self._quirks.learn(str(error.body), body):
             return None
-        fault: Exception
         is_about_tools = "tools" in body and faults.names_tools(error)
         if (error.status == 404 and not is_about_tools) or error.code == "model_not_found":
             fault = faults.not_found(error, self._endpoint, listed=await self._connection.models())

@@ -114,9 +114,22 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     too_long = ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){message}.")
     if status == 413 and code == _RATE_LIMIT:  # the tokens of a minute, which may be fewer than the request's
         return Passing(f"HTTP {status}{message}", after_s=retry_after_s(error.headers), refusal=too_long)
-    if status in (400, 413, 422) and (code == "context_length_exceeded" or _TOO_LONG_MESSAGE.search(message)):
+    if status in (400, 413, 422) and says_too_long(code, message):
         return too_long
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){message}.")
+
+
+def stream_fault(error: StatusError, endpoint: Endpoint) -> Exception:
+    """Return the fault for an error that an answer reports after its HTTP status of success."""
+    message = quoted_message(error, endpoint)
+    if says_too_long(error.code, message):
+        return ContextTooLong(f"{endpoint.name} can't read so long a conversation{message}.")
+    return Passing(f"an error in the middle of the answer{message}")
+
+
+def says_too_long(code: object, message: str) -> bool:
+    """Whether an error says that the conversation is longer than the model can read."""
+    return code == "context_length_exceeded" or _TOO_LONG_MESSAGE.search(message) is not None
 
 
 def _proxy_refused(endpoint: Endpoint, reason: str) -> ModelUnavailable:

@@ -371,7 +371,13 @@ TOO_LONG = [
 ]
 
 
-@pytest.mark.parametrize("refusal", TOO_LONG)
+TOO_LONG_IN_STREAMS = [
+    streams({"error": {"code": 400, "message": "request (9000 tokens) exceeds the available context size"}}),
+    streams(chunk({"content": ""}), {"error": {"code": "context_length_exceeded", "message": "?"}}),
+]
+
+
+@pytest.mark.parametrize("refusal", [*TOO_LONG, *TOO_LONG_IN_STREAMS])
 async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(refusal: Reply) -> None:
     with faulty_endpoint(refusal) as server, pytest.raises(ContextTooLong, match="so long a conversation"):
         await ask(server)
