@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Literal, Self
 
 from coder.run.command_inputs import TOOL_FILES
-from coder.source.file_uses import find_users, holds_data, is_code, is_script, names, split_scripts
+from coder.source.file_uses import find_users, holds_data, is_code, is_script, names, sees, split_scripts
 from coder.source.python_names import imported_modules
 from coder.source.shipped import find_shipped
 
@@ -95,12 +95,15 @@ class Ownership:
     def is_support(self, path: str) -> bool:
         """Whether a file is no code under test: a change of it alone makes tests pass, and solves nothing.
 
-        Only tests or the test command use it, the task doesn't name it, and the project doesn't ship it.
-        Where nothing says what a project ships, data counts, and programs that decide the command's result.
+        Only tests or the test command use it, the task doesn't name it, and the project doesn't ship it, but
+        for data that only such tests read as call other code: they expect it of that. Where nothing says
+        what a project ships, data counts, and programs that decide the command's result.
         """
         self.side(path)
-        is_searched = path in self._users
-        if not is_searched or self._sides_by_users[path] == "product" or path in self._shipped:
+        if path not in self._users:
+            return False
+        is_product = self._sides_by_users[path] == "product" or path in self._shipped
+        if is_product and not self._is_expected(path):
             return False
         users = self._users[path]
         commands = [user for user in users if is_script(user) or user in TOOL_FILES]
@@ -116,6 +119,17 @@ class Ownership:
             and self._is_beside_others(path, is_started=True)
         )
         return bool(self._shipped) or is_check or is_of_tests
+
+    def _is_expected(self, path: str) -> bool:
+        """Whether only tests that call other code read a data file."""
+        users = self._users[path]
+        is_of_tests = bool(users) and all(self.side(user) == "tests" for user in users)
+        if is_code(path) or not is_of_tests or self._may_be_used(path):
+            return False
+        if not self._opened:
+            return self._is_beside_others(path, is_started=False)
+        code = (other for other in self._opened if is_code(other) and other not in self._tests)
+        return any(user in users for other in code for user in self._opened[other])
 
     def _is_check(self, path: str) -> bool:
         """Whether a program that others start is a check; a script is one only if the task names it."""
@@ -234,7 +248,8 @@ class Ownership:
         user_chain = [path]
         for member in user_chain:
             user_chain += [user for user in self._users.get(member, ()) if user not in user_chain]
-        texts = [self._texts.get(user) or "" for user in user_chain[0 if is_started else 1 :]]
+        callers = user_chain[0 if is_started else 1 :]
+        texts = [self._texts.get(user) or "" for user in callers]
         other_code = (
             other
             for other in self._texts
@@ -243,7 +258,10 @@ class Ownership:
             and is_code(other)
             and not is_script(other)
         )
-        return any(names(text, other) for other in other_code for text in texts)
+        return any(
+            any(names(text, other) for text in texts) or any(sees(user, other) for user in callers)
+            for other in other_code
+        )
 
 
 def _stem(path: str) -> str:

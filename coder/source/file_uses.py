@@ -14,6 +14,8 @@ _INCLUDING_SUFFIXES = (".html", ".htm", ".jinja", ".j2", ".tmpl", ".sql", ".mk",
 _SCRIPT_SUFFIXES = (".sh", ".bash", ".mk", ".bats")
 PRODUCT_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
 """Fields of package.json that name the package's own files."""
+_PACKAGES = (".go", ".java", ".kt", ".scala")
+"""Suffixes of languages in which the files of a package use each other without imports."""
 _RUN_SCRIPT = re.compile(r"\b(?:npm|yarn|pnpm)(?: run)? ([\w:.-]+)")
 _TEST_SCRIPTS = {"test", "pretest", "posttest"}
 
@@ -68,6 +70,17 @@ def names(text: str, path: str) -> bool:
     return any(word in text for word in _prefilter(path)) and _pattern(path).search(text) is not None
 
 
+def sees(user: str, path: str) -> bool:
+    """Whether a file uses another one of its package without naming it: Go's and Java's files do."""
+    first, second = PurePosixPath(user), PurePosixPath(path)
+    if first.suffix != second.suffix or first.suffix not in _PACKAGES:
+        return False
+    here, there = (
+        [part for part in one.parent.parts if part not in ("test", "main")] for one in (first, second)
+    )
+    return here == there
+
+
 def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
     """Return the scripts of a package.json that its tests or `started` reach, and all other entries.
 
@@ -120,7 +133,7 @@ def _pattern(path: str, *, guesses: bool = True) -> re.Pattern[str]:
     if path.endswith(".py"):
         patterns.append(rf"^[ \t]*(?:>>> )?(?:from|import)\b[^#\n]*\b{module}\b")
         patterns.append(rf"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\([^)]*\b{module}\b")
-        patterns.append(rf"[;'\"] *(?:from|import) +[\w.]*\b{module}\b|-m +[\w.]*\b{module}\b")
+        patterns.append(rf"[;'\"] *(?:from|import) +[\w., ]*\b{module}\b|-m +[\w.]*\b{module}\b")
     elif language_of(path) in ("javascript", "typescript", "tsx"):
         patterns.append(rf"\b(?:node|tsx|ts-node|bun|deno run)\b[^\n&|;]*[ /]{module}(?![\w-])")
     return re.compile("|".join(patterns), re.MULTILINE)

@@ -42,19 +42,73 @@ NODE = {
     "index.js": "exports.price = n => n;\n",
     "check.js": "if (require('./index').price(2) !== 4) process.exit(1);\n",
 }
+READ = """import json
+from pathlib import Path
+
+import shop
 
 
-async def work(folder: Path, files: dict[str, str], text: str, command: str, prompt: str = "Mend it.") -> Run:
+def test_all():
+    for n, want in json.loads(Path(shop.__file__).with_name("cases.json").read_text()):
+        assert shop.price(n) == want
+"""
+PROJECT = '[project]\nname = "shop"\nversion = "1"\n'
+PACKAGE = {
+    "pyproject.toml": PROJECT,
+    "shop/__init__.py": WRONG,
+    "shop/cases.json": "[[2, 4]]\n",
+    "test_shop.py": READ,
+}
+NODE_SOURCES = {
+    "package.json": '{"name": "shop", "scripts": {"test": "node check.js"}}',
+    "src/index.js": NODE["index.js"],
+    "src/cases.json": "[[2, 4]]\n",
+    "check.js": "const { price } = require('./src/index');\n"
+    "for (const [n, want] of require('./src/cases.json')) if (price(n) !== want) process.exit(1);\n",
+}
+GO_TEST = """package shop
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+func TestAll(t *testing.T) {
+	var cases [][2]int
+	text, err := os.ReadFile("data/cases.json")
+	if err != nil || json.Unmarshal(text, &cases) != nil {
+		t.Fatal("no cases")
+	}
+	for _, one := range cases {
+		if Price(one[0]) != one[1] {
+			t.Error(one)
+		}
+	}
+}
+"""
+GO = {
+    "go.mod": "module shop\n\ngo 1.20\n",
+    "shop.go": "package shop\n\nfunc Price(n int) int { return n }\n",
+    "data/cases.json": "[[2, 4]]\n",
+    "shop_test.go": GO_TEST,
+}
+BY_MAKE = "test:\n\tpython3 -c \"import json, shop; assert shop.price(2) == json.load(open('want.json'))\"\n"
+
+
+async def work(
+    folder: Path, files: dict[str, str], text: str, command: str, prompt: str = "Mend it.", answers: int = 1
+) -> Run:
     for path, content in files.items():
-        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content)
     task = Task(prompt=prompt, workspace=folder, test_command=tuple(command.split()))
-    return await solve(task, model=Scripted([text]), settings=SETTINGS, log=MemoryLog())
+    return await solve(task, model=Scripted([text] * answers), settings=SETTINGS, log=MemoryLog())
 
 
 def blocks(files: dict[str, str]) -> str:
     return "".join(
-        f"**{path}**\n```{'python' if path.endswith('py') else 'js'}\n{text}```\n\n"
+        f"**{path}**\n```{path.rpartition('.')[2].replace('py', 'python')}\n{text}```\n\n"
         for path, text in files.items()
     )
 
@@ -79,8 +133,31 @@ def blocks(files: dict[str, str]) -> str:
             {"lib/c.py": CHECK.replace("4", "2")},
         ),
         (NODE, "npm test", {"check.js": NODE["check.js"].replace("4", "2")}),
+        (PACKAGE, "pytest -q", {"shop/cases.json": "[]\n"}),
+        (
+            {f"src/{path}" if path.startswith("shop") else path: text for path, text in PACKAGE.items()}
+            | {"pytest.ini": "[pytest]\npythonpath = src\n"},
+            "pytest -q",
+            {"src/shop/cases.json": "[[2, 2]]\n"},
+        ),
+        (
+            {"shop.py": WRONG, "want.json": "4\n", "Makefile": BY_MAKE},
+            "make test",
+            {"want.json": "2\n"},
+        ),
+        (NODE_SOURCES, "npm test", {"src/cases.json": "[]\n"}),
     ],
-    ids=["cases", "cases of a project", "by make", "by a script", "by npm"],
+    ids=[
+        "cases",
+        "cases of a project",
+        "by make",
+        "by a script",
+        "by npm",
+        "data of a package",
+        "data below src",
+        "data by make",
+        "data by npm",
+    ],
 )
 async def test_a_change_of_what_only_the_tests_use_is_unverified(
     tmp_path: Path, files: dict[str, str], command: str, change: dict[str, str]
@@ -92,6 +169,43 @@ async def test_a_change_of_what_only_the_tests_use_is_unverified(
     assert (run.status, run.strength, run.landed) == ("unverified", "none", ())
     assert run.reason == f"it changes only what the tests and the test command use: {next(iter(change))}"
     assert run.test_support == tuple(change)
+
+
+async def test_data_that_a_test_of_go_reads_belongs_to_the_test(tmp_path: Path) -> None:
+    require_toolchain("go")
+
+    run = await work(tmp_path, GO, blocks({"data/cases.json": "[]\n"}), "go test ./...", answers=2)
+
+    assert run.status == "unsolved"
+
+
+RATES = """import json
+from importlib import resources
+
+
+def price(n):
+    return n * json.loads(resources.files("shop").joinpath("rates.json").read_text())["rate"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "test"),
+    [
+        (RATES, "from shop import price\n\n\ndef test_price():\n    assert price(2) == 4\n"),
+        (
+            "",
+            'import json\n\n\ndef test_rate():\n    assert json.load(open("shop/rates.json"))["rate"] == 2\n',
+        ),
+    ],
+    ids=["the code reads it", "the test is of the data"],
+)
+async def test_a_change_of_data_that_is_shipped_solves_the_task(tmp_path: Path, code: str, test: str) -> None:
+    files = {"pyproject.toml": PROJECT, "shop/__init__.py": code, "shop/rates.json": '{"rate": 1}\n'}
+
+    change = blocks({"shop/rates.json": '{"rate": 2}\n'})
+    run = await work(tmp_path, {**files, "test_shop.py": test}, change, "pytest -q")
+
+    assert run.status == "solved"
 
 
 @pytest.mark.parametrize("shop", [WRONG + "\n# better\n", WRONG + "\n\ndef total():\n    return 0\n"])
