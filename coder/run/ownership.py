@@ -121,9 +121,9 @@ class Ownership:
         return bool(self._shipped) or is_check or is_of_tests
 
     def _is_expected(self, path: str) -> bool:
-        """Whether only tests that call other code read a data file."""
+        """Whether only tests, or what they start, read a data file, and call other code."""
         users = self._users[path]
-        is_of_tests = bool(users) and all(self.side(user) == "tests" for user in users)
+        is_of_tests = bool(users) and all(self.side(user) != "product" for user in users)
         if is_code(path) or not is_of_tests or self._may_be_used(path):
             return False
         if not self._opened:

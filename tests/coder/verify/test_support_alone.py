@@ -164,7 +164,7 @@ async def test_a_change_of_what_only_the_tests_use_is_unverified(
 ) -> None:
     require_toolchain(command.partition(" ")[0])
 
-    run = await work(tmp_path, files, blocks(change), command)
+    run = await work(tmp_path, files, blocks(change), command, answers=2)
 
     assert (run.status, run.strength, run.landed) == ("unverified", "none", ())
     assert run.reason == f"it changes only what the tests and the test command use: {next(iter(change))}"
