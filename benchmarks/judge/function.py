@@ -29,7 +29,7 @@ from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from coder.source.python_names import parse_source
 from sandbox.verdicts.relay import TrialResult
-from sandbox.verdicts.run_report import ANY_CROSSING, ANY_USE, Crossing
+from sandbox.verdicts.run_report import ANY_CROSSING, ANY_USE, Crossing, RunReport
 from sandbox.verdicts.trial import REPEATS, Repeated, Trial, Weighed
 
 REPLAYS = 64
@@ -37,12 +37,23 @@ REPLAYS = 64
 _ORDERS = 6
 """Runs of a canonical answer that may keep something: some orders of its calls don't show it."""
 _IDLE = "def {}(*arguments, **named):\n    return {}\n"
+_BRIEF_S = 0.5
+"""CPU seconds of a run of a canonical answer, weighed too, from which its own time is taken."""
 _IDLE_S = 2.0
 """CPU seconds in which an answer that does nothing has to pass."""
 _MOST_SHOWN = 60
 """Characters of an expected value in a message."""
 _STEPS_FACTOR, _EXTRA_STEPS = 4, 1_000
 """Permitted generator steps: multiple of the canonical answer's steps, plus a constant."""
+_PLAIN = Crossing(
+    kinds=CARRIERS,
+    errors=frozenset(),
+    steps=_EXTRA_STEPS,
+    write_back=False,
+    changed=frozenset(),
+    uses=frozenset(),
+)
+"""No argument changes, and nothing crosses but plain data, and what carries it by reference."""
 MAX_CHARACTERS = 1 << 20
 """Maximum length of an answer; as JSON such an answer fits into one frame."""
 
@@ -112,9 +123,12 @@ async def _judge(
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
-    """Find the judging mode by the canonical answer, and by one that does nothing: it has to fail."""
-    mode = await _find_mode(pair, case)
-    if mode.how == "broken":
+    """Find the judging mode by the canonical answer, and by one that does nothing: it has to fail.
+
+    Recorded calls often show that; else such an answer is tried.
+    """
+    mode, own = await _find_mode(pair, case)
+    if mode.how == "broken" or own.counter_trials.get("idle") == (1, 1):
         return mode
     brief = case.model_copy(update={"timeout_s": min(case.timeout_s, _IDLE_S)})
     trial = make_trial(brief, with_setup(case, _IDLE.format(case.entry_point, None)), mode, replays=0)
@@ -148,36 +162,38 @@ def _passed_by(mode: Mode, answers: str, reason: str) -> Mode:
     return mode.model_copy(update={"passed_by": answers, "reason": f"its test can't fail: {reason}"})
 
 
-async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
-    """Find the judging mode by a run of the canonical answer in which all uses of objects are permitted."""
+async def _find_mode(pair: Pair, case: FunctionCase) -> tuple[Mode, RunReport]:
+    """Find the judging mode by a run of the canonical answer in which all uses of objects are permitted.
+
+    Before that it is tried with plain data alone, where it can't keep anything. Returns also what a weighed
+    run of it has shown.
+    """
     module = canonical_module(case)
     if module is None:
-        return without_canonical(case)
+        return without_canonical(case), RunReport()
+    seed = 1 + randbits(32)
     open_mode = Mode(how="by_reference", crossing=ANY_CROSSING)
     trial = make_trial(case, module, open_mode, replays=REPLAYS)
     if keeps_nothing(module) and are_tidy((trial.prelude, *trial.tests)):  # tests can be run again
         trial = trial.model_copy(update={"replays": 0})
+        plain = trial.model_copy(update={"crossing": _PLAIN, "seed": seed})
+        result = await run_case_trial(pair, _weighed(plain, case), open_mode, with_weighing_time(case))
+        is_brief = has_passed(result, case) and result.cpu_s < min(_BRIEF_S, case.timeout_s)
+        outcome = result.outcome
+        if is_brief and not (outcome.kinds or outcome.changed or outcome.refused):
+            mode = _isolated(case, result, seed)
+            return await _with_own(pair, case, mode, outcome), outcome
     for _ in range(_ORDERS if trial.replays else 1):
         result = await run_case_trial(pair, trial.model_copy(update={"rerun": True}), open_mode, case)
         outcome = result.outcome
         if outcome.stateful or not has_passed(result, case):
             break
     if has_passed(result, case):
-        crossing = Crossing(
-            kinds=outcome.kinds & CARRIERS,
-            errors=outcome.errors,
-            raising=outcome.raising,
-            returning=outcome.returning if outcome.errors else frozenset(),  # else every error is refused
-            steps=_STEPS_FACTOR * outcome.steps + _EXTRA_STEPS,
-            write_back=bool(outcome.changed) or any(" set " in use for use in outcome.uses),
-            changed=outcome.changed,
-            uses=outcome.uses,
-        )
-        stateful = case.stateful or bool(outcome.stateful)
-        seed = 1 + randbits(32)
-        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s, seed=seed)
-        if (weighed := await _weigh_own(pair, case, module, mode)) is not None:
-            return weighed
+        mode = _isolated(case, result, seed)
+        isolated, longer = make_trial(case, module, mode, replays=0), with_weighing_time(case)
+        own = await run_case_trial(pair, _weighed(isolated, case), mode, longer)
+        if has_passed(own, longer):
+            return await _with_own(pair, case, mode, own.outcome), own.outcome
         kinds = (
             ", ".join(sorted(outcome.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
         )
@@ -185,29 +201,51 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> Mode:
             update={"write_back": bool(outcome.changed), "changed": outcome.changed}
         )
         reason = f"what its canonical answer gives can't cross as plain data: {kinds}"
-        return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
+        update = {"how": "by_reference", "crossing": open_crossing, "reason": reason}
+        return mode.model_copy(update=update), RunReport()
     _, detail = _read(result, case)
     shared_mode = Mode(
         how="shared_process", stateful=True, reason=f"its canonical answer fails apart: {detail}"[:500]
     )
     result = await run_case_trial(pair, make_trial(case, module, shared_mode, replays=0), shared_mode, case)
     if has_passed(result, case):
-        return shared_mode.model_copy(update={"tripped": result.outcome.tripped, "cpu_s": result.cpu_s})
+        update = {"tripped": result.outcome.tripped, "cpu_s": result.cpu_s}
+        return shared_mode.model_copy(update=update), RunReport()
     _, detail = _read(result, case)
-    return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
+    reason = f"the case's own canonical answer fails: {detail}"[:500]
+    return Mode(how="broken", reason=reason), RunReport()
 
 
-async def _weigh_own(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> Mode | None:
-    """Add to an isolated mode what the canonical answer shows; None if that fails as it is isolated."""
-    trial, longer = make_trial(case, module, mode, replays=0), with_weighing_time(case)
-    weighed = trial.model_copy(update={"weighed": Weighed(seed=seed_of(case), enough=1), "tidy": False})
-    own = await run_case_trial(pair, weighed, mode, longer)
-    if not has_passed(own, longer):
-        return None
-    mode = mode.model_copy(update={"exchanged": own.outcome.exchanged})
-    if own.outcome.has_unrepeated and not mode.stateful:
+def _isolated(case: FunctionCase, result: TrialResult, seed: int) -> Mode:
+    """Return the mode in which only that may cross which the canonical answer let cross."""
+    outcome = result.outcome
+    crossing = Crossing(
+        kinds=outcome.kinds & CARRIERS,
+        errors=outcome.errors,
+        raising=outcome.raising,
+        returning=outcome.returning if outcome.errors else frozenset(),  # else every error is refused
+        steps=_STEPS_FACTOR * outcome.steps + _EXTRA_STEPS,
+        write_back=bool(outcome.changed) or any(" set " in use for use in outcome.uses),
+        changed=outcome.changed,
+        uses=outcome.uses,
+    )
+    stateful = case.stateful or bool(outcome.stateful)
+    return Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s, seed=seed)
+
+
+def _weighed(trial: Trial, case: FunctionCase) -> Trial:
+    """Return a trial of the canonical answer that weighs its test."""
+    return trial.model_copy(update={"weighed": Weighed(seed=seed_of(case), enough=1), "tidy": False})
+
+
+async def _with_own(pair: Pair, case: FunctionCase, mode: Mode, own: RunReport) -> Mode:
+    """Add to an isolated mode what the canonical answer shows."""
+    mode = mode.model_copy(update={"exchanged": own.exchanged})
+    module = canonical_module(case)
+    if own.has_unrepeated and not mode.stateful and module is not None:
+        trial = make_trial(case, module, mode, replays=0)
         mode = mode.model_copy(update={"repeats": await _find_repeats(pair, case, trial, mode)})
-    blind = find_blindness(own.outcome)
+    blind = find_blindness(own)
     return _passed_by(mode, blind, f"{blind} pass it") if blind else mode
 
 

@@ -16,7 +16,7 @@ from itertools import islice
 from types import CodeType
 from typing import Any, Generic, Literal, TypeVar
 
-from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.codec import CodecError, encode
 from sandbox.inner.checker.exchanges import (
     Exchanged,
     Frames,
@@ -79,7 +79,7 @@ class CounterTrial(Generic[Test]):
 
         Args:
             run: runs the tests on a line; returns whether they pass. Raises Unusable if that can't be said.
-            enough: failures by changes of one kind after which no more are tried.
+            enough: failures by changes of one kind after which no more are tried; 1: nor of the others.
             most: runs for each of the things that are changed.
             patience: runs for each of these after which no more are made, if none showed anything.
 
@@ -168,7 +168,18 @@ class CounterTrial(Generic[Test]):
             for kind, runs in kinds.items():
                 now = time.process_time()
                 if kind not in ("errors", "kinds") or errors:
-                    yield (kind, *self._count(runs, usual_s, now + (ends - now) / 2))
+                    tried, failed = self._count(runs, usual_s, now + (ends - now) / 2)
+                    yield kind, tried, failed
+                    if failed == self._enough == 1:
+                        return
+
+    def fails_idle(self, test: Test) -> bool | None:
+        """Whether the tests fail if calls only return None; None if that can't be said from recorded ones."""
+        idle = encode(("value", None, (), ""))
+        changed = {one.asked_at: self._recording.frames[one.asked_at][1][:1] + idle for one in self.exchanges}
+        with suppress(Unusable):
+            return not self._passes(changed, test, limit_s=_FACTOR * self._usual_s + _EXTRA_S)
+        return None
 
     def _count(
         self, runs: Iterator[tuple[Mapping[int, bytes], Test]], usual_s: float, ends: float

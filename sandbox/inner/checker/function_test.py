@@ -258,6 +258,8 @@ class _Trial:
             changed = partial(changed_sources, sources, "candidate", codes)
             for kind, tried, failed in trial.try_others(codes, changed, chosen or trial.exchanges):
                 self._reports.say("changed", kind, tried, failed)
+            if own is None and (fails := trial.fails_idle(codes)) is not None:
+                self._reports.say("changed", "idle", 1, int(fails))
             parts = frozenset(weighed["parts"])
             shares = () if own is None else trial.try_requests(codes, chosen, own, parts=parts)
             for name, tried, failed in shares:
