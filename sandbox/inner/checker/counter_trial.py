@@ -73,7 +73,6 @@ class CounterTrial(Generic[Test]):
         seed: int,
         enough: int,
         most: int = MOST_RUNS,
-        patience: int = MOST_RUNS,
     ) -> None:
         """Take the recorded frames and the exchanges in them.
 
@@ -81,12 +80,11 @@ class CounterTrial(Generic[Test]):
             run: runs the tests on a line; returns whether they pass. Raises Unusable if that can't be said.
             enough: failures by changes of one kind after which no more are tried; 1: nor of the others.
             most: runs for each of the things that are changed.
-            patience: runs for each of these after which no more are made, if none showed anything.
 
         Raises CodecError or RecursionError if the exchanges can't be read.
         """
         self.exchanges = list(islice(exchanges, _MOST_EXCHANGES + 1))
-        self._most, self._patience = most, patience
+        self._most = most
         self._recording, self._run, self._seed, self._enough = Recording(frames), run, seed, enough
         self._value_places: dict[int, int | None] = {}
         self._usual_s = 0.0
@@ -185,9 +183,8 @@ class CounterTrial(Generic[Test]):
         self, runs: Iterator[tuple[Mapping[int, bytes], Test]], usual_s: float, ends: float
     ) -> tuple[int, int]:
         tried = failed = 0
-        for number, (changed, test) in enumerate(runs):
-            is_idle = not tried and number >= self._patience
-            if failed == self._enough or is_idle or time.process_time() > ends:
+        for changed, test in runs:
+            if failed == self._enough or time.process_time() > ends:
                 break
             with suppress(Unusable):
                 failed += not self._passes(changed, test, limit_s=_FACTOR * usual_s + _EXTRA_S)

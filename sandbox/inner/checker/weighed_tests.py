@@ -32,8 +32,6 @@ from sandbox.inner.checker.named_exchanges import NamedExchanges
 
 _MOST_RUNS = 30
 """Runs of one test for each of the things that are changed."""
-_PATIENCE = 12
-"""Runs of one kind after which no more are made if none of them shows anything."""
 _LEAST_S = 0.5
 """Seconds that each test gets for its runs, while there are some left."""
 
