@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sandbox.network.allowed_hosts import split_authority
 from sandbox.network.doors import End
+from sandbox.network.inflating import ENCODINGS, Inflater
 from sandbox.network.masking import (
     Mask,
     MaskedSecret,
     encoded_credentials,
-    forms_of,
     may_carry,
     secrets_of,
+    values_of,
     with_secrets,
 )
 from sandbox.network.tls_end import TlsEnd
@@ -37,7 +38,7 @@ _DROPPED = {
         b"proxy-connection",
         b"proxy-authorization",
     ),
-    *(b"accept-encoding", b"accept-charset"),  # a compressed answer can't be masked, nor one in UTF-16
+    *(b"accept-encoding", b"accept-charset"),  # few compressed answers can be masked, nor one in UTF-16
     *(b"range", b"if-range"),  # nor can parts of a secret
 }
 _MISDIRECTED, _BAD_GATEWAY = 421, 502
@@ -59,6 +60,10 @@ class Masks:
     def covers(self, host: str, port: int) -> bool:
         """Whether a host at a port has a secret."""
         return bool(secrets_of(self._secrets, host, port))
+
+    def ports_of(self, host: str) -> tuple[int, ...]:
+        """Return the ports at which a host has secrets; none for other hosts."""
+        return tuple(sorted({secret.port for secret in self._secrets if secret.host == host}))
 
     async def carry(self, inside: End, outside: End, host: str, port: int) -> None:
         """Carry the requests of one connection. Raises OSError if one side is cut off or can't be trusted."""
@@ -85,8 +90,8 @@ class _Exchange:
         self._inside, self._outside, self._secrets = inside, outside, secrets
         self._server = h11.Connection(h11.SERVER, _MAX_HEAD)
         self._client = h11.Connection(h11.CLIENT, _MAX_HEAD)
-        self._forms = forms_of(secrets)
-        self._mask = Mask(self._forms)
+        self._values = values_of(secrets)
+        self._mask = Mask(self._values)
 
     async def next(self) -> bool:
         """Carry one request and its answer; return whether another may follow."""
@@ -141,7 +146,7 @@ class _Exchange:
                 else:
                     credentials[encoded] = value.partition(b" ")[2].strip()
             fields.append((name, filled))
-        self._mask = Mask({**self._forms, **credentials})
+        self._mask = Mask({**self._values, **credentials})
         return fields
 
     async def _answer(self, *, is_head: bool) -> bool:
@@ -152,10 +157,13 @@ class _Exchange:
             if not isinstance(head, h11.InformationalResponse) or head.status_code == 101:
                 return False
         encoding = b"".join(value for name, value in head.headers if name == b"content-encoding")
-        if encoding.lower() not in (b"", b"identity"):
+        encoding = encoding.strip().lower()
+        inflater = Inflater(encoding) if encoding in ENCODINGS else None
+        if inflater is None and encoding not in (b"", b"identity"):
             await self._refuse(_BAD_GATEWAY, b"the answer is compressed, so that it can't be masked")
             return False
-        framing = (b"transfer-encoding",) if is_head else (b"transfer-encoding", b"content-length")
+        framing = [b"transfer-encoding"] if is_head else [b"transfer-encoding", b"content-length"]
+        framing += [b"content-encoding"] if inflater else []
         fields = [
             (name, self._mask.whole(value))
             for name, value in head.headers.raw_items()
@@ -166,7 +174,11 @@ class _Exchange:
         while not isinstance(event := await self._event(self._client, self._outside), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 return False
-            await self._tell(h11.Data(data=self._mask.feed(bytes(event.data))))
+            data = bytes(event.data)
+            for piece in inflater.feed(data) if inflater else [data]:
+                await self._tell(h11.Data(data=self._mask.feed(piece)))
+        if inflater:
+            inflater.finish()
         await self._tell(h11.Data(data=self._mask.flush()))
         await self._tell(h11.EndOfMessage())
         return True

@@ -6,12 +6,11 @@ placeholders in header fields, forwards over TLS that it verifies, and masks the
 
 import base64
 import binascii
-import html
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+
+from sandbox.network.encoded_secrets import SecretFinder
 
 MIN_LENGTH = 8
 """Minimum characters of a secret; a shorter one would be masked where it is only a word."""
@@ -78,41 +77,24 @@ def _filled(value: bytes, secrets: Iterable[MaskedSecret]) -> bytes:
     return value
 
 
-def forms_of(secrets: Iterable[MaskedSecret]) -> dict[bytes, bytes]:
-    """Return the forms in which an answer may hold a secret, with what takes its place."""
-    forms: dict[bytes, bytes] = {}
-    for secret in secrets:
-        value, placeholder = secret.value, secret.placeholder.encode()
-        quoted, as_json = quote(value, safe=""), json.dumps(value)[1:-1]
-        written = (
-            *(value, quoted, re.sub("%..", lambda match: match[0].lower(), quoted)),
-            *(as_json, as_json.replace("/", "\\/"), html.escape(value), *_in_base64(value)),
-        )
-        forms |= {form.encode(): placeholder for form in written}
-    return forms
-
-
-def _in_base64(value: str) -> Iterator[str]:
-    """Yield the parts of a text's Base64 that a value in it determines, whatever surrounds the value."""
-    for before, start in enumerate((0, 2, 3)):
-        end = (before + len(value)) * 8 // 6
-        text = base64.b64encode(b"\0" * before + value.encode()).decode()[start:end]
-        yield from (text, text.replace("+", "-").replace("/", "_"), quote(text, safe=""))
+def values_of(secrets: Iterable[MaskedSecret]) -> dict[bytes, bytes]:
+    """Return what takes the place of each secret in an answer."""
+    return {secret.value.encode(): secret.placeholder.encode() for secret in secrets}
 
 
 class Mask:
-    """Replaces forms of secrets in bytes that come in chunks; all in linear time."""
+    """Replaces values, also encoded, in bytes that come in chunks; all in linear time."""
 
-    def __init__(self, forms: Mapping[bytes, bytes]) -> None:
-        self._forms = dict(forms)
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
-        self._most_held = -(-len(longest_first[0]) // _HELD_STEP) * _HELD_STEP
+    def __init__(self, values: Mapping[bytes, bytes]) -> None:
+        """Take what replaces each value."""
+        self._finder = SecretFinder([value.decode("latin-1") for value in values])
+        self._replacements = [*values.values()]
+        self._most_held = -(-self._finder.most // _HELD_STEP) * _HELD_STEP
         self._pending = b""
 
     def whole(self, content: bytes) -> bytes:
         """Return complete content, masked."""
-        return self._pattern.sub(lambda match: self._forms[match[0]], content)
+        return self._masked(content, len(content))[0]
 
     def feed(self, chunk: bytes) -> bytes:
         """Add a chunk; return the content that is certain by now, masked.
@@ -125,22 +107,25 @@ class Mask:
         if line == len(content) <= 2 * self._most_held:  # else each byte would have as many searched again
             self._pending = content
             return b""
-        cut = len(content) - min(line, self._most_held)
-        parts, end = [], 0
-        for match in self._pattern.finditer(content):
-            if match.start() >= cut:
-                break
-            parts += [content[end : match.start()], self._forms[match[0]]]
-            end = match.end()
-        cut = max(cut, end)
-        parts.append(content[end:cut])
-        self._pending = content[cut:]
-        return b"".join(parts)
+        masked, end = self._masked(content, len(content) - min(line, self._most_held))
+        self._pending = content[end:]
+        return masked
 
     def flush(self) -> bytes:
         """Return the rest at the end of the content, masked."""
         rest, self._pending = self._pending, b""
         return self.whole(rest)
+
+    def _masked(self, content: bytes, cut: int) -> tuple[bytes, int]:
+        """Return the content before a cut, masked, with what was found across it; and where that ends."""
+        parts, end = [], 0
+        for start, stop, number in self._finder.spans(content.decode("latin-1")):
+            if start >= cut:
+                break
+            parts += [content[end:start], self._replacements[number]]
+            end = stop
+        cut = max(cut, end)
+        return b"".join([*parts, content[end:cut]]), cut
 
 
 def secrets_of(secrets: Sequence[MaskedSecret], host: str, port: int) -> tuple[MaskedSecret, ...]:

@@ -75,6 +75,12 @@ class Network:
     async def connect(self, request: ProxyRequest) -> socket.socket:
         """Connect to the requested host. Raises RequestRefused if it isn't allowed, public or reachable."""
         destination = f"{request.host}:{request.port}"
+        ports = self.masks.ports_of(request.host) if self.masks and "ports" not in self._without else ()
+        if ports and (request.port not in ports or request.head):
+            own = ", ".join(map(str, ports))
+            raise RequestRefused(
+                _FORBIDDEN, f"{destination} has a secret, and is reached over TLS at port {own} alone"
+            )
         if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):
             raise RequestRefused(
                 _FORBIDDEN, f"{destination} is not among the hosts that this sandbox may reach"

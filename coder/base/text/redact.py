@@ -1,7 +1,7 @@
 """Remove secrets from text before it reaches a model, the log or a screen.
 
-There are two kinds: exact values (given keys, and environment variables with names such as API_KEY), and
-the shapes of well-known keys. Overlapping matches are joined before they are replaced, so that no part of
+There are two kinds: values (given keys, and environment variables with names such as API_KEY), also encoded,
+and the shapes of well-known keys. Overlapping matches are joined before they are replaced, so that no part of
 a secret is left.
 """
 
@@ -10,7 +10,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+
+from sandbox.network.encoded_secrets import SecretFinder
 
 REPLACEMENT = "[redacted]"
 
@@ -49,10 +51,10 @@ class Redactor:
     """Replaces known secrets and the shapes of keys. One Redactor serves all output of a run."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Set the exact values to find, as given and as quoted in a URL; blank values are ignored."""
-        values = {secret for secret in secrets if secret.strip()}
-        self._secrets = sorted(values | {quote(secret, safe="") for secret in values})
-        self._spaced = [secret for secret in self._secrets if re.search(r"\s", secret)]
+        """Set the values to find, as given and as `SecretFinder` knows them; blank ones are ignored."""
+        values = sorted({secret for secret in secrets if secret.strip()})
+        self._finder = SecretFinder(values)
+        self._spaced = [secret for secret in values if re.search(r"\s", secret)]
 
     @classmethod
     def from_environment(
@@ -84,7 +86,8 @@ class Redactor:
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each span to replace, in order and without overlaps."""
         merged: list[tuple[int, int]] = []
-        for start, stop in sorted(chain(self._values(text), _shapes(text))):
+        values = (span[:2] for span in self._finder.spans(text))
+        for start, stop in sorted(chain(values, _shapes(text))):
             if merged and start <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
             else:
@@ -99,13 +102,6 @@ class Redactor:
             tail_starts = range(max(0, len(text) - len(secret) + 1), cut)
             starts += [position for position in tail_starts if secret.startswith(text[position:])][:1]
         return min(starts, default=None)
-
-    def _values(self, text: str) -> Iterator[tuple[int, int]]:
-        for secret in self._secrets:
-            position = text.find(secret)
-            while position >= 0:
-                yield position, position + len(secret)
-                position = text.find(secret, position + 1)
 
 
 class RedactingStream:

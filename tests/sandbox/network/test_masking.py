@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.network.authority import issue
 from sandbox.network.masked_exchange import Masks, _Exchange
-from sandbox.network.masking import Mask, MaskedSecret, forms_of, may_carry, with_secrets
+from sandbox.network.masking import Mask, MaskedSecret, may_carry, values_of, with_secrets
 from sandbox.network.outside_lookup import Outside
 from tests.internet import outside_to
 
@@ -59,7 +61,9 @@ async def tls_server(*hosts: str) -> AsyncIterator[tuple[Outside, list[bytes], s
                 )
                 path = head.split(b" ")[1]
                 body = b"".join([sent, json.dumps(sent.decode()).encode()])
-                more = b"Content-Encoding: gzip\r\n" if path == b"/gzip" else b""
+                encoding = path[1:] if path in (b"/gzip", b"/deflate", b"/br") else b""
+                more = b"Content-Encoding: %b\r\n" % encoding if encoding else b""
+                body = {b"gzip": gzip.compress, b"deflate": zlib.compress}.get(encoding, bytes)(body)
                 parts = [body[:20], body[20:]]
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\n%bContent-Length: %d\r\n\r\n" % (sent, more, len(body))
@@ -148,10 +152,21 @@ async def test_a_request_for_another_host_on_the_same_connection_is_refused(
     assert output.startswith("421 None the request names another host"), output
 
 
-async def test_a_compressed_answer_is_refused_as_it_can_not_be_masked(
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_an_answer_that_is_compressed_though_it_should_not_be_is_masked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str
+) -> None:
+    header = f"Bearer {PLACEHOLDER}"
+    output, _ = await fetched(monkeypatch, tmp_path, {"Authorization": header}, path=f"/{encoding}")
+
+    assert output.count("200 Authorization: ") == 2, output
+    assert output.count(header) == 6, output
+
+
+async def test_an_answer_in_an_encoding_that_can_not_be_masked_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    output, _ = await fetched(monkeypatch, tmp_path, {"X-Key": PLACEHOLDER}, path="/gzip")
+    output, _ = await fetched(monkeypatch, tmp_path, {"X-Key": PLACEHOLDER}, path="/br")
 
     assert output.startswith("502 None the answer is compressed"), output
 
@@ -161,7 +176,7 @@ async def test_a_compressed_answer_is_refused_as_it_can_not_be_masked(
 )
 def test_an_answer_in_any_pieces_is_masked_as_the_whole_answer_is(pieces: list[str]) -> None:
     content = "".join(pieces).encode()
-    mask = Mask(forms_of([SECRET]))
+    mask = Mask(values_of([SECRET]))
 
     masked = b"".join([*(mask.feed(piece.encode()) for piece in pieces), mask.flush()])
 
@@ -174,7 +189,7 @@ def test_what_is_held_back_tells_nothing_of_the_secret(length: int) -> None:
     """A program that has a host answer with guesses sees the same pieces for right and wrong ones."""
 
     def pieces(end: str) -> list[int]:
-        mask = Mask(forms_of([SECRET]))
+        mask = Mask(values_of([SECRET]))
         return [len(mask.feed(f"line\n{'x' * 600}{end}".encode())), len(mask.flush())]
 
     assert pieces(VALUE[:length]) == pieces("~" * length)
@@ -187,12 +202,12 @@ def test_a_secret_within_base64_is_masked(before: str, after: str, value: str) -
     secret = MaskedSecret("API_KEY", HOST, 443, PLACEHOLDER, value)
     encoded = base64.b64encode(f"{before}{value}{after}".encode())
 
-    assert PLACEHOLDER.encode() in Mask(forms_of([secret])).whole(encoded)
+    assert PLACEHOLDER.encode() in Mask(values_of([secret])).whole(encoded)
 
 
 @pytest.mark.parametrize("form", ['sk-live\\/\\"42\\"+', "sk-live%2f%2242%22%2b", "sk-live/&quot;42&quot;+"])
 def test_a_secret_as_other_languages_write_it_is_masked(form: str) -> None:
-    assert Mask(forms_of([SECRET])).whole(form.encode()) == PLACEHOLDER.encode()
+    assert Mask(values_of([SECRET])).whole(form.encode()) == PLACEHOLDER.encode()
 
 
 @pytest.mark.parametrize(

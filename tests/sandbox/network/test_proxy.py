@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sandbox.network.masked_exchange import Masks
+from sandbox.network.masking import MaskedSecret
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import AT_ONCE, IN_A_SECOND, Network, NetworkProxy
 from sandbox.network.proxy_request import MAX_HEAD
@@ -62,11 +64,11 @@ async def world() -> AsyncIterator[World]:
 class Door:
     """A proxy at work, and how a program would come to it."""
 
-    def __init__(self, world: World, *hosts: str, without: str = "") -> None:
+    def __init__(self, world: World, *hosts: str, without: str = "", masks: Masks | None = None) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.place = listener.getsockname()
         words = frozenset(without.split())
-        self.network = Network(hosts, outside=world.outside, without=words)
+        self.network = Network(hosts, outside=world.outside, without=words, masks=masks)
         self.proxy: NetworkProxy = self.network.open(listener.detach())
 
     async def knock(self, request: bytes) -> Ends:
@@ -125,6 +127,42 @@ async def test_a_host_that_is_not_named_is_not_even_looked_up(world: World) -> N
     )
     assert world.looked_up == []
     await door.close()
+
+
+SECRET = MaskedSecret(
+    "API_KEY", "api.shop.example", 443, "masked-api-key-0123456789abcdef", "key-of-the-shop"
+)
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"CONNECT api.shop.example:80 HTTP/1.1\r\n\r\n",
+        b"CONNECT api.shop.example:8443 HTTP/1.1\r\n\r\n",
+        b"CONNECT API.shop.example.:80 HTTP/1.1\r\n\r\n",
+        b"GET http://api.shop.example/ HTTP/1.1\r\n\r\n",
+        b"GET http://api.shop.example:443/ HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_the_host_of_a_secret_is_reached_by_its_own_entry_whatever_else_is_allowed(
+    world: World, request_head: bytes
+) -> None:
+    hosts, masks = (
+        ("*.shop.example", "api.shop.example", "api.shop.example:8443", "api.shop.example:443"),
+        Masks([SECRET]),
+    )
+    door, open_door = (Door(world, *hosts, without=without, masks=masks) for without in ("", "ports"))
+
+    refused, other, reached = (
+        await door.status(request_head),
+        await door.status(request_head.replace(b"api", b"www").replace(b"API", b"www")),
+        await open_door.status(request_head),
+    )
+
+    assert "has a secret, and is reached over TLS at port 443 alone" in refused
+    assert "secret" not in other + reached
+    for each in (door, open_door):
+        await each.close()
 
 
 @pytest.mark.parametrize("mechanism", ["hosts", "addresses"])

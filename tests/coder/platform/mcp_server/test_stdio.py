@@ -156,3 +156,26 @@ def test_only_this_command_loads_the_sdk(served: Served) -> None:
             [sys.executable, "-c", script], capture_output=True, text=True, env=served.console.environ
         )
         assert done.stdout.splitlines()[-1] == "[]", done
+
+
+@pytest.mark.slow
+def test_what_is_no_message_gets_an_error_and_the_next_request_is_served(served: Served) -> None:
+    lines = [
+        b"{nope",
+        b"[]",
+        b'{"jsonrpc": "2.0", "id": 2, "method": "ping", "params": {"x": "\\ud800"}}',
+        b'{"jsonrpc": "1.0", "id": 3, "method": "ping"}',
+        b'{"jsonrpc": "2.0", "id": 4, "method": "ping", "params": {"x": "' + b"a" * (17 << 20) + b'"}}',
+        b'{"jsonrpc": "2.0", "id": 5, "method": "ping"}',
+    ]
+    server = started(served)
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(b"\n".join(lines) + b"\n")
+    server.stdin.flush()
+    answers = [json.loads(server.stdout.readline()) for _ in lines]
+    server.communicate()
+
+    errors = [(each["id"], each["error"]["code"]) for each in answers if "error" in each]
+    assert sorted(errors, key=str) == [(2, -32602), (3, -32600), (4, -32700), (None, -32600), (None, -32700)]
+    assert [each["result"] for each in answers if each["id"] == 5] == [{}]
