@@ -1,6 +1,5 @@
 """One step of a Harbor task: an instruction, its tests, and what it inherits from the task."""
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,8 @@ TESTS = "/tests"
 """Folder of the container that the tests are copied to."""
 TEST_SCRIPT = f"{TESTS}/test.sh"
 BUILD_FILES = ("Dockerfile", "docker-compose.yaml")
-_CANARY = re.compile(r"\s*(<!--.*canary.*-->|#.*canary.*)\s*", re.IGNORECASE)
+_COMMENTS = (("<!--", "-->"), ("#", ""))
+"""What a line of a comment begins and ends with."""
 
 
 class AgentPhase(Value):
@@ -96,8 +96,16 @@ def _read_instruction(folder: Path, root: Path) -> str:
 def _without_canary(text: str) -> str:
     """Return the instruction without leading canary lines, which mark it for filters of training data."""
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if not _CANARY.fullmatch(line)), len(lines))
+    first = next((i for i, line in enumerate(lines) if not _is_canary(line.strip())), len(lines))
     return text if first == 0 else "\n".join(lines[first:]).lstrip("\r\n")
+
+
+def _is_canary(line: str) -> bool:
+    is_comment = any(
+        line.startswith(start) and line.endswith(end) and len(line) >= len(start) + len(end)
+        for start, end in _COMMENTS
+    )
+    return is_comment and "canary" in line.casefold()
 
 
 def _agent_phase(table: TaskTable, step: StepTable | None) -> AgentPhase:

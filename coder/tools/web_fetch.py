@@ -7,7 +7,7 @@ from pydantic import Field
 from coder.base.errors import MissingExtra
 from coder.base.text.sanitize import terminal_text
 from coder.models.model import JsonObject, ToolSpec
-from coder.tools.html_text import html_text
+from coder.tools.page_text import page_text
 from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from coder.tools.web_address import Address, parse_url
 from coder.tools.web_page import MayReach, Page, get_page
@@ -16,6 +16,8 @@ from sandbox.network.outside_lookup import Outside
 _PART = 15_000
 """Characters of a page in one result, which aren't shortened again."""
 _FIRST_ERROR = 400
+_USUAL = ("utf-8", "utf8", "us-ascii")
+"""Encodings that need no process with limits."""
 _HTML = ("text/html", "application/xhtml+xml")
 _TEXT = ("json", "xml", "javascript", "yaml", "toml", "x-sh", "x-www-form-urlencoded")
 """Ends of the media types, besides `text/…`, whose content is text."""
@@ -61,7 +63,7 @@ class WebFetch:
         try:
             text = await _text_of(page)
         except ModuleNotFoundError as error:
-            raise ValueError(str(MissingExtra("markdownify, which turns HTML to text,", "web"))) from error
+            raise ValueError(str(MissingExtra("what turns a page to text", "web"))) from error
         part = _part_of(page, desk.redact(terminal_text(text)), request.start)
         return ToolResult(prepare_text(part, desk), failed=page.status >= _FIRST_ERROR)
 
@@ -69,15 +71,14 @@ class WebFetch:
 async def _text_of(page: Page) -> str:
     """Return a page as text. Raises ValueError if it isn't text; ModuleNotFoundError without the extra."""
     if page.media_type in _HTML:
-        return await html_text(page.body, charset=page.charset)
+        return await page_text(page.body, charset=page.charset, is_html=True)
     is_text = page.media_type.startswith("text/") or page.media_type.endswith(_TEXT)
     if not is_text and page.body:
         kind = page.media_type or "data without a media type"
         raise ValueError(f"{page.url} is {kind}, {len(page.body):,} bytes: only text can be shown.")
-    try:
-        return page.body.decode(page.charset or "utf-8", "replace")
-    except LookupError:  # an encoding that Python doesn't know
-        return page.body.decode("utf-8", "replace")
+    if (page.charset or "utf-8").lower() in _USUAL:
+        return page.body.decode("utf-8-sig", "replace")
+    return await page_text(page.body, charset=page.charset, is_html=False)
 
 
 def _part_of(page: Page, text: str, start: int) -> str:

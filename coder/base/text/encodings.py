@@ -10,6 +10,7 @@ _DECLARATION = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
 """Format: https://peps.python.org/pep-0263/"""
 _MARKED = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _MARK = "\ufeff"
+_ASCII = "".join(map(chr, range(32, 127))) + "\t\n" + "a" * 64
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ue000-\uf8ff\ufffe\uffff]")
 """Characters that no text has: a binary file can be decoded by any codec that its path may declare."""
 
@@ -99,11 +100,18 @@ def _declared_in(text: str) -> str | None:
     """Return the text encoding that one of the first two lines declares."""
     for line in text.split("\n", 2)[:2]:
         if (match := _DECLARATION.match(line)) is not None:
-            try:
-                "".encode(match[1])
-            except (LookupError, UnicodeError):
-                return None
-            return match[1]
+            return match[1] if _holds_ascii(match[1]) else None
         if line.strip() and not line.lstrip().startswith("#"):
             return None
     return None
+
+
+def _holds_ascii(encoding: str) -> bool:
+    """Return whether an encoding is one of text that holds ASCII as it is, which sources need.
+
+    So punycode, unicode_escape and others that take long, or aren't read back as they were written, are none.
+    """
+    try:
+        return _ASCII.encode(encoding) == _ASCII.encode()
+    except (LookupError, UnicodeError):
+        return False

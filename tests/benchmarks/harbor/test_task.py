@@ -5,9 +5,11 @@ import os
 import pytest
 
 from benchmarks.harbor.allowed_hosts import NetworkPolicy
+from benchmarks.harbor.step import _without_canary
 from benchmarks.harbor.task import read_task
 from coder.base.errors import UsageError
 from tests.benchmarks.harbor.conftest import WriteTask
+from tests.linear_work import assert_linear
 
 WHOLE = """
 schema_version = "1.4"
@@ -167,6 +169,12 @@ def test_older_spellings_have_the_meaning_of_the_new_ones(write_task: WriteTask)
     assert task.table.schema_version == "1.0"
     assert task.steps[0].agent.network.mode == "no-network"
     assert task.table.environment.storage_mb == 512
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", ["<!-- canary -->", "<!-- canary ", "# canary ", "canary -->"])
+def test_a_long_first_line_costs_linear_time(piece: str) -> None:
+    assert_linear(_without_canary, lambda size: "<!--" + piece * (size // len(piece)), size=200_000)
 
 
 def test_the_instruction_has_no_canary_at_its_start(write_task: WriteTask) -> None:

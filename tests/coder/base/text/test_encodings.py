@@ -139,3 +139,8 @@ def test_reading_and_writing_in_a_charset_changes_no_bytes(content: bytes, chars
     shown = decoded(text, charset)
 
     assert as_bytes(encoded_like(shown, shown, encoding_of(text, charset), charset)) == content
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "idna", "utf-7", "unicode_escape", "rot13", "cp037", "hex"])
+def test_an_encoding_that_does_not_hold_ascii_as_it_is_is_none_of_a_source(encoding: str) -> None:
+    assert encoding_of(as_text(f"# coding: {encoding}\n".encode() + b"\xe9-" + b"a" * 9)) is None

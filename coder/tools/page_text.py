@@ -1,9 +1,11 @@
-"""Turn HTML into Markdown in a separate process with limits, since a page can make it take long.
+"""Turn a page into text in a separate process with limits, since a page can make it take long.
 
-Run as a program, it reads HTML from standard input and writes Markdown to standard output.
+Run as a program, it reads the page from standard input and writes its text to standard output. Encodings are
+the web's (https://encoding.spec.whatwg.org).
 """
 
 import asyncio
+import codecs
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
@@ -18,8 +20,8 @@ _NEEDS = 3
 """Exit code where the package isn't installed."""
 
 
-async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -> str:
-    """Return the text of a page as Markdown.
+async def page_text(content: bytes, *, charset: str | None, is_html: bool, most: int = MAX_TEXT) -> str:
+    """Return the text of a page: of HTML as Markdown.
 
     Args:
         charset: the encoding that the server names; None: detect it from the page or its bytes.
@@ -27,12 +29,20 @@ async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -
 
     Raises:
         ValueError: the page takes too much time or memory, or is nested too deeply.
-        ModuleNotFoundError: markdownify isn't installed.
+        ModuleNotFoundError: markdownify or webencodings isn't installed.
     """
     from sandbox.interpreter.interpreter import library_variables  # the process itself needs none of it
 
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "coder.tools.html_text", str(most), charset or ""),
+        *(
+            sys.executable,
+            "-I",
+            "-m",
+            "coder.tools.page_text",
+            str(most),
+            "html" if is_html else "plain",
+            charset or "",
+        ),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
@@ -40,7 +50,7 @@ async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -
     )
     try:
         async with asyncio.timeout(_WALL_S):
-            text, _ = await process.communicate(html)
+            text, _ = await process.communicate(content)
     except TimeoutError:
         text = b""
     finally:
@@ -48,25 +58,33 @@ async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -
             process.kill()
             await process.wait()
     if process.returncode == _NEEDS:
-        raise ModuleNotFoundError("No module named 'markdownify'", name="markdownify")
+        raise ModuleNotFoundError("No module named 'markdownify' or 'webencodings'", name="markdownify")
     if process.returncode != 0:
         raise ValueError("The page can't be turned to text: it takes too much time or memory.")
     return text.decode("utf-8", "replace")
 
 
-def _main(most: int, charset: str) -> None:
+def _main(most: int, kind: str, label: str) -> None:
     with suppress(ModuleNotFoundError):  # Windows has the limit of wall time alone
         import resource
 
-        for kind, limit in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
-            hard = resource.getrlimit(kind)[1]
-            resource.setrlimit(kind, (limit if hard < 0 else min(limit, hard), hard))
+        for limited, limit in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
+            hard = resource.getrlimit(limited)[1]
+            resource.setrlimit(limited, (limit if hard < 0 else min(limit, hard), hard))
     try:
+        import webencodings
         from bs4 import BeautifulSoup
         from markdownify import MarkdownConverter
     except ModuleNotFoundError:
         sys.exit(_NEEDS)
-    soup = BeautifulSoup(sys.stdin.buffer.read(), "html.parser", from_encoding=charset or None)
+    encoding, content = webencodings.lookup(label), sys.stdin.buffer.read()
+    with suppress(LookupError):  # latin-1 is none of the web's labels
+        encoding = encoding or webencodings.lookup(codecs.lookup(label).name)
+    if kind == "plain":
+        text, _ = webencodings.decode(content, encoding or webencodings.UTF8)
+        sys.stdout.buffer.write(text[:most].encode("utf-8", "replace"))
+        return
+    soup = BeautifulSoup(content, "html.parser", from_encoding=encoding.codec_info.name if encoding else None)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup(_NOT_TEXT):
         tag.decompose()
@@ -78,4 +96,4 @@ def _main(most: int, charset: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2])
+    _main(int(sys.argv[1]), *sys.argv[2:])
