@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable, suggest_nearest
+from coder.config.strict_yaml import DuplicateKey, read_json
 
 MAX_LINE = 64 << 20
 """Maximum size of one line in bytes; a longer line is a mistake or a decompression bomb."""
@@ -127,7 +128,7 @@ def read_json_object(path: Path) -> Record:
 def parse_json(text: bytes, where: str) -> object:
     """Parse one JSON value. Raises UsageError."""
     try:
-        value: object = json.loads(text.decode("utf-8-sig"))
+        value: object = read_json(text.decode("utf-8-sig"))
     except UnicodeDecodeError as cause:
         raise UsageError(f"{where}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
     except RecursionError as cause:
@@ -135,6 +136,8 @@ def parse_json(text: bytes, where: str) -> object:
     except json.JSONDecodeError as cause:
         place = f"line {cause.lineno}, column {cause.colno}" if cause.lineno > 1 else f"column {cause.colno}"
         raise UsageError(f"{where}: not JSON: {cause.msg} at {place}.") from cause
+    except DuplicateKey as cause:
+        raise UsageError(f"{where}: {cause}.") from cause
     except ValueError as cause:
         raise UsageError(f"{where}: a number in it is too long to be read.") from cause
     return value

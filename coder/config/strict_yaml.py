@@ -1,6 +1,7 @@
 """Read YAML and JSON, and refuse duplicate keys, which parsers silently overwrite."""
 
 import json
+from collections import Counter
 
 import yaml
 
@@ -9,6 +10,10 @@ _MOST_NESTED = 100
 """Maximum nesting of brackets: for each token, PyYAML looks at each bracket that opened shortly before."""
 _MOST_MERGED = 10_000
 """Maximum keys of all mappings after merging, plus two for each character, as aliases multiply keys."""
+
+
+class DuplicateKey(ValueError):
+    """A key stands twice in an object of JSON."""
 
 
 def read_yaml(text: str | bytes, *, as_texts: bool = False) -> object:
@@ -26,7 +31,7 @@ def read_yaml(text: str | bytes, *, as_texts: bool = False) -> object:
 
 
 def read_json(text: str) -> object:
-    """Parse JSON. Raises ValueError for invalid JSON or a duplicate key."""
+    """Parse JSON. Raises ValueError for invalid JSON, DuplicateKey among them."""
     return json.loads(text, object_pairs_hook=_unique)
 
 
@@ -77,6 +82,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {duplicate!r} stands there twice")
+        duplicate, _ = Counter(names).most_common(1)[0]
+        raise DuplicateKey(f"the key {duplicate[:100]!r} stands there twice")
     return fields

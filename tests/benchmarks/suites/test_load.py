@@ -194,6 +194,7 @@ BAD_LINES = {
     "not UTF-8": b'{"id": "\xff"}',
     "no object": b"[1, 2]",
     "nested too deeply": b'{"id": ' + b"[" * 100_000 + b"}",
+    "a key stands twice": b'{"id": "b", "prompt": "", "prompt": "x"}',
     "too long to be read": b'{"id": ' + b"9" * 5000 + b"}",
 }
 

@@ -25,6 +25,10 @@ def test_a_key_of_too_many_parts_is_refused_with_its_line(part: str, form: str) 
         parse_toml(text)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
+    assert parse_toml("\ufeffa = 1\n") == {"a": 1}
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_key_of_as_many_parts_as_allowed_is_read(part: str) -> None:
     text = f"{long_key(part, MOST_PARTS)} = 1"
