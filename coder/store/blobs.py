@@ -17,6 +17,8 @@ from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder, unwritable
 
 _NAME = re.compile("[0-9a-f]{64}")
+_BLOB_OR_PART = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{40}\.\w+")
+"""A blob, or the temporary file of `replacing` for one."""
 ELSEWHERE = "If it was stored in another place, set CODER_BLOBS to that."
 
 
@@ -56,7 +58,7 @@ class Blobs(Protocol):
         """Whether a blob is there; its content isn't read. Raises MachineError if the place can't be read."""
 
     def entries(self) -> Iterator[BlobInfo]:
-        """List all blobs, in no order. Raises MachineError if the place can't be read."""
+        """List all blobs, and parts of unfinished ones. Raises MachineError if the place can't be read."""
 
     def remove(self, names: Collection[str]) -> None:
         """Remove blobs; those that aren't there are skipped. Raises MachineError."""
@@ -151,14 +153,14 @@ class FolderBlobs:
         return path.is_file() and not path.is_symlink()
 
     def entries(self) -> Iterator[BlobInfo]:
-        """List all blobs."""
+        """List all blobs, and files that a killed process has left of one."""
         try:
             names = os.listdir(self._folder)
         except FileNotFoundError:  # no blob was stored yet
             return
         except OSError as error:
             raise MachineError(f"Can't list {self._folder}: {error.strerror}.") from error
-        for name in filter(is_blob_name, names):
+        for name in filter(_BLOB_OR_PART.fullmatch, names):
             with suppress(FileNotFoundError):  # removed meanwhile
                 status = (self._folder / name).stat()
                 yield BlobInfo(name, status.st_size, status.st_mtime)

@@ -1,4 +1,4 @@
-"""Check that every blob that an event refers to is there, and remove blobs to which no event refers."""
+"""Check that every event can be read, with its blobs, and remove blobs to which no event refers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from coder.base.errors import LogDamaged
-from coder.store.blobs import BlobInfo, Blobs
-from coder.store.event_codec import names_in
+from coder.store.blobs import BlobInfo, Blobs, is_blob_name
+from coder.store.event_codec import event_of, names_in
 from coder.store.stored_rows import StoredRows
 
 GRACE_S = 24 * 3600.0
 """Younger blobs stay: a run may be about to refer to one that it has just stored."""
+_WRITING_S = 3600.0
+"""Younger parts of blobs stay in any case: a process may be writing them."""
 _BATCH = 50
 """Blobs removed under one lock, so that appends wait only briefly."""
 _READERS = 8
@@ -36,17 +38,20 @@ class Reference(NamedTuple):
 
 
 class Harm(NamedTuple):
-    """A blob that a run refers to, but that can't be read."""
+    """A blob that a run refers to, an event, or all of a run, that can't be read."""
 
     name: str
+    """Of a blob; "" for an event or a run."""
     run: str
     seq: int
+    """0 for a run."""
     problem: str
 
 
 class Checked(NamedTuple):
     """Result of a check."""
 
+    events: int
     blobs: int
     harmed: list[Harm]
 
@@ -65,13 +70,27 @@ def references(rows: StoredRows) -> dict[str, Reference]:
 
 
 def check(store: Store) -> Checked:
-    """Read every blob that an event refers to, and compare it with its digest.
+    """Read every event, and every blob that one refers to, which is compared with its digest.
 
-    Raises:
-        LogDamaged: an event's references can't be read.
-        MachineError: the blobs can't be reached.
+    Raises MachineError if the log or the blobs can't be reached.
     """
-    referred = references(store.rows)
+    events, referred, harmed = 0, dict[str, Reference](), list[Harm]()
+    for run in store.rows.runs():
+        try:
+            rows = store.rows.read(run)
+        except LogDamaged as error:
+            harmed.append(Harm("", run, 0, str(error)))
+            continue
+        events += len(rows)
+        for row in rows:
+            *_, blobs = row
+            place = Reference(run, int(row[1]))
+            try:
+                event_of(row, _no_content, LogDamaged)
+                for name in names_in(blobs):
+                    referred.setdefault(name, place)
+            except (LogDamaged, ValueError) as error:
+                harmed.append(Harm("", *place, str(error)))
 
     def problem(name: str) -> str | None:
         try:
@@ -82,8 +101,12 @@ def check(store: Store) -> Checked:
 
     with ThreadPoolExecutor(_READERS) as readers:
         problems = zip(referred.items(), readers.map(problem, referred), strict=True)
-        harmed = [Harm(name, *event, words) for (name, event), words in problems if words is not None]
-    return Checked(len(referred), harmed)
+        harmed += [Harm(name, *event, words) for (name, event), words in problems if words is not None]
+    return Checked(events, len(referred), harmed)
+
+
+def _no_content(_: str) -> bytes:
+    return b""
 
 
 def unreferenced(store: Store, *, grace_s: float, now: float) -> list[BlobInfo]:
@@ -93,8 +116,13 @@ def unreferenced(store: Store, *, grace_s: float, now: float) -> list[BlobInfo]:
     return [
         entry
         for entry in entries
-        if entry.name not in referred and (entry.modified is None or entry.modified <= now - grace_s)
+        if entry.name not in referred
+        and (entry.modified is None or entry.modified <= now - _grace_s(entry.name, grace_s))
     ]
+
+
+def _grace_s(name: str, grace_s: float) -> float:
+    return grace_s if is_blob_name(name) else max(grace_s, _WRITING_S)
 
 
 def clean(

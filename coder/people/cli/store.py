@@ -35,7 +35,7 @@ app = group(help="Move, check or clean the store of runs.", no_args_is_help=True
 
 @app.command("check")
 def check(json: Json = False) -> None:
-    """Read every content that a run refers to, and compare it with its digest.
+    """Read every event, and every content that one refers to, which is compared with its digest.
 
     Exit code 5 says that one is missing or was changed.
     """
@@ -43,11 +43,15 @@ def check(json: Json = False) -> None:
         checked = check_store(log)
     if json:
         harmed = [harm._asdict() for harm in checked.harmed]
-        typer.echo(json_format.dumps({"blobs": checked.blobs, "harmed": harmed}, indent=2))
+        document = {"events": checked.events, "blobs": checked.blobs, "harmed": harmed}
+        typer.echo(json_format.dumps(document, indent=2))
     elif checked.harmed:
-        cells = [(harm.run, str(harm.seq), one_line(harm.problem, width=300)) for harm in checked.harmed]
+        cells = [
+            (harm.run, str(harm.seq or ""), one_line(harm.problem, width=300)) for harm in checked.harmed
+        ]
         print_blocks([TextTable(_HARM_COLUMNS, cells)])
-    summary = f"{count_of(checked.blobs, 'blob')}, {len(checked.harmed)} missing or changed"
+    counts = f"{count_of(checked.events, 'event')}, {count_of(checked.blobs, 'blob')}"
+    summary = f"{counts}, {len(checked.harmed)} missing or changed"
     typer.echo(f"{'✗' if checked.harmed else '✓'} {summary}", err=True)
     if checked.harmed:
         raise typer.Exit(LogDamaged.exit_code)

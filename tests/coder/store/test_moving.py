@@ -93,7 +93,7 @@ async def test_runs_and_blobs_are_in_the_target_as_they_were_and_gone_from_the_s
         assert await contents(new) == before
         assert list(await contents(new)) == [*RUNS]
         assert [summary.run for summary in await new.runs()] == ["run_a", "run_b"]
-        assert check(new) == (4, [])
+        assert check(new)[1:] == (4, [])
         assert (old.rows.runs(), list(old.blobs.entries())) == ([], [])
         async with new.lease("run_a") as token:
             await new.append("run_a", [SAME], after=3, token=token)
@@ -132,7 +132,7 @@ async def test_a_copy_leaves_the_source_as_it_is(tmp_path: Path) -> None:
         again = await move(old, new, keep=True, tell=ignore)
 
         assert await contents(old) == await contents(new) == before
-        assert (again.runs, check(old), check(new)) == (3, (4, []), (4, []))
+        assert (again.runs, check(old)[1:], check(new)[1:]) == (3, (4, []), (4, []))
 
 
 def killed_at(step: int, work: Callable[[Callable[..., None]], object]) -> bool:
@@ -171,7 +171,7 @@ def test_a_move_that_is_killed_at_any_step_ends_whole_when_it_is_started_again(t
             assert halfway == before, step
             asyncio.run(move(old, new, keep=False, tell=ignore))
             assert asyncio.run(contents(new)) == before, step
-            assert (old.rows.runs(), list(old.blobs.entries()), check(new)) == ([], [], (4, [])), step
+            assert (old.rows.runs(), list(old.blobs.entries()), check(new)[1:]) == ([], [], (4, [])), step
         step += 1
 
     assert step > 9
@@ -330,7 +330,7 @@ async def test_two_logs_that_share_the_place_of_their_blobs_are_not_moved(tmp_pa
         with pytest.raises(UsageError, match="in that place already"):
             await move(old, new, keep=False, tell=ignore)
 
-        assert (check(old), old.rows.runs(), new.rows.runs()) == ((4, []), [*RUNS], [])
+        assert (check(old)[1:], old.rows.runs(), new.rows.runs()) == ((4, []), [*RUNS], [])
 
 
 async def test_a_link_in_the_target_is_replaced_by_the_content_before_the_source_is_removed(
