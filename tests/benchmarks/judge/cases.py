@@ -1,6 +1,7 @@
 """Small cases and a judge for them, as the tests of the judge use them."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def case(
     body = "".join(f"    {line}\n" for line in test.splitlines())
     return FunctionCase.model_validate(
         {
-            "id": f"case-{abs(hash((test, canonical, prompt)))}",
+            "id": case_id(test, canonical, prompt),
             "prompt": prompt,
             "entry_point": name,
             "test": f"def check(candidate):\n{body}",
@@ -38,6 +39,11 @@ def case(
             **more,
         }
     )
+
+
+def case_id(*parts: object) -> str:
+    """An id that is the same in each run, as what is drawn for a case hangs on it."""
+    return f"case-{sha256(repr(parts).encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 async def outcome(judge: Judge, one: FunctionCase, code: str) -> str:

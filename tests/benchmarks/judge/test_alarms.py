@@ -8,7 +8,7 @@ import pytest
 from benchmarks.judge.judge import Judge
 from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.verdict import Verdict
-from tests.benchmarks.judge.cases import case, sections
+from tests.benchmarks.judge.cases import case, case_id, sections
 from tests.benchmarks.judge.patches import diff
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -41,7 +41,7 @@ def judge(repository_judge: Judge) -> Judge:
 def repository(gold: str = TOP) -> RepositoryCase:
     """A class that its test derives from: only one process can decide."""
     return RepositoryCase(
-        id=f"stack-{hash(gold)}",
+        id=case_id(gold),
         prompt="",
         files={path: text.encode() for path, text in BASE.items()},
         hidden_tests={"test_stack.py": TESTS},

@@ -5,6 +5,7 @@ import pytest
 from benchmarks.judge.judge import Judge
 from benchmarks.judge.repository import judge_repository
 from benchmarks.suite import RepositoryCase
+from tests.benchmarks.judge.cases import case_id
 from tests.benchmarks.judge.patches import diff
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,7 +38,7 @@ def judge(repository_judge: Judge) -> Judge:
 def job(tests: dict[str, str], gold: dict[str, str]) -> RepositoryCase:
     return RepositoryCase.model_validate(
         {
-            "id": f"job-{abs(hash((str(tests), str(gold))))}",
+            "id": case_id(tests, gold),
             "prompt": "Run the job.",
             "files": {path: text.encode() for path, text in BASE.items()},
             "hidden_tests": tests,
