@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from coder.source.python_names import parse_source
+
 _RELATIVE = re.compile(r"""["'](\.{1,2}/[^"'\n]{1,300})["']""")
 """A relative path in quotes, as in `require("./lib")`, `import "./lib.js"` and `. "./lib.sh"`."""
 _ENDINGS = ("", ".js", ".mjs", ".cjs", ".ts", ".json", ".sh", ".rb", "/index.js")
@@ -55,9 +57,8 @@ def _is_python(file: Path, text: str) -> bool:
 
 def _python(text: str) -> list[tuple[int, str]] | None:
     """Return level and name of each module that a source may import; None if it can't be parsed."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse_source(text)
+    if tree is None:
         return None
     rows: list[tuple[int, str]] = []
     for node in ast.walk(tree):

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from coder.base.text.strict_toml import parse_toml
+from coder.source.python_names import parse_source
 
 Line = tuple[str, str]
 """The file that holds a command line, and the line."""
@@ -199,9 +200,8 @@ def _word(word: object) -> str:
 
 def nox_commands(texts: Mapping[str, str]) -> Iterator[Line]:
     """Yield the commands that the sessions of noxfile.py run, those of sessions named for tests first."""
-    try:
-        tree = ast.parse(texts.get("noxfile.py", "")[:_MAX_TEXT])
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse_source(texts.get("noxfile.py", "")[:_MAX_TEXT])
+    if tree is None:
         return
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     for function in sorted(functions, key=lambda function: "test" not in function.name):

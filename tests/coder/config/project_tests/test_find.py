@@ -155,6 +155,7 @@ def test_a_project_of_this_shape_has_these_tests(shape: str) -> None:
     [
         {"package.json": package(test='echo "Error: no test specified" && exit 1')},
         {"package.json": "{", "Makefile": "build:\n\tgcc a.c\n", "noxfile.py": "def (", "tox.ini": "[["},
+        {"noxfile.py": f"x = {'-' * 8_000}1"},
         {".github/workflows/ci.yml": "jobs: [", "pyproject.toml": "[tool"},
         {"AGENTS.md": "```\npip install pytest\nruff check\n```\n"},
         {"a.py": "print(1)\n"},
