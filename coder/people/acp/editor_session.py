@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from acp.schema import UsageUpdate
 
-from coder.base.errors import UsageError
+from coder.base.errors import CoderError, UsageError
 from coder.base.text.sanitize import printable
 from coder.base.usage import Usage
 from coder.config.layers import Loaded, load
@@ -176,8 +176,10 @@ class EditorSession:
         if state is None:
             return
         Replay(self.watch).show(events[: state.progress.seq])
-        if self._work is None and state.progress.stopped is None:
+        stopped = state.progress.stopped
+        if self._work is None and (stopped is None or stopped.status == "interrupted"):
             self.watch.end_calls()
+        if self._work is None and stopped is None:
             self.watch.say("interrupted: see /go")
 
     def _usage_of(self, latest: Usage) -> UsageUpdate | None:
@@ -193,12 +195,16 @@ class EditorSession:
         try:
             async with self.watch.hosts.asking():
                 await asyncio.wait([self._work])
-            if self._work.cancelled():
-                return "cancelled"
-            run = self._work.result()
+            run = None if self._work.cancelled() else self._work.result()
         finally:
             self._work = None
             await self.watch.flush()
+        if run is None or run.status == "interrupted":
+            self.watch.end_calls()
+        if run is None:
+            return "cancelled"
+        if run.status == "error":
+            raise CoderError(run.reason)
         self.watch.say(words_at_end(self.chat.state, run, self.watch.words.text))
         return stop_reason(run)
 

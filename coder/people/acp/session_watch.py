@@ -150,9 +150,9 @@ class SessionWatch(Watch):
         self.send(ended_question(f"question-{name}", decision))
 
     def end_calls(self) -> None:
-        """Queue the failure of calls that have no result: the process that worked on them was killed."""
-        for call in self._started:
-            self.send(update_tool_call(call, status="failed"))
+        """Queue the failure of calls without a result: they were interrupted, or their process was killed."""
+        while self._started:
+            self.send(update_tool_call(self._started.pop(), status="failed"))
 
     def note(self, text: str) -> None:
         """Queue a line that belongs to no event."""

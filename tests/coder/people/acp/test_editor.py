@@ -13,7 +13,7 @@ from acp.schema import AgentPlanUpdate, ToolCallProgress, ToolCallStart
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
-from tests.faulty_endpoint import Reply, calls, chunk, faulty_endpoint, hangs, says, streams, tool_call
+from tests.faulty_endpoint import Reply, calls, chunk, error, faulty_endpoint, hangs, says, streams, tool_call
 
 EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > calc.py")
 DONE = calls("done", summary="Mended it.")
@@ -145,6 +145,42 @@ async def test_work_is_cancelled_in_the_middle_of_a_command_and_the_session_goes
             later = await editor.say(session, "What is this?")
 
     assert (cancelled, later) == ("cancelled", "end_turn")
+    assert "Hello." in editor.text()
+
+
+@pytest.mark.slow
+async def test_a_call_that_was_cancelled_is_shown_as_failed_also_when_the_session_is_loaded_again(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(calls("bash", command="sleep 600")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            session = await editor.open(project)
+            work = asyncio.create_task(editor.say(session, "Mend add."))
+            await editor.until(ToolCallStart)
+            await editor.agent.cancel(session_id=session)
+            await asyncio.wait_for(work, 300)
+            await editor.agent.close_session(session_id=session)
+            shown, editor.updates = editor.updates, []
+            await editor.agent.load_session(cwd=str(project), session_id=session, mcp_servers=[])
+
+    for updates in (shown, editor.updates):
+        (call,) = [one.tool_call_id for one in updates if isinstance(one, ToolCallStart)]
+        ended = [(one.tool_call_id, one.status) for one in updates if isinstance(one, ToolCallProgress)]
+        assert ended == [(call, "failed")]
+
+
+@pytest.mark.slow
+async def test_a_model_that_fails_is_an_error_with_its_reason_and_the_session_goes_on(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(error(401, "no such key"), says("Hello.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            session = await editor.open(project)
+            with pytest.raises(RequestError, match="requires a key") as failed:
+                await editor.say(session, "What does add do?")
+            later = await editor.say(session, "What does add do?")
+
+    assert (failed.value.code, later) == (-32603, "end_turn")
     assert "Hello." in editor.text()
 
 
