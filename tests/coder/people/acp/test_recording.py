@@ -47,7 +47,7 @@ async def test_a_day_in_an_editor_is_received_message_by_message(tmp_path: Path)
         *("execute", "completed", *becomes, "?", *becomes, "no", "failed"),
         *("✗ refused", "end_turn"),
     ]
-    assert marks(cancelled) == ["execute", "cancelled"]
+    assert marks(cancelled) == ["execute", "failed", "cancelled"]
     assert marks(unasked)[-2:] == ["? unverified", "end_turn"]
     assert "?" not in marks(unasked)
     assert "  changed  calc.py +1 -1" in mended
