@@ -167,6 +167,8 @@ class EditorSession:
         if (work := self._work) is not None:
             work.cancel()
             await asyncio.wait([work])
+            self.watch.end_calls()
+            await self.watch.flush()  # what sends updates ends with the session
 
     async def replay(self) -> None:
         """Send the conversation so far."""
@@ -196,11 +198,11 @@ class EditorSession:
             async with self.watch.hosts.asking():
                 await asyncio.wait([self._work])
             run = None if self._work.cancelled() else self._work.result()
+            if run is None or run.status == "interrupted":
+                self.watch.end_calls()
         finally:
             self._work = None
             await self.watch.flush()
-        if run is None or run.status == "interrupted":
-            self.watch.end_calls()
         if run is None:
             return "cancelled"
         if run.status == "error":
