@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Timer
+from threading import Event, Timer
 from typing import Any, LiteralString
 
 import psycopg
@@ -24,9 +24,15 @@ _LOCKED_S = 60.0
 """Seconds after which a lock against appends is released."""
 _SHORT_RETRY_S = 1.0
 """RETRY_S after a failure, so that saving and cleaning up don't wait as long again."""
+OPENING_S = 5.0
+"""RETRY_S of the first connection, as a server that restarts is away for a moment."""
+_HOLDER_S = 2.0
+"""Seconds for the question who holds a lock."""
 _PAUSE_S = 0.05
 _TRANSIENT_SQLSTATES = ("08", "40", "57P", "53300")
 """SQLSTATEs of passing faults: a broken connection, a deadlock, a shutdown, too many connections."""
+_MISSING_SQLSTATES = ("42P01", "42703", "3F000")
+"""SQLSTATEs of a table, a column and a schema that isn't there."""
 _CONNECTION_OPTIONS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -62,6 +68,10 @@ CREATE TABLE IF NOT EXISTS coder.identity (id text NOT NULL);
 INSERT INTO coder.identity SELECT 'log-' || substr(md5(random()::text || clock_timestamp()::text), 1, 16)
 WHERE NOT EXISTS (SELECT FROM coder.identity);
 """
+_HOLDERS: LiteralString = """
+SELECT format('process %%s (%%s, %%s)', pid, usename, coalesce(nullif(application_name, ''), backend_type))
+FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
+"""
 Rows = list[tuple[Any, ...]]
 
 
@@ -89,12 +99,7 @@ class DatabaseConnections:
         self._name = f"Postgres database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
         self._free: list[psycopg.Connection[tuple[Any, ...]]] = []
         self._is_closed, self._wait_s = False, RETRY_S
-        with self._translate_errors(), self._connection(RETRY_S) as connection:
-            # Databases of earlier versions lack the newest table.
-            if connection.execute("SELECT to_regclass('coder.message')").fetchone() == (None,):
-                with connection.transaction():
-                    connection.execute(_TABLES)
-            version = sum(row[0] for row in connection.execute("SELECT version FROM coder.format"))
+        version = _retrying(_may_come_back, OPENING_S)(self._open)
         if version > SCHEMA:
             raise LogNewer(
                 f"The event log in the {self._name} was written by a newer version (format {version}; this "
@@ -102,6 +107,15 @@ class DatabaseConnections:
             )
         if version < SCHEMA:
             raise self.damaged(f"its format is {version}, and this version knows {SCHEMA}")
+
+    def _open(self) -> int:
+        """Return the version of the tables, which are created if there are none."""
+        with self._translate_errors(), self._connection(RETRY_S) as connection:
+            # Databases of earlier versions lack the newest table.
+            if connection.execute("SELECT to_regclass('coder.message')").fetchone() == (None,):
+                with connection.transaction():
+                    connection.execute(_TABLES)
+            return sum(row[0] for row in connection.execute("SELECT version FROM coder.format"))
 
     def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -145,14 +159,8 @@ class DatabaseConnections:
                     check()
                     return connection.execute(statement, values).fetchall()
 
-        policy = Retrying(
-            retry=retry_if_exception(_is_away),
-            wait=wait_fixed(_PAUSE_S),
-            stop=stop_after_delay(time_limit_s),
-            reraise=True,
-        )
         try:
-            rows = policy(carry_out)
+            rows = _retrying(_is_away, time_limit_s)(carry_out)
         except MachineError as error:
             if _is_away(error):
                 self._wait_s = _SHORT_RETRY_S
@@ -190,10 +198,18 @@ class DatabaseConnections:
             connection = self._free.pop()
         except IndexError:
             connection = psycopg.connect(self._url, autocommit=True)
-        timer = Timer(within_s, _break, [connection])
+        process, is_late = connection.info.backend_pid, Event()
+        timer = Timer(within_s, _break, [connection, is_late])
         timer.start()
         try:
             yield connection
+        except psycopg.OperationalError as error:
+            if is_late.is_set() and (holders := self._holders(process)):
+                raise MachineError(
+                    f"The event log in the {self._name} can't be used: it waits for a lock of {holders}.\n"
+                    "See that the transaction there ends."
+                ) from error
+            raise
         finally:
             timer.cancel()
             if self._is_closed or connection.closed:
@@ -201,15 +217,43 @@ class DatabaseConnections:
             else:
                 self._free.append(connection)
 
+    def _holders(self, process: int) -> str:
+        """Return the processes that hold a lock which a server's process waits for; "" if none is known."""
+        with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True) as connection:
+            timer = Timer(_HOLDER_S, _break, [connection, Event()])
+            timer.start()
+            try:
+                return ", ".join(row[0] for row in connection.execute(_HOLDERS, [process]))
+            finally:
+                timer.cancel()
+        return ""
+
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
+            if error.sqlstate in _MISSING_SQLSTATES:
+                raise self.damaged(f"{error.diag.message_primary}") from error
             problem = f"The event log in the {self._name} can't be used: {self._redact(str(error).strip())}"
             raise MachineError(
                 f"{problem}\nSee that its server runs and CODER_LOG is right, or unset it."
             ) from error
+
+
+def _retrying(is_passing: Callable[[BaseException], bool], within_s: float) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(is_passing),
+        wait=wait_fixed(_PAUSE_S),
+        stop=stop_after_delay(within_s),
+        reraise=True,
+    )
+
+
+def _may_come_back(error: BaseException) -> bool:
+    """Whether a first connection failed for what may pass: not once the server has asked for a password."""
+    connection = getattr(error.__cause__, "pgconn", None)
+    return _is_away(error) and not (connection is not None and connection.used_password)
 
 
 def _is_away(error: BaseException) -> bool:
@@ -229,8 +273,9 @@ def _answers(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
     return True
 
 
-def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+def _break(connection: psycopg.Connection[tuple[Any, ...]], is_late: Event) -> None:
     """Close a connection; a thread that waits for it gets an OperationalError."""
+    is_late.set()
     with (
         suppress(psycopg.Error, OSError),
         socket.socket(fileno=os.dup(connection.fileno())) as connection_socket,

@@ -54,9 +54,18 @@ def config(
     log = "the database of CODER_LOG" if places.log else str(data_folder())
     typer.echo(f"  · runs are kept in {one_line(log, width=200)}", err=True)
     if places.blobs:
-        typer.echo(f"  · their long contents are kept in {one_line(places.blobs, width=200)}", err=True)
+        typer.echo(
+            f"  · their long contents are kept in {one_line(_shown_place(places.blobs), width=200)}", err=True
+        )
     for note in loaded.notes:
         typer.echo(f"  · {one_line(note, width=200)}", err=True)
+
+
+def _shown_place(address: str) -> str:
+    """Return an address of blobs as it can be shown: a malformed one may have a password anywhere."""
+    if Path(address).expanduser().is_absolute():
+        return address
+    return for_log(address) if address.startswith("s3://") else "a place that can't be used, see CODER_BLOBS"
 
 
 def _value(config: Config, key: str) -> object:

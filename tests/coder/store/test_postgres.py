@@ -335,6 +335,45 @@ def test_tables_of_another_version_are_refused(
         PostgresLog(url)
 
 
+@pytest.mark.parametrize("table", ["event", "run", "format"])
+async def test_a_table_that_was_dropped_is_damage_in_one_line(postgres: Server, url: str, table: str) -> None:
+    with PostgresLog(url) as log:
+        with postgres.connect(url.partition("?")[0].rpartition("/")[2]) as connection:
+            connection.execute(f"DROP TABLE coder.{table}")  # type: ignore[call-overload]
+
+        with pytest.raises(LogDamaged, match=f'damaged: relation "coder.{table}" does not exist. Nothing'):
+            await log.read("run_a") if table != "format" else PostgresLog(url)
+
+
+@pytest.mark.slow
+async def test_a_log_that_waits_for_a_lock_says_so_and_whose_it_is(postgres: Server, url: str) -> None:
+    with (
+        PostgresLog(url) as log,
+        postgres.connect(url.partition("?")[0].rpartition("/")[2]) as connection,
+        connection.transaction(),
+    ):
+        connection.execute("LOCK TABLE coder.run")
+        log._server._wait_s = 0.5
+        with pytest.raises(
+            MachineError, match=rf"waits for a lock of process {connection.info.backend_pid} "
+        ):
+            await log.read("run_a")
+
+
+@pytest.mark.slow
+async def test_a_log_is_opened_once_its_server_is_back(
+    postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "OPENING_S", 120.0)
+    postgres.kill()
+    opening = asyncio.create_task(asyncio.to_thread(PostgresLog, url))
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(postgres.start)
+
+    with await opening as log:
+        assert await log.read("run_a") == []
+
+
 def test_what_cannot_be_reached_or_refuses_is_said_without_the_password(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +383,7 @@ def test_what_cannot_be_reached_or_refuses_is_said_without_the_password(
         f"postgresql://coder:{PASSWORD}@/postgres?host={tmp_path}": ("No such file", MachineError),
         f"mysql://coder:{PASSWORD}@host/db": ("is no address of Postgres", UsageError),
     }
+    monkeypatch.setattr(connections, "OPENING_S", 0.1)
     for address, (message, error) in refused.items():
         monkeypatch.setenv("CODER_LOG", address)
         with pytest.raises(error, match=message) as failed, open_log():

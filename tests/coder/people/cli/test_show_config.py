@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.coder.people.cli.console import Console
 
 
@@ -27,6 +29,14 @@ def test_the_place_of_the_log_is_told_without_its_password(console: Console) -> 
     assert f"runs are kept in {console.home}/data" in usual.err
     assert "runs are kept in the database of CODER_LOG" in hosted.err
     assert "planted" not in hosted.out + hosted.err
+
+
+@pytest.mark.parametrize("start", ["s3://key:", "s3//key:", "http://key:", "key:", "~key:"])
+def test_no_password_of_the_place_of_long_contents_is_shown(console: Console, start: str) -> None:
+    listing = console.run("config", CODER_BLOBS=f"{start}planted@bucket/x?secret=planted")
+
+    assert "their long contents are kept in" in listing.err
+    assert "planted" not in listing.out + listing.err
 
 
 def test_programs_get_a_document_without_the_secrets_of_addresses(console: Console, folder: Path) -> None:
