@@ -181,7 +181,8 @@ async def _find_mode(pair: Pair, case: FunctionCase) -> tuple[Mode, RunReport]:
         is_brief = has_passed(result, case) and result.cpu_s < min(_BRIEF_S, case.timeout_s)
         outcome = result.outcome
         if is_brief and not (outcome.kinds or outcome.changed or outcome.refused):
-            mode = _isolated(case, result, seed)
+            own_s = result.candidates[0].cpu_s  # its checker's time is that of the weighing
+            mode = _isolated(case, result, seed).model_copy(update={"cpu_s": own_s})
             return await _with_own(pair, case, mode, outcome), outcome
     for _ in range(_ORDERS if trial.replays else 1):
         result = await run_case_trial(pair, trial.model_copy(update={"rerun": True}), open_mode, case)

@@ -18,11 +18,12 @@ MAX_MESSAGE_BYTES = 16 << 20
 """Longest line in bytes."""
 PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LAST_ID = re.compile(rb'[,{]\s*"id"\s*:\s*(\d{1,18}|"[^"\\]{0,200}")\s*\}\s*\Z')
-_FIRST_ID = re.compile(
-    rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*|"method"\s*:\s*"[^"\\]{0,200}"\s*,\s*)*'
-    rb'"id"\s*:\s*(\d{1,18}|"[^"\\]{0,200}")\s*[,}]'
+_ID = rb'"id"\s*:\s*(\d{1,18}|"[^"\\]{0,200}")'
+_LAST_ID = re.compile(rb"[,{]\s*" + _ID + rb"\s*\}\s*\Z")
+_REQUEST = re.compile(
+    rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:' + _ID + rb'\s*,\s*)?"method"\s*:\s*"[^"\\]{0,200}"\s*,'
 )
+"""The beginning of a request: what has no method may be a response, whose id is one of ours."""
 _END_BYTES = 4096
 """Bytes of the end of a long line in which its id may stand."""
 
@@ -43,12 +44,13 @@ async def read_messages(
     """Yield each line's message, or why it is none; blank lines are left out. It may be cancelled."""
     while line := await _read(incoming, max_bytes):
         if len(line) == max_bytes and not line.endswith(b"\n"):
-            number = _id_in(_FIRST_ID.match(line[:_END_BYTES]))
+            request = _REQUEST.match(line[:_END_BYTES])
             end = part = line
             while len(part) == max_bytes and not part.endswith(b"\n"):
                 part = await _read(incoming, max_bytes)
                 end = end[-_END_BYTES:] + part
-            number = _id_in(_LAST_ID.search(end[-_END_BYTES:])) if number is None else number
+            known = request if request is None or request[1] else _LAST_ID.search(end[-_END_BYTES:])
+            number = None if known is None else json.loads(known[1])
             yield Refusal(PARSE_ERROR, f"A message has at most {max_bytes >> 20} MiB", number)
         elif line.strip():
             yield parse_message(line)
@@ -69,7 +71,7 @@ def parse_message(line: bytes) -> dict[str, Any] | Refusal:
     if not isinstance(value, dict) or type(value.get("id")) not in (NoneType, int, str):
         return Refusal(INVALID_REQUEST, "Invalid request: no object whose id is a number, a text or null")
     if not _is_called(value):
-        return Refusal(INVALID_REQUEST, "Invalid request: no method, result or error", _id_of(value))
+        return Refusal(INVALID_REQUEST, "Invalid request: no method, result or error")
     return value
 
 
@@ -84,13 +86,10 @@ async def _read(incoming: BinaryIO, max_bytes: int) -> bytes:
 
 
 def _id_of(value: object) -> int | str | None:
-    number = value.get("id") if isinstance(value, dict) else None
+    """Return the id of a request whose texts can't be sent back; of a response it would be one of ours."""
+    number = value.get("id") if isinstance(value, dict) and isinstance(value.get("method"), str) else None
     usable = type(number) is int or (isinstance(number, str) and number.isascii())
     return number if usable else None
-
-
-def _id_in(match: re.Match[bytes] | None) -> int | str | None:
-    return None if match is None else json.loads(match[1])
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,5 +1,6 @@
 """Open the place of a log's blobs by its address."""
 
+import os
 from pathlib import Path
 
 from coder.base.errors import UsageError
@@ -19,7 +20,7 @@ def open_place(address: str, log: str) -> Blobs:
         from coder.store.object_blobs import ObjectBlobs  # imported only if it is used
 
         return ObjectBlobs(address, log)
-    folder = Path(address).expanduser()
+    folder = Path(os.path.expanduser(address))  # of an unknown user, Path's raises
     if "://" in address or not folder.is_absolute():
         raise UsageError(
             "CODER_BLOBS, or blobs of [store], must be an absolute path of a folder, or s3://BUCKET/PREFIX."

@@ -1,6 +1,7 @@
 """`coder config`: show each setting, and the source of its value."""
 
 import json as json_format
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def config(
 
 def _shown_place(address: str) -> str:
     """Return an address of blobs as it can be shown: a malformed one may have a password anywhere."""
-    if Path(address).expanduser().is_absolute():
+    if os.path.isabs(os.path.expanduser(address)):  # of an unknown user, Path's raises
         return address
     return for_log(address) if address.startswith("s3://") else "a place that can't be used, see CODER_BLOBS"
 

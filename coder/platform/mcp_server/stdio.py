@@ -48,7 +48,7 @@ class _Lines:
                     line = json.dumps(message)
                     jsonrpc_message_adapter.validate_json(line)
                 except (ValidationError, RecursionError):
-                    number = message.get("id")
+                    number = message.get("id") if "method" in message else None
                     refusal = Refusal(INVALID_REQUEST, "Invalid request: no message of MCP", number)
                 else:
                     yield line

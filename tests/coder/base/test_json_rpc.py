@@ -37,10 +37,11 @@ async def read(content: bytes, max_bytes: int = 1 << 12) -> list[dict[str, Any] 
         (b"3", -32600, None),
         (b'{"id": 1.5, "method": "ping"}', -32600, None),
         (b'{"id": true, "method": "ping"}', -32600, None),
-        (b'{"id": 7}', -32600, 7),
-        (b'{"id": 7, "method": 3}', -32600, 7),
+        (b'{"id": 7}', -32600, None),
+        (b'{"id": 7, "method": 3}', -32600, None),
         (b'{"id": "a", "method": "ping", "params": {"x": "\\ud800"}}', -32602, "a"),
         (b'{"id": "\\ud800", "method": "ping"}', -32602, None),
+        (b'{"id": 7, "result": "\\ud800"}', -32602, None),
     ],
 )
 def test_what_is_no_message_has_its_error_with_the_id_that_could_be_read(
@@ -75,9 +76,14 @@ def test_no_bytes_raise(line: bytes) -> None:
         (b'{"method": "ping", ' + LARGE + b', "jsonrpc": "2.0", "id": "b"}', "b"),
         (b'{"method": "ping", "params": {"x": "' + b"a" * 9_000 + b'", "id": 8}}', None),
         (b'{"method": "ping", "params": "' + b"a" * 9_000 + b'\\"id\\": 8}"}', None),
+        (b'{"id": 8, "result": "' + b"a" * 9_000 + b'"}', None),
+        (b'{"result": "' + b"a" * 9_000 + b'", "id": 8}', None),
         (b"a" * 9_000, None),
     ],
-    ids=["id first", "id last", "id of an argument", "id in a text", "no JSON"],
+    ids=[
+        *("id first", "id last", "id of an argument", "id in a text"),
+        *("a response", "a response with its id last", "no JSON"),
+    ],
 )
 async def test_a_line_that_is_too_long_is_refused_by_its_id_and_the_next_is_read(
     line: bytes, number: object

@@ -64,25 +64,29 @@ def test_every_frame_is_answered_as_json_rpc_says_and_the_server_lives_on(
         assert server.poll() is None
 
 
+LONG = b"x" * (17 << 20)
+
+
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "number"),
     [
-        b'{"id": NaN, "method": "session/list"}',
-        b'{"id": 1, "method": "session/list", "params": {"cwd": 1e999}}',
-        b'{"id": true, "method": "session/list"}',
-        b'{"id": 0, "error": "a text"}',
-        b'{"id": 1, "method": "session/list", "params": {"cwd": "' + b"x" * (17 << 20) + b'"}}',
-        b'[{"jsonrpc": "2.0", "id": 1, "method": "session/list"}]',
+        (b'{"id": NaN, "method": "session/list"}', None),
+        (b'{"id": 1, "method": "session/list", "params": {"cwd": 1e999}}', None),
+        (b'{"id": true, "method": "session/list"}', None),
+        (b'{"id": 0, "error": "a text"}', None),
+        (b'{"id": 1, "method": "session/list", "params": {"cwd": "' + LONG + b'"}}', 1),
+        (b'{"id": 1, "result": {"cwd": "' + LONG + b'"}}', None),
+        (b'[{"jsonrpc": "2.0", "id": 1, "method": "session/list"}]', None),
     ],
-    ids=["NaN", "infinite", "true", "error of text", "17 MiB", "batch"],
+    ids=["NaN", "infinite", "true", "error of text", "17 MiB", "response of 17 MiB", "batch"],
 )
-def test_a_frame_that_is_no_message_is_refused_without_an_id(
-    console: Console, tmp_path: Path, frame: bytes
+def test_a_frame_that_is_no_message_is_refused_with_the_id_of_a_request_that_is_too_long_alone(
+    console: Console, tmp_path: Path, frame: bytes, number: object
 ) -> None:
     with serving(console, tmp_path / "stderr") as server:
         (answer,) = replies(server, [frame], count=1)
 
-    assert (answer["id"], "error" in answer) == (None, True)
+    assert (answer["id"], "error" in answer) == (number, True)
 
 
 def test_two_requests_of_one_id_are_answered_twice(console: Console, tmp_path: Path) -> None:
