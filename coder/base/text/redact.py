@@ -43,6 +43,9 @@ _SHAPES = [
 _UNFINISHED = re.compile(r"(?:(?i:\bbearer\s+)|-----BEGIN [A-Z0-9 ]*)\Z")
 """Beginning of a secret whose shape contains blanks, at the end of a text."""
 
+_ESCAPES = ("%", "\\", "&")
+"""What escapes begin with."""
+
 _ENCRYPTED = re.compile(r"[\w+/=-]{200,}", re.ASCII)
 """Long encoded data, in which a match of a key's shape is accidental."""
 
@@ -98,6 +101,9 @@ class Redactor:
         """Return the start of a secret that reaches `cut`, or may reach it with more text; else None."""
         starts = [start for start, stop in self.spans(text) if start < cut <= stop]
         starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
+        tail = max(0, len(text) - self._finder.most)
+        if self._spaced and tail < cut and any(mark in text[tail:] for mark in _ESCAPES):
+            starts.append(tail)  # a secret with blanks may have begun there, encoded
         for secret in self._spaced:
             tail_starts = range(max(0, len(text) - len(secret) + 1), cut)
             starts += [position for position in tail_starts if secret.startswith(text[position:])][:1]

@@ -116,6 +116,9 @@ PIECES = st.lists(
     st.one_of(
         st.sampled_from([*KEYS, *STARTS]),
         st.sampled_from(["open sesame", "sesame open sesame", "sesame", "open", "open "]),
+        st.sampled_from(
+            ["open\\ sesame", "a&quot;b c d e", "a&quot;b ", "c d e", "&#32;open%20", "sesame\\u0020"]
+        ),
         st.text(alphabet=string.ascii_letters[:4] + "09 -_.:/@\n\t\u2028\x1c\\", max_size=12),
     ),
     max_size=12,
@@ -125,7 +128,7 @@ PIECES = st.lists(
 @pytest.mark.slow
 @given(PIECES, st.lists(st.integers(1, 9), min_size=1, max_size=20))
 def test_however_a_stream_is_cut_it_gives_what_the_whole_gives(pieces: list[str], sizes: list[int]) -> None:
-    redactor = Redactor(["open sesame", "sesame open sesame", "abab0909"])
+    redactor = Redactor(["open sesame", "sesame open sesame", "abab0909", 'a"b c d e'])
     text = "".join(pieces)
     chunks, at = [], 0
     while at < len(text):
