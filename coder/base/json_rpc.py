@@ -18,7 +18,7 @@ MAX_MESSAGE_BYTES = 16 << 20
 """Longest line in bytes."""
 PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_ID = rb'"id"\s*:\s*(\d{1,18}|"[^"\\]{0,200}")'
+_ID = rb'"id"\s*:\s*(0|[1-9]\d{0,17}|"[ !#-\[\]-~]{0,200}")'
 _LAST_ID = re.compile(rb"[,{]\s*" + _ID + rb"\s*\}\s*\Z")
 _REQUEST = re.compile(
     rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:' + _ID + rb'\s*,\s*)?"method"\s*:\s*"[^"\\]{0,200}"\s*,'

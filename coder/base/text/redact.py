@@ -57,7 +57,8 @@ class Redactor:
         """Set the values to find, as given and as `SecretFinder` knows them; blank ones are ignored."""
         values = sorted({secret for secret in secrets if secret.strip()})
         self._finder = SecretFinder(values)
-        self._spaced = [secret for secret in values if re.search(r"\s", secret)]
+        forms = {*values, *(value.encode(errors="surrogatepass").decode("latin-1") for value in values)}
+        self._spaced = sorted(form for form in forms if re.search(r"\s", form))
 
     @classmethod
     def from_environment(

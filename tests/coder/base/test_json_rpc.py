@@ -78,11 +78,16 @@ def test_no_bytes_raise(line: bytes) -> None:
         (b'{"method": "ping", "params": "' + b"a" * 9_000 + b'\\"id\\": 8}"}', None),
         (b'{"id": 8, "result": "' + b"a" * 9_000 + b'"}', None),
         (b'{"result": "' + b"a" * 9_000 + b'", "id": 8}', None),
+        (b'{"id": 008, "method": "ping", ' + LARGE + b"}", None),
+        (b'{"id": "\t", "method": "ping", ' + LARGE + b"}", None),
+        (b'{"id": "\xff", "method": "ping", ' + LARGE + b"}", None),
+        (b'{"method": "ping", ' + LARGE + b', "id": 08}', None),
         (b"a" * 9_000, None),
     ],
     ids=[
         *("id first", "id last", "id of an argument", "id in a text"),
-        *("a response", "a response with its id last", "no JSON"),
+        *("a response", "a response with its id last"),
+        *("no number", "a tab", "no UTF-8", "no number last", "no JSON"),
     ],
 )
 async def test_a_line_that_is_too_long_is_refused_by_its_id_and_the_next_is_read(
