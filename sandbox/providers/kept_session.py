@@ -55,6 +55,13 @@ class EndedCommand:
     """Whether a stream had more bytes than requested."""
 
 
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class KeptSession:
     """A sandbox and its session, opened and closed by calls from any task of one event loop."""
 
@@ -70,7 +77,7 @@ class KeptSession:
 
     @property
     def session(self) -> Session:
-        """The session.
+        """The session; code without an event loop may take it, to use it on its own.
 
         Raises:
             SandboxBroken: it isn't open.
@@ -78,7 +85,7 @@ class KeptSession:
         """
         if self._session is None:
             raise SandboxBroken("The sandbox isn't open.")
-        if asyncio.get_running_loop() is not self._loop:
+        if _running_loop() not in (None, self._loop):
             raise RuntimeError(
                 "The sandbox was opened on another event loop, and can only be used there. Open one on this "
                 "loop, or use asyncio.run once for all calls."

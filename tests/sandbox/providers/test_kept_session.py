@@ -168,3 +168,11 @@ async def test_a_call_on_another_event_loop_is_refused_at_once(kept: KeptSession
         await asyncio.to_thread(elsewhere)
 
     assert (await kept.execute(("true",))).exit_code == 0
+
+
+async def test_code_without_an_event_loop_takes_the_session_for_that_of_another_thread(
+    kept: KeptSession,
+) -> None:
+    session = await asyncio.to_thread(lambda: kept.session)
+
+    assert session is kept.session
