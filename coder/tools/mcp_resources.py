@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 
 from coder.base.text.sanitize import one_line
+from coder.config.permission_rules import of_tool
 from coder.models.model import JsonObject, ToolSpec
 from coder.run.extensions import Rules
 from coder.tools.tool import Arguments, Desk, Tool, ToolResult, prepare_text, read_arguments, spec_of
@@ -80,8 +81,6 @@ class ResourceTool:
         """Return the tool without the servers that the user's rules deny; None if that is all."""
         if rules is None:
             return self
-        from coder.config.permission_rules import of_tool  # imported late: few users have rules
-
         rulings = {name: of_tool(rules, name, _NAME) for name in self.servers}
         denied = {name for name, ruling in rulings.items() if ruling is not None and ruling.verdict == "deny"}
         asked = [str(ruling) for ruling in rulings.values() if ruling is not None and ruling.verdict == "ask"]

@@ -14,6 +14,7 @@ from coder.base.json_schema import Check, check_by, describe_error, has_remote_r
 from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
+from coder.config.permission_rules import of_tool
 from coder.models.answer_parts import Image
 from coder.models.model import JsonObject, ToolSpec
 from coder.models.refused_tools import ServerTool
@@ -70,8 +71,6 @@ class McpTool:
         """Return the tool under the user's rules: with or without a question; None if they deny it."""
         if rules is None:
             return self
-        from coder.config.permission_rules import of_tool  # imported late: few users have rules
-
         ruling = of_tool(rules, self.server, self._name)
         if ruling is None:
             return self

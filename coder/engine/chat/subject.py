@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.text.dropped_paths import PICTURES, dropped_pictures
+from coder.config.image_files import read_pictures
 from coder.models.abilities import abilities_of
 from coder.models.answer_parts import Image
 from coder.models.model import Model
@@ -81,8 +82,6 @@ def find_dropped(
     for path in dropped_pictures(text):
         if not Path(path).is_file() or (is_confined and not _is_inside(root, path)):
             continue
-        from coder.config.image_files import read_pictures  # imported late: few messages have any
-
         try:
             (image,) = read_pictures((Path(path),))
             require_sight(model, [image], f"{path} was sent as text.")
