@@ -7,7 +7,7 @@ decoded in which something like a secret may be: near letters and digits of it, 
 
 import base64
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,8 @@ MOST_PER_CHARACTER = 36
 _DEPTH = 2
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a"}
 _ENTITIES = {name[:-1]: text for name, text in html5.items() if name.endswith(";") and len(text) == 1}
+_PAIRED = 4
+"""Backslashes that stand for one where they were escaped twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ class SecretFinder:
         hints += [match.start() for pattern in _ESCAPED for match in pattern.finditer(text)]
         parts: list[tuple[int, int]] = []
         for hint in sorted(hints):
-            start, stop = max(0, hint - self.most), hint + self.most
-            if parts and start <= parts[-1][1]:
+            start, stop, last = max(0, hint - self.most), hint + self.most, parts[-1][1] if parts else 0
+            start = pairing_start(text, start, last) if start > last else start
+            if parts and start <= last:
                 parts[-1] = (parts[-1][0], stop)
             else:
                 parts.append((start, stop))
@@ -84,6 +87,20 @@ class SecretFinder:
             yield from ((part[0] + start, part[0] + stop, number) for start, stop, number in found)
 
 
+def pairing_start(text: str, start: int, least: int = 0) -> int:
+    """Return the last place up to `start`, not before `least`, from which backslashes can be decoded.
+
+    Which of a run escapes the next one, or what follows, hangs on how many stand before.
+    """
+    low = least + len(text[least:start].rstrip(_OF_BACKSLASHES))
+    for run in _BACKSLASHES.finditer(text, low, start + _LONGEST_BACKSLASH):
+        if run.start() < start <= run.end():
+            units = [unit.start() for unit in _BACKSLASH.finditer(text, run.start(), run.end())]
+            before = bisect_left(units, start)
+            return units[(before - 1) // _PAIRED * _PAIRED]
+    return start
+
+
 def _needles(secret: str) -> Iterator[str]:
     """Yield what stands for a secret in decoded text."""
     yield secret
@@ -92,6 +109,7 @@ def _needles(secret: str) -> Iterator[str]:
         others = {
             secret.replace(" ", "+"),
             octets.decode("latin-1"),  # UTF-8 whose bytes were decoded one by one
+            octets.decode("latin-1").replace(" ", "+"),
             "".join(f"{pair}" for pair in _utf_16(secret)),
             *_in_base64(octets),
         }
@@ -153,7 +171,7 @@ def _in_source(source: str, kind: _Kind, spans: Iterable[Span]) -> list[Span]:
 
 
 def _from_percent(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16))
+    return chr(int(match[1] or match[2], 16))
 
 
 def _from_backslash(match: re.Match[str]) -> str:
@@ -175,8 +193,13 @@ def _character(code: int, otherwise: str) -> str:
 
 
 _DIGIT = "[0-9A-Fa-f]"
+_BACKSLASH = re.compile(r"\\u005[cC]|\\x5[cC]|\\|%5[cC]|&#92;|&#[xX]5[cC];|&bsol;")
+_LONGEST_BACKSLASH = 6
+_BACKSLASHES = re.compile(f"(?:{_BACKSLASH.pattern})+")
+_OF_BACKSLASHES = "\\%&#;0259xXuUcCbsol"
+"""Characters of which escaped backslashes consist."""
 _KINDS = (
-    _Kind("%", re.compile(rf"%({_DIGIT}{{2}})"), _from_percent),
+    _Kind("%", re.compile(rf"%(?:u({_DIGIT}{{4}})|({_DIGIT}{{2}}))"), _from_percent),
     _Kind(
         "\\",
         re.compile(
@@ -186,7 +209,9 @@ _KINDS = (
         _from_backslash,
     ),
     _Kind(
-        "&", re.compile(rf"&(?:#[xX]({_DIGIT}{{1,8}});?|#([0-9]{{1,8}});?|([A-Za-z]{{2,8}});)"), _from_html
+        "&",
+        re.compile(rf"&(?:#[xX]({_DIGIT}{{1,8}});?|#([0-9]{{1,8}});?|([A-Za-z][A-Za-z0-9]{{1,31}});)"),
+        _from_html,
     ),
 )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.network.encoded_secrets import SecretFinder
+from sandbox.network.encoded_secrets import SecretFinder, pairing_start
 
 MIN_LENGTH = 8
 """Minimum characters of a secret; a shorter one would be masked where it is only a word."""
@@ -107,7 +107,8 @@ class Mask:
         if line == len(content) <= 2 * self._most_held:  # else each byte would have as many searched again
             self._pending = content
             return b""
-        masked, end = self._masked(content, len(content) - min(line, self._most_held))
+        cut = len(content) - min(line, self._most_held)
+        masked, end = self._masked(content, pairing_start(content.decode("latin-1"), cut))
         self._pending = content[end:]
         return masked
 

@@ -184,6 +184,23 @@ def test_an_answer_in_any_pieces_is_masked_as_the_whole_answer_is(pieces: list[s
     assert VALUE.encode() not in masked
 
 
+ECHOED = b'nab"cdefgh'
+
+
+@pytest.mark.parametrize("escape", [b"\\", b"%5C", b"\\u005c", b"&#92;"])
+@pytest.mark.parametrize("count", [1, 2, 177, 178, 300, 2_001])
+def test_backslashes_before_a_secret_hide_nothing_of_it(escape: bytes, count: int) -> None:
+    """A program may have a host send back backslashes before its placeholder, as many as it likes."""
+    once = b"\\" * 2 * count + b'nab\\"cdefgh'  # as JSON
+    content = once.replace(b"\\", escape)
+    for size in (len(content), 997, 64):
+        for before in range(0, 12):
+            mask, sent = Mask({ECHOED: b"[P]"}), b"-" * (before + 3_000) + content + b"-" * 3_000
+            pieces = [mask.feed(sent[at : at + size]) for at in range(0, len(sent), size)]
+            masked = b"".join([*pieces, mask.flush()])
+            assert b"[P]---" in masked, (size, before)
+
+
 @pytest.mark.parametrize("length", range(1, len(VALUE)))
 def test_what_is_held_back_tells_nothing_of_the_secret(length: int) -> None:
     """A program that has a host answer with guesses sees the same pieces for right and wrong ones."""
