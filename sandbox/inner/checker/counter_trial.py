@@ -44,6 +44,8 @@ _FACTOR, _EXTRA_S = 12.0, 0.05
 """CPU seconds of one run: a multiple of the unchanged one's, and some more."""
 _ALL_FACTOR, _ALL_EXTRA_S = 6.0, 4.0
 """So, of all runs; each kind of change takes half of what is left."""
+_LEAST_RUNS, _LONGER_S = 20, 6.0
+"""Runs of each kind of change that are made even when its time is over; CPU seconds that they may take."""
 _REQUESTS_FACTOR, _REQUESTS_EXTRA_S = 3.0, 4.0
 """So, of all runs about single requests."""
 _MOST_CHARACTERS = 1 << 16
@@ -166,7 +168,7 @@ class CounterTrial(Generic[Test]):
             for kind, runs in kinds.items():
                 now = time.process_time()
                 if kind not in ("errors", "kinds") or errors:
-                    tried, failed = self._count(runs, usual_s, now + (ends - now) / 2)
+                    tried, failed = self._count(runs, usual_s, now + (ends - now) / 2, ends + _LONGER_S)
                     yield kind, tried, failed
                     if failed == self._enough == 1:
                         return
@@ -180,11 +182,17 @@ class CounterTrial(Generic[Test]):
         return None
 
     def _count(
-        self, runs: Iterator[tuple[Mapping[int, bytes], Test]], usual_s: float, ends: float
+        self, runs: Iterator[tuple[Mapping[int, bytes], Test]], usual_s: float, ends: float, last: float
     ) -> tuple[int, int]:
+        """Count the runs that show something, and those that fail.
+
+        Args:
+            ends: time of this process after which no more are made, if there were enough.
+            last: time after which no more are made.
+        """
         tried = failed = 0
         for changed, test in runs:
-            if failed == self._enough or time.process_time() > ends:
+            if failed == self._enough or time.process_time() > (ends if tried >= _LEAST_RUNS else last):
                 break
             with suppress(Unusable):
                 failed += not self._passes(changed, test, limit_s=_FACTOR * usual_s + _EXTRA_S)
