@@ -111,8 +111,8 @@ class ChatModel(Closing):
             written = read_written_calls(thoughts["text"], form.tools)
         answer = Answer(
             text=text,
-            model=faults.cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
-            fingerprint=faults.cleaned(unfinished.fingerprint, self._endpoint),
+            model=faults.shorten_message(unfinished.model or "", self._endpoint) or self._endpoint.model,
+            fingerprint=faults.shorten_message(unfinished.fingerprint, self._endpoint),
             reasoning=unfinished.reasoning,
             tool_calls=tool_calls,
             alternatives=unfinished.alternatives(text),
@@ -147,7 +147,7 @@ class ChatModel(Closing):
                 self._quirks.tools.accept(call.form)
                 return unfinished
             except Passing as passing:
-                passing.reason = faults.cleaned(passing.reason, self._endpoint)
+                passing.reason = faults.shorten_message(passing.reason, self._endpoint)
                 fault = passing
             except StatusError as error:
                 fault = await self._fault(call, error, body)

@@ -158,7 +158,7 @@ class EndpointEmbedder:
             async with self._lane.slot():
                 return await self._connection.embeddings(body)
         except Passing as passing:
-            passing.reason = faults.cleaned(passing.reason, self._endpoint)
+            passing.reason = faults.shorten_message(passing.reason, self._endpoint)
             fault: Exception = passing
         except StatusError as error:
             is_missing = error.status == 404 or error.code == "model_not_found"

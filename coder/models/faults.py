@@ -152,7 +152,7 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
         if type(cause).__name__ == "ProxyError" and str(cause)[:1] == "4":  # by name, as below
-            return _proxy_refused(endpoint, cleaned(str(cause), endpoint))
+            return _proxy_refused(endpoint, shorten_message(str(cause), endpoint))
     if endpoint.is_local and any(getattr(cause, "errno", None) == errno.ENETUNREACH for cause in causes):
         return ModelUnavailable(
             f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "
@@ -189,11 +189,11 @@ def final_error(fault: Passing, endpoint: Endpoint) -> ModelError:
 
 def quoted_message(error: StatusError, endpoint: Endpoint) -> str:
     """Return the endpoint's message after a colon, shortened and redacted; empty if there is none."""
-    text = cleaned(_words(error), endpoint)
+    text = shorten_message(_words(error), endpoint)
     return f": {text.rstrip('.')}" if text else ""
 
 
-def cleaned(text: str, endpoint: Endpoint) -> str:
+def shorten_message(text: str, endpoint: Endpoint) -> str:
     """Shorten an endpoint's message to one line, without secrets and control sequences."""
     text = " ".join(printable(text[:MAX_MESSAGE]).split())
     key = endpoint.key.get_secret_value() if endpoint.key else ""
@@ -239,5 +239,5 @@ def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) 
         return ModelNotFound(f"{description}, or isn't a base URL{message}. A base URL often ends in /v1.")
     similar = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
     return ModelNotFound(
-        f"{description}. Nearest of those it lists: {cleaned(', '.join(similar), endpoint)}."
+        f"{description}. Nearest of those it lists: {shorten_message(', '.join(similar), endpoint)}."
     )

@@ -1,7 +1,7 @@
 """Answers of the Responses API."""
 
+from coder.models.connection import StatusError
 from coder.models.model import Usage
-from coder.models.retries import Passing
 from coder.models.stream import Finish, Unfinished, arguments_of
 from coder.models.tokens import count, counted, field, rows, word
 
@@ -12,7 +12,7 @@ def take_event(unfinished: Unfinished, event: object) -> str:
     """Process one event of a stream and return the text that it adds, if any.
 
     Raises:
-        Passing: the endpoint reports a failure.
+        StatusError: the endpoint reports a failure.
     """
     delta = word(event, "delta")
     match field(event, "type"):
@@ -26,7 +26,8 @@ def take_event(unfinished: Unfinished, event: object) -> str:
         case "response.failed" | "error":
             response = field(event, "response") or event
             error = field(response, "error") or response
-            raise Passing(f"an error in the middle of the answer: {word(error, 'message') or 'unknown'}")
+            words = {"code": word(error, "code"), "message": word(error, "message") or "unknown"}
+            raise StatusError(200, {"error": words}, {})
     return ""
 
 

@@ -87,7 +87,10 @@ class DatabaseConnections:
     def __init__(self, url: str) -> None:
         try:
             parts = conninfo_to_dict(url)
-        except psycopg.ProgrammingError:  # the error quotes the address with its password
+        except (
+            psycopg.ProgrammingError,
+            UnicodeEncodeError,
+        ):  # it quotes the password
             example = "postgresql://user:password@host/database"
             raise UsageError(
                 f"CODER_LOG (log of [store]) is no address of Postgres, such as {example}"

@@ -157,7 +157,7 @@ class LoggedCalls:
         await self._journal.append(failure(intent, error, lost), end)
         return error
 
-    def cleaned(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    def clean_messages(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         """Return the messages as the model may read them; each text is checked once. Raises Refused."""
         clean: list[ChatMessage] = []
         for message in messages:

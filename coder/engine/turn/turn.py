@@ -136,7 +136,7 @@ class Turn:
             BudgetSpent: the call would exceed a limit.
             ModelError: the model failed, also after retries.
         """
-        request = self.calls.cleaned(messages)
+        request = self.calls.clean_messages(messages)
         answer = await self.calls.call(request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens not in (None, max_tokens):

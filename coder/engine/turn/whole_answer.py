@@ -27,7 +27,7 @@ async def ask_whole_answer(turn: Turn, messages: Sequence[ChatMessage], *, sampl
         BudgetSpent: the call would exceed a limit.
         ModelError: the model failed, also after retries.
     """
-    request = turn.calls.cleaned(messages)
+    request = turn.calls.clean_messages(messages)
     for _ in range(MAX_SHRINKS):
         try:
             return await _whole_answer(turn, request, sampling)

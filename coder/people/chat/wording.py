@@ -56,7 +56,7 @@ async def write_message(
     ]
     calls = logged_calls(session.model, AUTHOR, session.journal, redactor, guards_for())
     try:
-        messages = calls.cleaned([ChatMessage(role="user", content="\n\n".join(sections))])
+        messages = calls.clean_messages([ChatMessage(role="user", content="\n\n".join(sections))])
         answer = await calls.call(messages, session.settings.sampling(most=_MAX_TOKENS))
     except (ModelError, Refused, BudgetSpent):
         return None

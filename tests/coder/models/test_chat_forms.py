@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.answer_parts import Image
 from coder.models.chat_completions import ChatModel
+from coder.models.connection import StatusError
 from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.retries import Passing
 from coder.models.stream import MAX_ANSWER, Unfinished
-from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
+from tests.coder.models.asking import KEY, QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams
 
@@ -308,6 +309,17 @@ async def test_a_response_that_failed_is_asked_for_again() -> None:
     assert answer.text == "hello"
 
 
+async def test_a_response_that_failed_as_the_conversation_is_too_long_says_so() -> None:
+    words = {"code": "context_length_exceeded", "message": f"too long for {KEY}"}
+    failed = {"type": "response.failed", "response": {"error": words}}
+
+    with faulty_endpoint(streams(failed)) as server, pytest.raises(ContextTooLong) as ended:
+        await ask(server, api="responses")
+
+    assert "too long for" in str(ended.value)
+    assert KEY not in str(ended.value)
+
+
 async def test_a_model_that_answers_only_by_responses_is_asked_there_from_then_on() -> None:
     refusal = error(404, "This model is only supported in v1/responses and not in v1/chat/completions.")
 
@@ -356,7 +368,7 @@ def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: l
     try:
         text = "".join(take_event(unfinished, event) for event in events)
         assert unfinished.text() == text
-    except Passing:
+    except (Passing, StatusError):
         return
 
 

@@ -382,6 +382,7 @@ def test_what_cannot_be_reached_or_refuses_is_said_without_the_password(
         postgres.url("nowhere"): ("nowhere", MachineError),
         f"postgresql://coder:{PASSWORD}@/postgres?host={tmp_path}": ("No such file", MachineError),
         f"mysql://coder:{PASSWORD}@host/db": ("is no address of Postgres", UsageError),
+        f"postgresql://coder:{PASSWORD}\udcff@host/db": ("is no address of Postgres", UsageError),
     }
     monkeypatch.setattr(connections, "OPENING_S", 0.1)
     for address, (message, error) in refused.items():
