@@ -1,6 +1,7 @@
-"""Files of a repository that start programs on this machine, used only if the user allows their content.
+"""Files of a repository that name MCP servers, used only if the user allows their content.
 
-Approvals are SHA-256 digests, so a changed file is asked about again. The list is in the data folder.
+Approvals are SHA-256 digests of such a file alone, so a changed one is asked about again: its programs run in
+a sandbox. The list is in the data folder.
 """
 
 import hashlib
@@ -11,10 +12,9 @@ from pathlib import Path
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.private_folder import data_folder
 from coder.base.fs.safe_open import open_folder, read_regular
-from coder.config.named_files import digest_with_named_files
 from coder.config.permissions import Permissions
 from coder.config.plug_places import reason_of
-from coder.config.plugins import SERVER_FILES, Plugin, digest_and_servers, plugins_of_repository
+from coder.config.plugins import SERVER_FILES, Plugin, plugins_of_repository
 from coder.run.extensions import PROGRAM_FILES
 
 MAX_BYTES = 256 << 10
@@ -24,28 +24,28 @@ _SHOWN_DIGITS = 32
 
 @dataclass(frozen=True, slots=True)
 class ProgramFile:
-    """One file that names programs, or a plugin that has such a file."""
+    """One file that names servers, or a plugin that has such a file."""
 
     path: str
     """Relative to the folder."""
     content: bytes
-    """Content of the file that names programs."""
+    """Content of the file that names servers."""
     digest: str
-    """SHA-256 in hex of the content and of the files here that it names, or of all files of a plugin."""
+    """SHA-256 in hex of the content, and of a plugin's path."""
     allowed: bool
 
     @property
     def reason(self) -> str:
         """Reason why it isn't used, and the command that allows it."""
         command = f"{own_command()} skills --allow {self.digest[:_SHOWN_DIGITS]}"
-        return f"it starts programs on this machine, and its content is not allowed. Read it, then: {command}"
+        return f"its MCP servers are not allowed. Read it, then: {command}"
 
 
 def program_file(folder: Path, path: str) -> ProgramFile | None:
-    """Return a file of this folder that starts programs; None if there is none.
+    """Return a file of this folder that names servers; None if there is none.
 
     Raises:
-        UsageError: it is a link, too large, can't be read, or names too many files.
+        UsageError: it is a link, too large, or can't be read.
     """
     *parts, name = path.split("/")
     try:
@@ -57,7 +57,7 @@ def program_file(folder: Path, path: str) -> ProgramFile | None:
         raise UsageError(f"{path} is ignored: {error.strerror or 'links are not followed'}") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path} is ignored: more than {MAX_BYTES:,} bytes")
-    digest = digest_with_named_files(folder, path, content)
+    digest = hashlib.sha256(content).hexdigest()
     return ProgramFile(path, content, digest, _is_allowed(folder, digest))
 
 
@@ -66,7 +66,7 @@ def _is_allowed(folder: Path, digest: str) -> bool:
 
 
 def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
-    """Return the file of a plugin that names programs; None if it names none. Raises UsageError."""
+    """Return the file of a plugin that names servers; None if there is none. Raises UsageError."""
     path = "/".join(plugin.place.parts)
     try:
         text = plugin.read(*SERVER_FILES)
@@ -74,15 +74,13 @@ def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
         raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
     if text is None:
         return None
-    digest, content = digest_and_servers(folder, plugin.place.parts)  # the text may have changed since
-    with_scripts = digest_with_named_files(folder, path, content)  # also those outside of the plugin
-    if with_scripts != hashlib.sha256(content).hexdigest():
-        digest = hashlib.sha256(f"{digest} {with_scripts}".encode()).hexdigest()
+    content = text.encode()
+    digest = hashlib.sha256(f"{path}\n".encode() + content).hexdigest()
     return ProgramFile(path, content, digest, _is_allowed(folder, digest))
 
 
 def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
-    """Return the files of this folder that start programs, and why further ones are ignored."""
+    """Return the files of this folder that name servers, and why further ones are ignored."""
     files, notes = [], []
     for path in PROGRAM_FILES:
         try:

@@ -4,14 +4,13 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from coder.base.errors import UsageError, own_command
+from coder.base.errors import UsageError
 
 _NAME_CHARACTERS = 32
 _URL = re.compile(r"https?://[^\s/]")
@@ -59,12 +58,9 @@ class Mcp:
         return self
 
     @property
-    def start_folder(self) -> Path | None:
-        """Return the program's working directory; None for that of this process."""
-        return None
-
-    def require_allowed(self) -> None:
-        """Raise UsageError if the files of the server have changed since the user allowed them."""
+    def is_of_repository(self) -> bool:
+        """Whether a file of the repository names it."""
+        return False
 
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError if one isn't set."""
@@ -88,28 +84,15 @@ class GivenServer(Mcp):
     """A server with its own values of variables and headers, which are never stored."""
 
     values: Mapping[str, str] = Field(default_factory=dict, repr=False)
-    folder: Path | None = None
     file: str = ""
-    """Path of the repository's `.mcp.json` or plugin, whose content has been allowed by `digest`."""
-    digest: str = ""
-
-    def require_allowed(self) -> None:
-        """Raise UsageError if its files have changed since the user allowed them."""
-        if not self.digest or self.folder is None:
-            return
-        from coder.config.approved_files import program_files  # imported late: few servers are a repository's
-
-        files, _ = program_files(self.folder)
-        if (self.file, self.digest) not in [(file.path, file.digest) for file in files]:
-            raise UsageError(
-                f"{self.file} has changed since you allowed it, or a file of its programs. "
-                f"See: {own_command()} skills"
-            )
+    """Path of the repository's `.mcp.json` or plugin that names its program."""
+    host_line: str = ""
+    """Words that tell how the user makes it a server of their own, which runs on this machine."""
 
     @property
-    def start_folder(self) -> Path | None:
-        """The folder in which the program starts."""
-        return self.folder
+    def is_of_repository(self) -> bool:
+        """Whether a file of the repository names it, so that its program runs on a copy of the files."""
+        return bool(self.file)
 
     def variables(self) -> dict[str, str]:
         """Return the values of the variables of the program."""

@@ -2,25 +2,22 @@
 
 The user's own are in their folders of plugins, such as `~/.agents/plugins/NAME`, and may do what the user's
 files may. A repository's are in `.agents/plugins/NAME` and `.claude/plugins/NAME`: their texts are used as
-those of the repository, their hooks run in the sandbox, and their MCP servers start once the user has allowed
-the content of the whole folder, since a server may be any file in it.
+those of the repository, their hooks and MCP servers run in sandboxes, and the servers start once the user has
+allowed the file that names them.
 
 Protocol: https://code.claude.com/docs/en/plugins-reference
 """
 
-import hashlib
 import os
 import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from coder.base.errors import UsageError
 from coder.base.fs.private_folder import plug_folders
-from coder.base.fs.safe_open import open_below, open_folder, read_regular
+from coder.base.fs.safe_open import open_folder
 from coder.base.text.sanitize import one_line
 from coder.config.plug_places import (
     MANIFESTS,
@@ -34,8 +31,6 @@ from coder.config.plug_places import (
 from coder.config.strict_yaml import read_json
 
 SERVER_FILES = (".mcp.json", "mcp.json")
-MAX_FILES, MAX_BYTES, MAX_DEPTH = 2_000, 16 << 20, 12
-"""Maximum files, bytes and folder depth of a repository's plugin that starts programs."""
 _MAX_PLUGINS = 100
 _COMPONENTS = ("skills/", "commands/", "agents/", "hooks/hooks.json", ".mcp.json", "mcp.json")
 """What makes a folder of plugins a plugin without a manifest, as in Claude Code."""
@@ -129,50 +124,6 @@ def _sorted_folders(texts: Mapping[str, str | None]) -> tuple[list[str], list[Un
         except ValueError as error:
             refusals.append(UnusableFile(folder.rstrip("/"), reason_of(error)))
     return list(by_name.values()), refusals
-
-
-def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return a digest of a repository's plugin, and the included content of the file that names its servers.
-
-    The digest is a SHA-256 of all files of the plugin, with their paths and execution bits.
-
-    Raises UsageError if it contains a link, exceeds the limits, or can't be read.
-    """
-    total, lines = 0, []
-    named: dict[str, bytes] = {}
-    path = "/".join(parts)
-    try:
-        with open_folder(folder, parts) as plugin:
-            for name, mode, content in _files(plugin, "", MAX_DEPTH):
-                total += len(content)
-                if name in SERVER_FILES:
-                    named[name] = content
-                lines.append(f"{hashlib.sha256(content).hexdigest()} {mode & 0o111:o} {name!r}\n")
-                if total > MAX_BYTES or len(lines) > MAX_FILES:
-                    raise ValueError(f"more than {MAX_FILES:,} files or {MAX_BYTES:,} bytes")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
-    content = next((named[name] for name in SERVER_FILES if name in named), b"")
-    return hashlib.sha256("".join(lines).encode()).hexdigest(), content
-
-
-def _files(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, int, bytes]]:
-    with os.scandir(folder) as entries:
-        kinds = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    if len(kinds) > MAX_FILES:
-        raise ValueError(f"more than {MAX_FILES:,} files")
-    for name, is_folder in kinds:
-        if not is_folder:
-            content, status = read_regular(folder, name, limit=MAX_BYTES)
-            yield prefix + name, stat.S_IMODE(status.st_mode), content
-            continue
-        if depth == 0:
-            raise ValueError(f"more than {MAX_DEPTH} folders deep")
-        child = open_below(folder, name)
-        try:
-            yield from _files(child, f"{prefix}{name}/", depth - 1)
-        finally:
-            os.close(child)
 
 
 def _usable(places: Iterable[PlugFolder]) -> tuple[list[Plugin], list[UnusableFile]]:

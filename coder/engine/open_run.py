@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
@@ -41,9 +42,12 @@ async def open_environment(
         tools: Sequence[object] = options.get("tools") or ()
         optional: Sequence[object] = ()
         if not all(map(callable, tools)):
-            from coder.tools.mcp_serving import serving  # imported late: few runs have servers
+            from coder.environment.repository_copy import open_copy  # imported late: few runs have servers
+            from coder.tools.mcp_serving import serving
 
-            tools, optional = await stack.enter_async_context(serving(tools, watch, task.workspace))
+            copying = partial(open_copy, requested_policy, sandbox or opener, files)
+            serving_tools = serving(tools, watch, task.workspace, copying)
+            tools, optional = await stack.enter_async_context(serving_tools)
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
             from coder.context.documents import open_documents  # imported late: few runs have documents

@@ -12,7 +12,7 @@ from sandbox.result import Value
 AGENT_FOLDERS = (".agents", ".claude")
 """Folders of a repository whose skills, commands, subagents, hooks and plugins are read."""
 PROGRAM_FILES = (".mcp.json",)
-"""Files of a repository that start programs on this machine once the user has allowed them."""
+"""Files of a repository whose MCP servers start once the user has allowed them."""
 _HOOK_FILES = (".agents/hooks.json", ".claude/settings.json", ".claude/settings.local.json")
 """Files of a repository that may name hooks, beside those of its plugins."""
 _PLUGIN_HOOKS = "/hooks/hooks.json"

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from mcp.client.session import IncomingMessage
     from mcp_types import CallToolResult, ListRootsResult, Prompt, Resource, ResourceTemplate, Tool
 
+    from coder.tools.mcp_sandbox import OpenCopy
+
 START_S = 10.0
 """Time limit in seconds for a server to start and list its tools."""
+DOWNLOAD_S = 60.0
+"""The same for a program that the repository names and that may reach hosts, as `npx` fetches a package."""
 CALL_S = 300.0
 """Time limit in seconds for a call."""
 _LIST_S = 2.0
@@ -45,14 +49,23 @@ _UNKNOWN_EFFECT = "What the call did is not known."
 class McpServer:
     """An MCP server and its current tools."""
 
-    def __init__(self, about: Mcp, note: Callable[[str], None], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        about: Mcp,
+        note: Callable[[str], None],
+        folder: Path | None = None,
+        open_copy: "OpenCopy | None" = None,
+    ) -> None:
         """Set the configuration.
 
         Args:
             note: called once with a problem of the server, for the user.
             folder: the user's folder, which programs outside of a sandbox are told as their root.
+            open_copy: opens the sandbox of a program that the repository names; None: it isn't started.
         """
         self.about = about
+        self._open_copy = open_copy
+        self._start_s = DOWNLOAD_S if about.is_of_repository and about.hosts else START_S
         self._root = folder if about.command and not about.sandboxed else None
         self._note = note
         self._tools: dict[str, McpTool] = {}
@@ -173,14 +186,16 @@ class McpServer:
         """Keep the connection open in this task, as a cancel scope must end in the task where it began."""
         try:
             await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
-            async with asyncio.timeout(START_S) as patience, self._connected() as client:
+            async with asyncio.timeout(self._start_s) as patience, self._connected() as client:
                 await self._list(client)
                 patience.reschedule(None)
                 self._client = client
                 self._ready.set()
                 await self._follow(client)
         except TimeoutError:
-            self._tell(f"has not started within {START_S:.0f} s. Install what it downloads when it starts")
+            self._tell(
+                f"has not started within {self._start_s:.0f} s. Install what it downloads when it starts"
+            )
         except Exception as error:  # noqa: BLE001 - a failing server must not affect others
             self._tell(f"can't be used: {_innermost(error)}")
         finally:
@@ -196,7 +211,6 @@ class McpServer:
         from coder.tools.mcp_transport import http_streams, program_streams
 
         about = self.about
-        await asyncio.to_thread(about.require_allowed)  # a run may have changed them since
         logging.getLogger("mcp").addHandler(_SILENT_HANDLER)
         errors, settings = bytearray(), {**about.variables(), **about.filled_headers()}
         words = [word for value in settings.values() for word in (value, value.rpartition(" ")[2])]
@@ -204,11 +218,9 @@ class McpServer:
         if about.sandboxed:
             from coder.tools.mcp_sandbox import sandboxed_streams
 
-            transport = sandboxed_streams(about, settings, errors)
+            transport = sandboxed_streams(about, settings, errors, self._open_copy)
         elif about.command:
-            transport = program_streams(
-                about.command, get_default_environment() | settings, errors, folder=about.start_folder
-            )
+            transport = program_streams(about.command, get_default_environment() | settings, errors)
         else:
             transport = http_streams(about.url, settings)
         info = Implementation(name="coder", version=version("coder-agent"))

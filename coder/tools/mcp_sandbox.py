@@ -1,34 +1,53 @@
-"""Run an MCP server in a sandbox with its folder, its interpreter and its allowed hosts."""
+"""Run an MCP server in a sandbox: the user's with its folder, a repository's with a copy of the files."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 
 from mcp.client._transport import TransportStreams
 
 from coder.base.errors import UsageError
-from coder.config.mcp_servers import Mcp
+from coder.config.mcp_servers import GivenServer, Mcp
 from coder.tools.mcp_transport import MAX_MESSAGE, keep_end, message_streams
-from sandbox import Command, Policy, open_sandbox, session_policy
+from sandbox import Command, Policy, Sandbox, open_sandbox, session_policy
 
 _DAY_S = 86_400.0
 _OUTPUT_BYTES = 4 << 20
 """Output limit; the program is ended after 64 times as much in all."""
+OpenCopy = Callable[[Callable[[Policy], Policy]], AbstractAsyncContextManager[Sandbox]]
+"""Opens a sandbox with a copy of the repository as a run has read it; the function changes its policy."""
+_NOT_FOUND = 127
+"""Exit code of a shell that doesn't find a program."""
+_START = """export HOME="${TMPDIR:-/tmp}/home" CLAUDE_PROJECT_DIR="$PWD"; mkdir -p "$HOME"
+[ -z "$CLAUDE_PLUGIN_ROOT" ] || export CLAUDE_PLUGIN_ROOT="$PWD/$CLAUDE_PLUGIN_ROOT"
+exec "$@"
+"""
+"""Starts a repository's program with a new home folder, so that no file of the repository configures it."""
 
 
 @asynccontextmanager
 async def sandboxed_streams(
-    about: Mcp, environment: Mapping[str, str], errors: bytearray
+    about: Mcp, environment: Mapping[str, str], errors: bytearray, open_copy: OpenCopy | None = None
 ) -> AsyncIterator[TransportStreams]:
     """Start the program of a server in a separate sandbox.
 
+    Args:
+        open_copy: opens the sandbox of a program that the repository names.
+
     Raises:
-        UsageError: the program's files can't be made visible.
+        UsageError: the program's files can't be made visible, or the sandbox doesn't have the program.
         SandboxError: there is no sandbox.
     """
-    policy, command = _shown(about, environment)
+    if about.is_of_repository:
+        if open_copy is None:
+            raise UsageError("there is no copy of the repository for its program")
+        command = Command(argv=("sh", "-c", _START, "sh", *about.command))
+        opening = open_copy(lambda policy: _for_server(policy, about, environment))
+    else:
+        policy, command = _shown(about, environment)
+        opening = open_sandbox(policy)
     stdout = asyncio.StreamReader(limit=MAX_MESSAGE)
     inside, outside = socket.socketpair()
     _, stdin = await asyncio.open_connection(sock=outside)
@@ -40,15 +59,32 @@ async def sandboxed_streams(
             keep_end(errors, chunk)
 
     with inside, closing(stdin):
-        async with open_sandbox(policy) as box:
+        async with opening as box:
             program = asyncio.create_task(box.run(command, stdin=inside.fileno(), on_output=heard))
             program.add_done_callback(lambda _: stdout.feed_eof())
             try:
                 async with message_streams(stdout, stdin) as streams:
                     yield streams
+            except Exception as error:
+                has_ended = program.done() and not program.cancelled() and program.exception() is None
+                if isinstance(about, GivenServer) and has_ended and program.result().exit_code == _NOT_FOUND:
+                    raise UsageError(f"the sandbox has no {about.command[0]}. {about.host_line}") from error
+                raise
             finally:
                 program.cancel()
                 await asyncio.wait([program])
+
+
+def _for_server(policy: Policy, about: Mcp, environment: Mapping[str, str]) -> Policy:
+    """Return a run's policy for a server: its own hosts and variables, and time until the run ends."""
+    update = {
+        "network": about.hosts or "none",
+        "environment": {**policy.environment, **environment},
+        "wall_s": _DAY_S,
+        "cpu_s": _DAY_S,
+        "output_bytes": _OUTPUT_BYTES,
+    }
+    return policy.model_copy(update=update)
 
 
 def _shown(about: Mcp, environment: Mapping[str, str]) -> tuple[Policy, Command]:

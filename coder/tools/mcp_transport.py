@@ -9,7 +9,6 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import anyio
 import httpx2
@@ -46,11 +45,7 @@ def keep_end(end: bytearray, chunk: bytes) -> None:
 
 @asynccontextmanager
 async def program_streams(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    errors: bytearray,
-    *,
-    folder: Path | None = None,
+    command: Sequence[str], environment: Mapping[str, str], errors: bytearray
 ) -> AsyncIterator[TransportStreams]:
     """Start a program; yield its streams, and end all processes of its group at the end.
 
@@ -65,7 +60,6 @@ async def program_streams(
         stdout=PIPE,
         stderr=PIPE,
         env=environment,
-        cwd=folder,
         start_new_session=True,
         limit=MAX_MESSAGE,
     )

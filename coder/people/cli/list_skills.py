@@ -18,6 +18,7 @@ from coder.config.hooks import (
     plugin_hook_files,
     runs_inside,
 )
+from coder.config.mcp_files import described_servers
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS, UnusableFile, manifests_in, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
@@ -52,7 +53,9 @@ def skills(
     check_folder(folder, "Name a folder, or none for this one.")
     if allow is not None:
         file = approved_files.allow(folder.resolve(), allow)
-        typer.echo(f"  · {file.path} may start its programs in this folder, until it changes", err=True)
+        typer.echo(f"  · {file.path} may start its servers in this folder, until it changes", err=True)
+        for line in described_servers(file):
+            typer.echo(f"  · {line}", err=True)
         return
     listing = list_for_agents(folder)
     if json:
@@ -124,7 +127,7 @@ class SkillListing:
             for event, command, place, where_it_runs in self.hooks
         ]
         lines += [f"  · rule {ruling}" for ruling in self.rules]
-        lines += [f"  · {path} may start its programs" for path in self.allowed_paths]
+        lines += [f"  · {path} may start its servers" for path in self.allowed_paths]
         return lines + [
             f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}"
             for refusal in self.refusals
@@ -146,7 +149,9 @@ def list_for_agents(folder: Path) -> SkillListing:
         *refusals,
         *(UnusableFile(*note.split(" is ignored: ", 1)) for note in notes),
     ]
-    refusals += [UnusableFile(file.path, file.reason) for file in files if not file.allowed]
+    for file in files:
+        reasons = [] if file.allowed else [*described_servers(file), file.reason]
+        refusals += [UnusableFile(file.path, reason) for reason in reasons]
     rules, rule_notes = rules_for(folder)
     refusals += [UnusableFile(*note.split(": ", 1)) for note in rule_notes]
     if rules is not None:

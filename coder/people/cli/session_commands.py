@@ -184,7 +184,7 @@ class SessionCommands:
         lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
         lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
         lines += [
-            f"{path}: may start programs while its digest is {digest[:32]}"
+            f"{path}: may start servers while its digest is {digest[:32]}"
             for digest, path in allowed.files.items()
         ]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []

@@ -1,6 +1,7 @@
 """`.mcp.json`: read as other agents do, and used only if the user allows its content."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_file
 from coder.config.layers import load
 from coder.config.mcp_files import read_servers
-from coder.config.named_files import digest_with_named_files
+from coder.config.mcp_servers import mcp_of_tables
 
 PROGRAM = {"command": "python", "args": ["${HERE:-.}/server.py"], "env": {"KEY": "${SECRET}"}}
 
@@ -32,11 +33,7 @@ def test_programs_and_addresses_are_read_with_variables_filled_in(tmp_path: Path
 
     (one, two), notes = read_servers(content(one=PROGRAM, two=web), tmp_path, environ={"SECRET": "s3cret"})
 
-    assert (one.command, one.variables(), one.start_folder) == (
-        ("python", "./server.py"),
-        {"KEY": "s3cret"},
-        tmp_path,
-    )
+    assert (one.command, one.variables()) == (("python", "./server.py"), {"KEY": "s3cret"})
     assert (two.url, two.filled_headers()) == ("https://a.example/mcp", {"Authorization": "Bearer s3cret"})
     assert not notes
     assert "s3cret" not in repr((one, two))
@@ -176,96 +173,66 @@ def test_any_file_is_read_or_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "server",
-    [
-        {"command": "./tools/server.py"},
-        {"command": "python3", "args": ["${CLAUDE_PROJECT_DIR:-.}/tools/server.py"]},
-        {"command": "python3", "args": ["-m", "tools.server"]},
-        {"command": "sh", "args": ["-c", "exec python3 tools/server.py --port=1"]},
-        {"command": "uv", "args": ["run", "--directory=tools", "server"]},
-        {"command": "linked"},
-        {"command": "node", "args": ["-r./tools/server.py"]},
-        {"command": "node", "args": ["--import", "file:./tools/server.py"]},
-        {"command": "python3", "args": ["-m", "uvicorn", "tools.server:app"]},
-        {"command": "python3", "args": ["${SERVER:-tools/server.py}"]},
-    ],
-    ids=["command", "variable", "module", "shell", "folder", "link", "option", "url", "app", "default"],
+    "program", ["/opt/shop/server", "../server", "tools/../../server", "~/bin/server", "/home/me/bin/server"]
 )
-def test_a_change_of_a_script_that_the_file_names_asks_again(folder: Path, server: dict[str, object]) -> None:
-    (folder / "tools").mkdir()
-    (script := folder / "tools/server.py").write_text("print(1)")
-    (folder / "linked").symlink_to("tools/server.py")
-    (folder / ".mcp.json").write_bytes(content(shop=server))
-    before = program_file(folder, ".mcp.json")
-    assert before is not None
-
-    allowed = allow(folder, before.digest)
-    (folder / "other.py").write_text("print(3)")
-    same = program_file(folder, ".mcp.json")
-    script.write_text("print(2)")
-    changed = program_file(folder, ".mcp.json")
-
-    assert allowed.digest == before.digest
-    assert same is not None
-    assert same.allowed
-    assert changed is not None
-    assert not changed.allowed
-
-
-@pytest.mark.parametrize(
-    ("command", "text", "helper"),
-    [
-        ("python3", "import helper", "tools/helper.py"),
-        ("python3", "def late():\n    from helper.parts import one", "tools/helper/parts.py"),
-        ("python3", "import shop.helper", "shop/helper.py"),
-        ("python3", "from .helper import one", "tools/helper.py"),
-        ("python3", "from . import middle", "tools/deep.py"),
-        ("node", "const one = require('./helper')", "tools/helper.js"),
-        ("node", 'import one from "../lib/helper.mjs"', "lib/helper.mjs"),
-        ("sh", '. "./helper.sh"', "tools/helper.sh"),
-    ],
-    ids=["beside", "late", "top", "relative", "of a helper", "require", "import", "source"],
-)
-def test_a_change_of_what_a_named_script_imports_asks_again(
-    folder: Path, command: str, text: str, helper: str
+def test_a_program_outside_of_the_repository_is_refused_with_the_line_that_makes_it_the_users_own(
+    tmp_path: Path, program: str
 ) -> None:
-    ending = {"python3": "py", "node": "js", "sh": "sh"}[command]
-    (folder / "tools").mkdir()
-    (folder / f"tools/server.{ending}").write_text(text)
-    (folder / "tools/middle.py").write_text("import deep")
-    (folder / helper).parent.mkdir(parents=True, exist_ok=True)
-    (folder / helper).write_text("one = 1")
-    (folder / ".mcp.json").write_bytes(content(shop={"command": command, "args": [f"tools/server.{ending}"]}))
-    before = program_file(folder, ".mcp.json")
-    assert before is not None
-    allow(folder, before.digest)
+    row = {"command": program, "args": ["--key", "${SECRET}"], "env": {"KEY": "${SECRET}"}}
 
-    (folder / "other.py").write_text("one = 1")
-    same = program_file(folder, ".mcp.json")
-    (folder / helper).write_text("one = 2")
-    changed = program_file(folder, ".mcp.json")
+    servers, (note,) = read_servers(content(shop=row), tmp_path, environ={"SECRET": "s3cret"})
+    line = note.partition("config.toml: ")[2]
+    (own,) = mcp_of_tables(tomllib.loads(line)["mcp"], "config.toml")
 
-    assert same is not None
-    assert same.allowed
-    assert changed is not None
-    assert not changed.allowed
+    assert servers == ()
+    assert "is no program of this folder or of the sandbox's system" in note
+    assert (own.command, own.env, own.sandboxed) == ((program, "--key", "${SECRET}"), ("KEY",), False)
+    assert "s3cret" not in note
 
 
-def test_a_server_whose_script_has_changed_in_the_run_is_not_started_again(folder: Path) -> None:
+def test_what_a_program_reaches_is_its_entrys_hosts_and_the_registry_of_its_package(tmp_path: Path) -> None:
+    rows = {
+        "one": {"command": "npx", "args": ["-y", "x@1.2.3"], "hosts": ["api.example.org"]},
+        "two": {"command": "uvx", "args": ["x==1"]},
+        "three": {"command": "python3"},
+        "odd": {"command": "python3", "hosts": ["a b"]},
+    }
+
+    servers, (note,) = read_servers(content(**rows), tmp_path)
+
+    assert [(server.sandboxed, server.hosts) for server in servers] == [
+        (True, ("api.example.org", "registry.npmjs.org")),
+        (True, ("pypi.org", "files.pythonhosted.org")),
+        (True, ()),
+    ]
+    assert "the server 'odd' is ignored: hosts: " in note
+
+
+def test_a_person_is_told_hosts_variables_and_words_of_each_server_before_they_allow_it(folder: Path) -> None:
+    rows = {
+        "tea": {"command": "npx", "args": ["-y", "tea@1", "${CLAUDE_PROJECT_DIR}"], "env": {"A": "${KEY:-}"}},
+        "web": {"type": "streamable-http", "url": "https://a.example/${ROOM}", "headers": {"B": "x ${KEY}"}},
+        "bare": {"command": "./serve.sh"},
+    }
+    (folder / ".mcp.json").write_bytes(content(**rows))
+
+    *_, tea, web, bare, _ = load(workspace=folder).notes
+
+    assert tea == (
+        ".mcp.json: tea: runs in a sandbox; reaches registry.npmjs.org; gets KEY; "
+        "as npx -y tea@1 '${CLAUDE_PROJECT_DIR}'"
+    )
+    assert web == ".mcp.json: web: is another machine; gets ROOM, KEY; at https://a.example/${ROOM}"
+    assert bare == ".mcp.json: bare: runs in a sandbox; reaches no host; as ./serve.sh"
+
+
+def test_an_allowed_file_stays_allowed_whatever_changes_beside_it(folder: Path) -> None:
     (folder / ".mcp.json").write_bytes(content(shop={"command": "./server.sh"}))
-    (folder / "server.sh").write_text("exit 0")
     before = program_file(folder, ".mcp.json")
     assert before is not None
     allow(folder, before.digest)
-    (server,) = load(workspace=folder).servers
-    server.require_allowed()
 
     (folder / "server.sh").write_text("exit 1")
+    (server,) = load(workspace=folder).servers
 
-    with pytest.raises(UsageError, match=r"\.mcp\.json has changed since you allowed it"):
-        server.require_allowed()
-
-
-@given(st.binary(max_size=200))
-def test_a_file_of_any_content_has_a_digest(raw: bytes) -> None:
-    assert len(digest_with_named_files(Path("/nonexistent"), ".mcp.json", raw)) == 64
+    assert (server.sandboxed, server.is_of_repository) == (True, True)

@@ -1,20 +1,15 @@
 """Plugins: what is one, what a repository's may do before and after it is allowed, and hostile ones."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_files
 from coder.config.hooks import hooks_of_repository
 from coder.config.layers import load
-from coder.config.plug_places import PlugFolder
-from coder.config.plugins import MAX_DEPTH, Plugin, digest_and_servers, own_plugins, plugins_of_repository
+from coder.config.plugins import own_plugins, plugins_of_repository
 from coder.config.plugs import hooks_of_user, skills_of_user, subagents_of_user
 from coder.config.skills import skills_of_repository
 from coder.config.slash_calls import message_of
@@ -25,7 +20,6 @@ from coder.run.task import Task
 from coder.workspace.read import read_workspace, started
 
 SERVER = {"command": "python", "args": ["${CLAUDE_PLUGIN_ROOT}/server.py"]}
-PARTS = (".agents", "plugins", "shop")
 
 
 def make_plugin(folder: Path, name: str = "shop", *, manifest: str = ".claude-plugin/plugin.json") -> Path:
@@ -159,36 +153,22 @@ def test_nothing_of_a_folder_that_is_no_plugin_is_used(folder: Path, manifest: s
     assert program_files(folder) == ([], [])
 
 
-def change_server(plugin: Path) -> None:
-    (plugin / "server.py").write_text("import os\n")
-
-
-def add_file(plugin: Path) -> None:
-    (plugin / "json.py").write_text("")
-
-
-def make_executable(plugin: Path) -> None:
-    (plugin / "server.py").chmod(0o755)
-
-
-@pytest.mark.parametrize("change", [change_server, add_file, make_executable])
-def test_servers_of_a_repositorys_plugin_start_once_allowed_until_any_of_its_files_changes(
-    folder: Path, change: Callable[[Path], None]
-) -> None:
+def test_servers_of_a_repositorys_plugin_start_once_the_file_that_names_them_is_allowed(folder: Path) -> None:
     plugin = make_plugin(folder / ".agents/plugins")
     before = load(workspace=folder)
     ((file,), _) = program_files(folder)
 
     allow(folder, file.digest[:32])
+    (plugin / "server.py").write_text("import os\n")
     allowed = load(workspace=folder)
-    change(plugin)
+    (plugin / ".mcp.json").write_text(json.dumps({"mcpServers": {"till": {"command": "x"}}}))
     changed = load(workspace=folder)
 
     assert [len(loaded.servers) for loaded in (before, allowed, changed)] == [0, 1, 0]
     assert f"skills --allow {file.digest[:32]}" in before.notes[-1]
-    assert allowed.servers[0].command == ("python", f"{plugin}/server.py")
-    with pytest.raises(UsageError, match=r"\.agents/plugins/shop has changed since you allowed it"):
-        allowed.servers[0].require_allowed()
+    server = allowed.servers[0]
+    assert server.command == ("python", "./.agents/plugins/shop/server.py")
+    assert (server.sandboxed, server.variables()) == (True, {"CLAUDE_PLUGIN_ROOT": "./.agents/plugins/shop"})
 
 
 def test_a_plugins_servers_that_cannot_be_read_are_told_by_its_name_and_the_others_are_used(
@@ -209,68 +189,6 @@ def test_a_plugins_servers_that_cannot_be_read_are_told_by_its_name_and_the_othe
     for name in ("a", "b", "c", "e"):
         assert any(f"plugins/{name}/.mcp.json is ignored: " in note for note in loaded.notes), name
     assert any(".agents/plugins/f is ignored: " in note for note in loaded.notes)
-
-
-def test_a_script_outside_of_a_plugin_that_its_server_names_asks_again(folder: Path) -> None:
-    plugin = make_plugin(folder / ".agents/plugins")
-    (plugin / ".mcp.json").write_text(json.dumps({"mcpServers": {"till": {"command": "./till.sh"}}}))
-    (folder / "till.sh").write_text("exit 0")
-    ((file,), _) = program_files(folder)
-    allow(folder, file.digest)
-    allowed = load(workspace=folder)
-
-    (folder / "till.sh").write_text("exit 1")
-
-    assert [len(loaded.servers) for loaded in (allowed, load(workspace=folder))] == [1, 0]
-    with pytest.raises(UsageError, match="has changed since you allowed it"):
-        allowed.servers[0].require_allowed()
-
-
-def test_a_servers_command_is_the_one_of_the_digest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that changes between two reads names what it names in the content that the user allowed."""
-    plugin = make_plugin(folder / ".agents/plugins")
-    ((file,), _) = program_files(folder)
-    monkeypatch.setattr(Plugin, "read", lambda self, *paths: '{"mcpServers": {"x": {"command": "evil"}}}')
-    monkeypatch.setattr("coder.config.approved_files.plugins_of_repository", lambda _: ([place], []))
-    place = Plugin("shop", "", PlugFolder(folder, PARTS))
-
-    ((read,), _) = program_files(folder)
-
-    assert (read.content, read.digest) == ((plugin / ".mcp.json").read_bytes(), file.digest)
-
-
-def link_file(plugin: Path) -> None:
-    (plugin / "passwd").symlink_to("/etc/passwd")
-
-
-def link_folder(plugin: Path) -> None:
-    (plugin / "lib").symlink_to("/usr/lib")
-
-
-def make_pipe(plugin: Path) -> None:
-    os.mkfifo(plugin / "pipe")
-
-
-def nest(plugin: Path) -> None:
-    plugin.joinpath(*["x"] * (MAX_DEPTH + 2)).mkdir(parents=True)
-
-
-def fill(plugin: Path) -> None:
-    with (plugin / "large").open("wb") as file:
-        file.truncate(17 << 20)
-
-
-@pytest.mark.parametrize("change", [link_file, link_folder, make_pipe, nest, fill])
-def test_a_plugin_whose_content_can_not_be_named_is_never_allowed(
-    folder: Path, change: Callable[[Path], None]
-) -> None:
-    change(make_plugin(folder / ".agents/plugins"))
-
-    files, notes = program_files(folder)
-
-    assert files == []
-    assert notes[0].startswith(".agents/plugins/shop is ignored: ")
-    assert load(workspace=folder).servers == ()
 
 
 @pytest.mark.parametrize(
@@ -313,19 +231,3 @@ def test_hooks_of_a_plugin_of_the_user_that_can_not_be_read_end_the_command(home
 
     with pytest.raises(UsageError, match="hooks can't be read"):
         hooks_of_user()
-
-
-@pytest.mark.slow
-@given(files=st.dictionaries(st.sampled_from(["a", "b", "c/d"]), st.binary(max_size=8), min_size=2))
-def test_a_digest_tells_files_with_other_names_or_contents_apart(
-    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
-) -> None:
-    digests = set()
-    for version in (files, {**files, min(files): files[min(files)] + b"x"}, dict([*files.items()][1:])):
-        folder = tmp_path_factory.mktemp("digest")
-        for path, content in version.items():
-            (folder.joinpath(*PARTS) / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder.joinpath(*PARTS) / path).write_bytes(content)
-        digests.add(digest_and_servers(folder, PARTS)[0])
-
-    assert len(digests) == 3

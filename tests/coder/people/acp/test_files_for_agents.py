@@ -92,4 +92,4 @@ async def test_skills_commands_and_subagents_of_plugins_serve_an_editors_session
     assert "Tea is 3." in after_skill
     assert "Be kind." in of_clerk
     assert "Good day." in last
-    assert "shop is ignored: it starts programs on this machine" in editor.text() + editor.thoughts
+    assert "shop is ignored: its MCP servers are not allowed" in editor.text() + editor.thoughts

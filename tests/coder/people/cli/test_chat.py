@@ -438,4 +438,4 @@ def test_skills_subagents_hooks_and_what_was_refused_are_listed_in_a_conversatio
         done = chat(console, endpoint, "/mcp", cwd=project)
 
     assert "@reviewer" in done.out
-    assert "  ! .mcp.json: it starts programs on this machine" in done.out
+    assert "  ! .mcp.json: its MCP servers are not allowed" in done.out

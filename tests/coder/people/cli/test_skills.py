@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -120,7 +119,9 @@ def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: C
 
 @pytest.mark.slow
 def test_a_server_of_the_repository_starts_once_its_file_is_allowed(console: Console, folder: Path) -> None:
-    server = {"command": sys.executable, "args": [str(ROUGH)]}
+    server = {"command": "python3", "args": ["tools/server.py"]}
+    (folder / "tools").mkdir()
+    (folder / "tools/server.py").write_text(ROUGH.read_text())
     (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": server}}))
     with faulty_endpoint(calls("shop_say", text="three"), says("It is three.")) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
@@ -133,10 +134,10 @@ def test_a_server_of_the_repository_starts_once_its_file_is_allowed(console: Con
         after = console.run("chat", ".", *flags, stdin=b"How many?\n/permissions\n", cwd=folder)
 
     assert "shop_say" not in offered
-    assert ".mcp.json is ignored: it starts programs on this machine" in before.err
+    assert ".mcp.json is ignored: its MCP servers are not allowed" in before.err
     assert allowed.code == 0, allowed.err
     assert endpoint.requests[1].body["messages"][-1]["content"] == "three", after.err
-    assert f".mcp.json: may start programs while its digest is {command}" in after.out
+    assert f".mcp.json: may start servers while its digest is {command}" in after.out
 
 
 def test_subagents_are_listed_and_a_link_among_them_is_refused(console: Console, folder: Path) -> None:
@@ -181,7 +182,9 @@ def test_hooks_are_listed_with_where_they_run_and_a_broken_file_is_named(
 def test_a_resumed_conversation_has_the_servers_of_a_file_that_is_allowed_until_it_changes(
     console: Console, folder: Path
 ) -> None:
-    server = {"command": sys.executable, "args": [str(ROUGH)]}
+    server = {"command": "python3", "args": ["tools/server.py"]}
+    (folder / "tools").mkdir()
+    (folder / "tools/server.py").write_text(ROUGH.read_text())
     (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": server}}))
     listed = console.run("skills", cwd=folder)
     console.run("skills", "--allow", listed.err.partition("--allow ")[2].split()[0], cwd=folder)
@@ -198,7 +201,7 @@ def test_a_resumed_conversation_has_the_servers_of_a_file_that_is_allowed_until_
         for request in endpoint.requests
     ]
     assert offered == [True, True, False], changed.err
-    assert ".mcp.json is ignored: it starts programs on this machine" in changed.err
+    assert ".mcp.json is ignored: its MCP servers are not allowed" in changed.err
 
 
 def test_plugins_are_listed_with_their_parts_and_a_repositorys_server_waits_for_a_word(
