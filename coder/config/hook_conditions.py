@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from coder.base.text.wildcards import Wild, matches
+from coder.config.file_rules import place_pattern
 from coder.config.permission_rules import (
     PermissionRule,
     command_patterns,
-    covers_file,
     of_host,
     parse_rule,
     runs_command,
@@ -87,8 +87,7 @@ def _matches_input(rule: PermissionRule, fields: Mapping[str, object], root: str
     if rule.tool == "Bash":
         return _names_command(rule.specifier, text("command"))
     if rule.tool in _FILE_TOOLS:
-        path = text("file_path").removeprefix(f"{root}/")
-        return covers_file(rule.specifier, path, Path(root), folds=False)
+        return place_pattern(rule.specifier, Path(root), folds=True).covers(text("file_path"))
     if rule.tool == "Skill":
         return runs_command(rule.specifier, text("skill"))
     host = urlsplit(text("url")).hostname or ""

@@ -9,6 +9,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -175,7 +176,7 @@ def read_servers(
             if refusal := _refusal(server, made):
                 notes.append(f"{source}: the server {name!r} is ignored: {refusal}")
                 continue
-            servers.append(made)
+            servers.append(replace(made, given=name))
             unused = server.unused_keys(is_sandboxed=made.sandboxed)
             if keys := one_line(", ".join(unused), width=200):
                 notes.append(f"{source}: the server {name!r} has keys without an effect here: {keys}")

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 from pydantic.dataclasses import dataclass
 
 from coder.base.errors import UsageError
+from coder.config.mcp_rules import ServerName
 
 _NAME_CHARACTERS = 32
 _URL = re.compile(r"https?://[^\s/]")
@@ -40,6 +41,8 @@ class Mcp:
     """Hosts that a sandboxed program may reach."""
     required: bool = True
     """If False, the server is omitted if the model doesn't call tools."""
+    given: str = ""
+    """Its name in the file or the client's request that names it; empty: `name`."""
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -61,6 +64,11 @@ class Mcp:
     def is_of_repository(self) -> bool:
         """Whether a file of the repository names it."""
         return False
+
+    @property
+    def known_as(self) -> ServerName:
+        """The names by which rules of permission know it."""
+        return ServerName(self.name, self.given, is_second=free_name(self.given, ()) != self.name)
 
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError if one isn't set."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import config_folder, plug_folders
 from coder.base.fs.safe_open import read_named
+from coder.base.text.sanitize import one_line
 from coder.config.hook_programs import notes_on_missing, runnable
 from coder.config.permission_rules import unenforced
 from coder.config.unusable import unusable_of_user
@@ -126,13 +127,13 @@ def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
 
 
 def notes_on_plugs(rules: "Rules | None") -> list[str]:
-    """Return notes on the user's files for agents that can't be used, and on rules without an effect."""
+    """Return notes on the user's files that can't be used, and on rules that don't do what they say."""
     notes: list[str] = []
     files = settings_files()
     if files or any(map(plug_folders, ("skills", "agents", "plugins"))):
         notes = [f"{file.path}: {file.reason}" for file in unusable_of_user(files)]
     if rules is not None:
-        notes += [f"{row}: this rule has no effect: {reason}" for row, reason in unenforced(rules).items()]
+        notes += [f"{one_line(row, width=200)}: {note}" for row, note in unenforced(rules).items()]
     return notes
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
-from coder.config.permission_rules import is_rule
+from coder.config.permission_rules import names_tool
 from coder.config.plug_places import reason_of
 from coder.config.rule_files import MAX_BYTES, read_permissions, rules_in
 from coder.run.extensions import Rules
@@ -56,6 +56,6 @@ def _narrowing(folder: Path, name: str) -> tuple[Rules, list[str]]:
     rows = read_permissions(content.decode())
     if sum(map(len, (rows.allow, rows.ask, rows.deny))) > _MAX_ROWS:
         raise ValueError(f"more than {_MAX_ROWS} rules")
-    narrowing = Rules(ask=tuple(filter(is_rule, rows.ask)), deny=tuple(filter(is_rule, rows.deny)))
-    broken = [row for row in (*rows.ask, *rows.deny) if not is_rule(row)]
+    narrowing = Rules(ask=tuple(filter(names_tool, rows.ask)), deny=tuple(filter(names_tool, rows.deny)))
+    broken = [row for row in (*rows.ask, *rows.deny) if not names_tool(row)]
     return narrowing, [*rows.allow, *broken]

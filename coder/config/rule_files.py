@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
-from coder.config.permission_rules import is_rule, parse_rule
+from coder.config.permission_rules import restricting
 from coder.config.strict_yaml import read_json
 from coder.run.extensions import Rules
 
@@ -29,7 +29,7 @@ def read_rules(files: Iterable[Path]) -> Rules | None:
     """Return the rules of settings files, some of which may be missing; None if there are no rules.
 
     Raises:
-        UsageError: a file can't be read; it may contain rules that deny.
+        UsageError: a file can't be read, or a row that denies or asks names no tool.
     """
     rules = sum((_read(path) for path in files if os.path.lexists(path)), Rules())
     return None if rules == Rules() else rules
@@ -55,11 +55,10 @@ def _read(path: Path) -> Rules:
     try:
         permissions = read_permissions(read_named(path, limit=MAX_BYTES).decode())
         for row in (*permissions.ask, *permissions.deny):
-            parse_rule(row)
+            restricting(row)
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{path}: permissions can't be read: {reason}") from error
-    allow = tuple(row for row in permissions.allow if is_rule(row))  # others allow nothing
     home = Path.home()
     shown_path = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-    return rules_in(shown_path, Rules(allow=allow, ask=permissions.ask, deny=permissions.deny))
+    return rules_in(shown_path, permissions)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +52,17 @@ _TEXTS = "SELECT rowid, title, text FROM chunks"
 class Documents:
     """Files and folders of documents; the index is built at the first search, in memory."""
 
-    def __init__(self, roots: Sequence[Path], *, semantic: "Semantic | None" = None) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        semantic: "Semantic | None" = None,
+        denied: Callable[[str], str | None] = lambda path: None,
+    ) -> None:
         """Take files and folders; without `semantic`, they are searched by words alone.
+
+        Args:
+            denied: returns the glob of the user's rule that denies reading an absolute path, or None.
 
         Raises UsageError if one of them doesn't exist.
         """
@@ -61,6 +70,7 @@ class Documents:
             if not root.exists():
                 raise UsageError(f"There are no documents at {root}. Name a file or a folder: --docs PATH")
         self._roots = tuple(roots)
+        self._denied = denied
         self._semantic = semantic
         self._index: sqlite3.Connection | None = None
         self._lock = asyncio.Lock()
@@ -75,7 +85,7 @@ class Documents:
         """
         async with self._lock:
             if self._index is None:
-                self._index = await _build(self._roots)
+                self._index = await _build(self._roots, self._denied)
             index = self._index
             if self._semantic is None or account is None:
                 keys = await asyncio.to_thread(_search, index, query, count)
@@ -100,15 +110,29 @@ class Documents:
             await self._semantic.close()
 
 
-async def open_documents(settings: Settings, redactor: Redactor, guards: Guards) -> Documents:
+async def open_documents(
+    settings: Settings,
+    redactor: Redactor,
+    guards: Guards,
+    *,
+    workspace: Path | None,
+    denied: Callable[[str], str | None],
+) -> Documents:
     """Return the documents of a run; texts go to its embedder without secrets, past the guards.
 
+    Args:
+        workspace: the run's folder, of which a link may not name documents elsewhere.
+        denied: returns the glob of the user's rule that denies reading an absolute path, or None.
+
     Raises:
-        UsageError: a document doesn't exist, or the embedder can't be used.
+        UsageError: a document doesn't exist or lies elsewhere, or the embedder can't be used.
         ModelAuthError: the embedder's key isn't set.
     """
+    if workspace is not None:
+        for path in settings.docs:
+            _require_no_way_out(path, workspace)
     if settings.embedder is None:
-        return Documents(settings.docs)
+        return Documents(settings.docs, denied=denied)
     from coder.context.semantic import Semantic  # imported late: few users have an embedder
     from coder.models.embedder import WORDLLAMA, resolve_embedder
 
@@ -118,13 +142,22 @@ async def open_documents(settings: Settings, redactor: Redactor, guards: Guards)
     def clean(text: str) -> str:
         return guards.check(redactor.redact(text), "request")
 
+    only_cached = is_sent and settings.replay is not None
     return Documents(
-        settings.docs, semantic=Semantic(embedder, clean, only_cached=is_sent and settings.replay is not None)
+        settings.docs, semantic=Semantic(embedder, clean, only_cached=only_cached), denied=denied
     )
 
 
-async def _build(roots: Sequence[Path]) -> sqlite3.Connection:
-    texts = await asyncio.to_thread(lambda: dict(_read(roots)))
+def _require_no_way_out(path: Path, workspace: Path) -> None:
+    """Raise UsageError if documents are named by a link in the run's folder that leads out of it."""
+    parent, root = Path(os.path.abspath(path)), workspace.resolve()
+    is_inside = parent.is_relative_to(os.path.abspath(workspace)) or parent.is_relative_to(root)
+    if is_inside and not path.resolve().is_relative_to(root):
+        raise UsageError(f"--docs {path} leads out of {workspace}: name the folder itself, {path.resolve()}.")
+
+
+async def _build(roots: Sequence[Path], denied: Callable[[str], str | None]) -> sqlite3.Connection:
+    texts = await asyncio.to_thread(lambda: dict(_read(roots, denied)))
     code = {path: text for path, text in texts.items() if language_of(path) is not None}
     facts = await facts_of(code, cache=None) if code else {}
     return await asyncio.to_thread(_filled, texts, facts)
@@ -171,8 +204,10 @@ def _parts(text: str) -> str:
     return " ".join(part for parts in split if len(parts) > 1 for part in parts)
 
 
-def _read(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yield name and text of each document. Links aren't followed; keys and binary files are left out.
+def _read(roots: Sequence[Path], denied: Callable[[str], str | None]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each document.
+
+    Links aren't followed; keys, binary files, and what the user's rules deny to read are left out.
 
     Raises UsageError if there are too many, or they are too large or can't be read.
     """
@@ -180,6 +215,8 @@ def _read(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for root in roots:
         for path in _files(root):
             name = path.relative_to(root.parent).as_posix()
+            if denied(os.path.abspath(path)) is not None:
+                continue
             try:
                 if path.stat().st_size > _MAX_FILE:
                     continue

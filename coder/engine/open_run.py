@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
@@ -13,7 +14,7 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched
+from coder.run.watch import Permitting, Unwatched, note_of
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
@@ -29,8 +30,8 @@ async def open_environment(
         UsageError: a guard can't be loaded, documents don't exist, or the embedder can't be used.
         ModelAuthError: the embedder's key isn't set.
     """
-    policy, opener = policy_for(task, settings, files)
     sandbox, watch = options.get("sandbox"), options.get("watch")
+    policy, opener = policy_for(task, settings, files, note=note_of(watch))
     async with AsyncExitStack() as stack:
         secrets: tuple[str, ...] = ()
         requested_policy = policy
@@ -50,9 +51,14 @@ async def open_environment(
             tools, optional = await stack.enter_async_context(serving_tools)
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
+            from coder.config.unread import Unread
             from coder.context.documents import open_documents  # imported late: few runs have documents
 
-            documents = await open_documents(settings, redactor, guards)
+            parents = [path.parent for path in settings.docs]
+            denied = Unread(task.unread, task.workspace or Path(), parents).by
+            documents = await open_documents(
+                settings, redactor, guards, workspace=task.workspace, denied=denied
+            )
             stack.push_async_callback(documents.close)
         ask_host = watch.ask_host if isinstance(watch, Permitting) else None
         if ask_host is not None and settings.rules is not None:

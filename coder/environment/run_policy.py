@@ -11,6 +11,7 @@ from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.environment.python_path import find_python_path
 from coder.environment.time_zone import find_time_zone
+from coder.environment.unread_folders import without_unread, without_unread_python
 from coder.environment.watch_modes import watch_variables
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
@@ -67,14 +68,25 @@ def with_sources(policy: Policy, task: Task, settings: Settings, files: Mapping[
     return policy.model_copy(update={"environment": environment, "beside": beside, "copy_of": copy_of})
 
 
-def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
+def policy_for(
+    task: Task,
+    settings: Settings,
+    files: Mapping[str, StoredFile],
+    *,
+    note: Callable[[str], None] = lambda text: None,
+) -> tuple[Policy, OpenSandbox]:
     """Return the policy of a run on these files, and the function that opens its sandboxes.
+
+    Args:
+        note: receives a line for each folder that the user's rules on reading keep from programs.
 
     Raises as `policy_of` does.
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
+    policy = without_unread_python(policy, task, note)
     plain = with_sources(policy, task, settings, files)
-    policy = mounted = with_dependencies(plain, task.workspace, files, settings=settings)
+    policy = with_dependencies(plain, task.workspace, files, settings=settings)
+    policy = mounted = without_unread(policy, task, note)
     if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
     backend = "container" if settings.in_place else settings.sandbox

@@ -17,6 +17,7 @@ from pydantic import FileUrl, ValidationError
 from coder.base.errors import UsageError
 from coder.base.text.redact import MIN_SECRET_LENGTH, Redactor
 from coder.base.text.sanitize import one_line, printable
+from coder.config.mcp_rules import ServerName
 from coder.config.mcp_servers import Mcp
 from coder.models.answer_parts import Image
 from coder.models.model import JsonObject
@@ -84,6 +85,11 @@ class McpServer:
     def name(self) -> str:
         """Name of the server."""
         return self.about.name
+
+    @property
+    def known_as(self) -> ServerName:
+        """The names by which rules of permission know the server."""
+        return self.about.known_as
 
     def begin(self) -> None:
         """Start the server unless it was started before."""

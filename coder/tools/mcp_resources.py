@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 
 from coder.base.text.sanitize import one_line
+from coder.config.mcp_rules import ServerName
 from coder.config.permission_rules import of_tool
 from coder.models.model import JsonObject, ToolSpec
 from coder.run.extensions import Rules
@@ -27,6 +28,10 @@ class ResourceServer(Protocol):
     @property
     def name(self) -> str:
         """Name of the server."""
+
+    @property
+    def known_as(self) -> ServerName:
+        """The names by which rules of permission know it."""
 
     async def resources(self) -> "list[Resource | ResourceTemplate]":
         """Return the resources that the server lists."""
@@ -81,7 +86,7 @@ class ResourceTool:
         """Return the tool without the servers that the user's rules deny; None if that is all."""
         if rules is None:
             return self
-        rulings = {name: of_tool(rules, name, _NAME) for name in self.servers}
+        rulings = {name: of_tool(rules, server.known_as, _NAME) for name, server in self.servers.items()}
         denied = {name for name, ruling in rulings.items() if ruling is not None and ruling.verdict == "deny"}
         asked = [str(ruling) for ruling in rulings.values() if ruling is not None and ruling.verdict == "ask"]
         servers = {name: server for name, server in self.servers.items() if name not in denied}

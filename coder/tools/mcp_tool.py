@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from coder.base.json_schema import Check, check_by, describe_error, has_remote_reference
 from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
+from coder.config.mcp_rules import ServerName
 from coder.config.mcp_servers import Mcp
 from coder.config.permission_rules import of_tool
 from coder.models.answer_parts import Image
@@ -53,7 +54,7 @@ class McpTool:
     _redact: Callable[[str], str]
     """Redacts values that the user passed to the server."""
     _check: Check
-    server: str = ""
+    server: ServerName | None = None
     why_asked: str = ""
     """The user's rule by which a person is asked about each call."""
 
@@ -65,11 +66,11 @@ class McpTool:
     @property
     def mcp_name(self) -> str:
         """The name `mcp__SERVER__TOOL`, by which the user's rules and hooks know it."""
-        return f"mcp__{self.server}__{self._name}" if self.server else ""
+        return f"mcp__{self.server.name}__{self._name}" if self.server is not None else ""
 
     def governed(self, rules: Rules | None) -> "McpTool | None":
         """Return the tool under the user's rules: with or without a question; None if they deny it."""
-        if rules is None:
+        if rules is None or self.server is None:
             return self
         ruling = of_tool(rules, self.server, self._name)
         if ruling is None:
@@ -142,7 +143,7 @@ def tools_listed(
                     raise ValueError("too long a list")
                 spec, effect, check = _read(about, tool, names)
                 asks = effect and tool.name not in about.allow
-                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check, about.name)
+                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check, about.known_as)
         except (SchemaError, ValueError, RecursionError):
             omitted.append(printable(tool.name)[:_MAX_NAME])
     return tools, ", ".join(omitted[:10]) + (" …" if len(omitted) > 10 else "")

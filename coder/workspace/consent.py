@@ -110,9 +110,9 @@ def rulings_of(state: State, files: Iterable[str]) -> dict[str, Ruling]:
     rules = state.settings.rules
     if rules is None or state.root is None:
         return {}
-    from coder.config.permission_rules import of_edit, restricts  # imported late: few users have rules
+    from coder.config.permission_rules import of_edits, restricts  # imported late: few users have rules
 
-    rulings = {path: of_edit(rules, path, Path(state.root)) for path in files}
+    rulings = of_edits(rules, files, Path(state.root))
     return {path: ruling for path, ruling in rulings.items() if restricts(ruling)}
 
 

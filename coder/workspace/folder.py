@@ -104,9 +104,9 @@ def _denier(globs: Sequence[str], root: Path) -> Callable[[str], str | None] | N
     """Return a function that finds the rule that denies reading a path; None without rules."""
     if not globs:
         return None
-    from coder.config.permission_rules import unread_by  # imported late: few users have rules
+    from coder.config.unread import Unread  # imported late: few users have rules
 
-    return lambda path: unread_by(path, globs, root)
+    return Unread(globs, root).by
 
 
 def _read_folder(reader: FolderReader, listing: "KnownFiles | None", globs: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from coder.base.fs.safe_open import open_folder, read_regular
-from coder.config.permission_rules import unread_by
+from coder.config.unread import Unread
 from coder.context.guidance import guidance, imports_of, places_of_notes
 from coder.context.secrecy import withheld
 from coder.workspace.git.found import Repository, find_repository
@@ -36,12 +36,13 @@ def read_notes_above(
         return {}
     top, inside = repository.top, folder.relative_to(repository.top)
     texts: dict[str, str] = {}
+    denied = Unread(unread, top)
     pending = [path for path in places_of_notes(f"{inside}/x") if not _is_below(path, inside)]
     while pending and len(texts) < _MAX_FILES:
         readable = [
             path
             for path in _known(repository, dict.fromkeys(pending))
-            if path not in texts and unread_by(path, unread, top) is None
+            if path not in texts and denied.by(path) is None
         ]
         pending = []
         for path in sorted({*readable} - withheld(readable, prompt=prompt, read=read)):

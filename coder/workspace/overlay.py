@@ -4,7 +4,6 @@ A link to another file of the folder is laid as a copy that follows the file; ve
 again. When an answer writes to a link, the link's target is written.
 """
 
-import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,15 +93,15 @@ def place_in(root: Path, path: str) -> Path:
 
 def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> None:
     """Raise UsageError if `--show` names files that the user's rules deny to be read."""
-    from coder.config.permission_rules import unread_by  # imported late: few users have rules
+    from coder.config.unread import Unread  # imported late: few users have rules
 
+    denied = Unread(unread, root)
     for path in show:
         place = place_in(root, path)
-        below = (Path(folder) / name for folder, _, names in os.walk(place) for name in names)
-        for file in (place, *below):
-            relative = file.relative_to(root.resolve()).as_posix()
-            if (glob := unread_by(relative, unread, root)) is not None:
-                raise UsageError(f"--show {path}: your rules deny reading {relative}: deny Read({glob}).")
+        for file, glob in denied.below(place):
+            raise UsageError(f"--show {path}: your rules deny reading {file}: deny Read({glob}).")
+        if (denying := denied.by(path) or denied.by(str(place))) is not None:
+            raise UsageError(f"--show {path}: your rules deny reading {path}: deny Read({denying}).")
 
 
 def ignored_files(state: State) -> dict[str, bytes]:

@@ -42,15 +42,14 @@ def with_unread(task: Task, settings: Settings) -> Task:
     """
     if settings.rules is None:
         return task if not task.unread else task.model_copy(update={"unread": ()})
-    from coder.config.permission_rules import (
-        hides_part_of,
-        unread_globs,
-    )  # imported late: few users have rules
+    from coder.config.unread import Unread, unread_globs  # imported late: few users have rules
 
     task = task.model_copy(update={"unread": unread_globs(settings.rules)})
     for folder in settings.add_dir:
-        if hides_part_of(folder.resolve(), task.unread):
-            raise UsageError(f"--add-dir {folder}: your rules deny reading files of it (permissions.deny).")
+        denied = Unread(task.unread, task.workspace or Path(), [folder.parent])
+        glob = denied.named_in(folder) or next((glob for _, glob in denied.below(folder)), None)
+        if glob is not None:
+            raise UsageError(f"--add-dir {folder}: your rules deny reading files of it: deny Read({glob}).")
     if settings.show and task.workspace is not None:
         from coder.workspace.overlay import require_readable
 

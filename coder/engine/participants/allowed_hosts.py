@@ -11,12 +11,14 @@ from coder.tools.tool import Fetches, Tool
 def web_tools(turn: Turn) -> list[Tool]:
     """Return `web_fetch`; empty if no host is allowed or can be asked about, or if a rule denies the tool."""
     settings = turn.state.settings
-    is_allowed = settings.rules is not None and any(
-        row.startswith("WebFetch") for row in settings.rules.allow
-    )
+    is_allowed = False
+    if settings.rules is not None:
+        from coder.config.permission_rules import allows_pages, denies_pages  # imported late: few have rules
+
+        if denies_pages(settings.rules):
+            return []
+        is_allowed = allows_pages(settings.rules)
     if not (settings.network or turn.bench.asks_about_hosts or is_allowed):
-        return []
-    if settings.rules is not None and "WebFetch" in settings.rules.deny:
         return []
     from coder.tools.web_fetch import WebFetch  # most runs have no network
 

@@ -58,6 +58,7 @@ def _server(server: Any, *, taken: set[str]) -> GivenServer:  # noqa: ANN401 - a
                 headers=names,
                 values=headers,
                 required=False,
+                given=server.name,
             )
         values = {variable.name: variable.value for variable in server.env}
         return GivenServer(
@@ -66,6 +67,7 @@ def _server(server: Any, *, taken: set[str]) -> GivenServer:  # noqa: ANN401 - a
             env=tuple(values),
             values=values,
             required=False,
+            given=server.name,
         )
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")

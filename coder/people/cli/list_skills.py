@@ -155,10 +155,7 @@ def list_for_agents(folder: Path) -> SkillListing:
     rules, rule_notes = rules_for(folder)
     refusals += [UnusableFile(*note.split(": ", 1)) for note in rule_notes]
     if rules is not None:
-        refusals += [
-            UnusableFile(row, f"this rule has no effect: {reason}")
-            for row, reason in unenforced(rules).items()
-        ]
+        refusals += [UnusableFile(row, note) for row, note in unenforced(rules).items()]
     hooks, broken = _hooks(snapshot)
     return SkillListing(
         skills=all_skills,

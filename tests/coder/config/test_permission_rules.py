@@ -10,21 +10,20 @@ from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
 from coder.config.layers import load
+from coder.config.mcp_rules import ServerName
 from coder.config.permission_rules import (
     denied_edits,
-    hides_part_of,
     of_command,
-    of_edit,
+    of_edits,
     of_host,
     of_tool,
     parse_rule,
     unenforced,
-    unread_by,
-    unread_globs,
 )
 from coder.config.plugs import rules_for, with_rules
 from coder.config.repository_settings import rules_of_repository
 from coder.config.rule_files import read_rules
+from coder.config.unread import Unread, unread_globs
 from coder.run.extensions import Rules, Ruling
 from coder.run.settings import Settings
 
@@ -44,6 +43,10 @@ RULES = st.builds(
 )
 
 
+def of_edit(rules: Rules, path: str, root: Path) -> Ruling | None:
+    return of_edits(rules, [path], root).get(path)
+
+
 def verdict(ruling: Ruling | None) -> str | None:
     return ruling.verdict if ruling is not None else None
 
@@ -54,7 +57,7 @@ def test_a_rule_that_denies_wins_over_any_others(rules: Rules, one: str, two: st
     rows = (f"mcp__{one}__{two}", f"WebFetch(domain:{one}.example)", f"Edit({one}/**)", f"Bash({one} *)")
     denied = rules.model_copy(update={"deny": (*rules.deny, *rows)})
 
-    assert verdict(of_tool(denied, one, two)) == "deny"
+    assert verdict(of_tool(denied, ServerName(one), two)) == "deny"
     assert verdict(of_host(denied, f"{one}.example")) == "deny"
     assert verdict(of_edit(denied, f"{one}/x.py", ROOT)) == "deny"
     assert verdict(of_command(denied, [one, "x"])) == "deny"
@@ -65,8 +68,8 @@ def test_without_its_rule_nothing_is_denied_and_ask_wins_over_allow(rules: Rules
     only_allowed = Rules(allow=rules.allow)
     ask_rules = Rules(allow=rules.allow, ask=(f"mcp__{one}",))
 
-    assert verdict(of_tool(only_allowed, one, two)) in (None, "allow")
-    assert verdict(of_tool(ask_rules, one, two)) == "ask"
+    assert verdict(of_tool(only_allowed, ServerName(one), two)) in (None, "allow")
+    assert verdict(of_tool(ask_rules, ServerName(one), two)) == "ask"
 
 
 @given(st.text(max_size=60))
@@ -76,7 +79,12 @@ def test_any_text_is_a_rule_or_refused(text: str) -> None:
     except ValueError:
         return
     rules = Rules(deny=(text,))
-    of_tool(rules, "a", "b"), of_host(rules, "a"), of_edit(rules, "a/b", ROOT), of_command(rules, ["a"])
+    (
+        of_tool(rules, ServerName("a"), "b"),
+        of_host(rules, "a"),
+        of_edit(rules, "a/b", ROOT),
+        of_command(rules, ["a"]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,8 +96,10 @@ def test_any_text_is_a_rule_or_refused(text: str) -> None:
     ],
 )
 def test_tools_of_a_server(row: str, covered: tuple[str, str], not_covered: tuple[str, str]) -> None:
-    assert verdict(of_tool(Rules(allow=(row,)), *covered)) == "allow"
-    assert of_tool(Rules(allow=(row,)), *not_covered) is None
+    rules = Rules(allow=(row,))
+
+    assert verdict(of_tool(rules, ServerName(covered[0]), covered[1])) == "allow"
+    assert of_tool(rules, ServerName(not_covered[0]), not_covered[1]) is None
 
 
 def test_an_allowed_domain_is_one_host_and_a_denied_one_includes_those_below() -> None:
@@ -151,14 +161,13 @@ def test_files_that_are_not_read_are_found_by_globs_in_the_folder_and_outside_of
     globs = unread_globs(rules)
 
     assert globs == ("./.env", "*.pem", "~/keys/**")
-    assert [unread_by(path, globs, ROOT) for path in (".env", ".ENV", "a/b.pem")] == ["./.env"] * 2 + [
-        "*.pem"
-    ]
-    assert [unread_by(path, globs, ROOT) for path in ("a/.env", "pem", "x")] == [None] * 3
+    denied = Unread(globs, ROOT)
+    assert [denied.by(path) for path in (".env", ".ENV", "a/b.pem")] == ["./.env"] * 2 + ["*.pem"]
+    assert [denied.by(path) for path in ("a/.env", "pem", "x")] == [None] * 3
     assert unread_globs(Rules(deny=("Read",))) == ("**",)
-    assert hides_part_of(Path.home(), globs)
-    assert hides_part_of(Path.home() / "keys" / "old", globs)
-    assert not hides_part_of(tmp_path, globs)
+    assert denied.named_in(Path.home()) == "~/keys/**"
+    assert denied.by(str(Path.home() / "keys" / "old")) == "~/keys/**"
+    assert denied.named_in(tmp_path) is None
 
 
 def test_rules_that_nothing_here_enforces_are_named() -> None:
@@ -258,16 +267,16 @@ def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
 
 
 @pytest.mark.parametrize(("kind", "is_refused"), [("allow", False), ("ask", True), ("deny", True)])
-def test_a_row_that_is_no_rule_allows_nothing_and_is_refused_where_it_restricts(
+def test_a_row_that_names_no_tool_allows_nothing_and_is_refused_where_it_restricts(
     tmp_path: Path, kind: str, is_refused: bool
 ) -> None:
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"permissions": {kind: ["(((", "mcp__docs"]}}))
 
     if is_refused:
-        with pytest.raises(UsageError, match="is no rule"):
+        with pytest.raises(UsageError, match="write TOOL"):
             read_rules([file])
     else:
         rules = read_rules([file])
         assert rules is not None
-        assert [(each.verdict, each.rule) for each in rules.rulings()] == [("allow", "mcp__docs")]
+        assert list(unenforced(rules)) == ["((("]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from coder.base.text.wildcards import Wild, matches
 from coder.config.hooks import covers, read_hooks
-from coder.config.permission_rules import of_command, of_edit
+from coder.config.permission_rules import of_command, of_edits
 from coder.run.extensions import Rules
 
 EXPRESSIONS = {
@@ -38,5 +38,5 @@ def test_a_repositorys_patterns_take_no_time_that_grows_with_powers() -> None:
     rules = Rules(deny=(f"Edit({'*a' * 500}b)", f"Edit({'**a' * 500}b)"), ask=(f"Bash(git {'*a' * 500}b)",))
 
     assert not covers(hook, "NotebookEdit")
-    assert of_edit(rules, "a" * 600, Path("/w")) is None
+    assert of_edits(rules, ["a" * 600], Path("/w")) == {}
     assert of_command(rules, ["git", "a" * 600]) is None
