@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from coder.base.text.guards import guards_for
@@ -43,11 +42,9 @@ async def open_environment(
         tools: Sequence[object] = options.get("tools") or ()
         optional: Sequence[object] = ()
         if not all(map(callable, tools)):
-            from coder.environment.repository_copy import open_copy  # imported late: few runs have servers
-            from coder.tools.mcp_serving import serving
+            from coder.tools.mcp_serving import serving  # imported late: few runs have servers
 
-            copying = partial(open_copy, requested_policy, sandbox or opener, files)
-            serving_tools = serving(tools, watch, task.workspace, copying)
+            serving_tools = serving(tools, watch, task.workspace, lambda adapt: bench.open_copy(files, adapt))
             tools, optional = await stack.enter_async_context(serving_tools)
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
@@ -65,7 +62,7 @@ async def open_environment(
             from coder.environment.asked_hosts import governed  # imported late: few users have rules
 
             ask_host = governed(settings.rules, ask_host)
-        workbench = Workbench(
+        bench = Workbench(
             policy,
             sandbox or opener,
             redactor=redactor,
@@ -78,11 +75,11 @@ async def open_environment(
             tools=tools,
             optional_tools=optional,
         )
-        workbench.requested_policy, workbench.secrets = requested_policy, secrets
-        await stack.enter_async_context(workbench)
+        bench.requested_policy, bench.secrets = requested_policy, secrets
+        await stack.enter_async_context(bench)
         has_team = options.get("team") is not None or settings.team is not None
-        await prepare(workbench, task, files, target=target, early=not has_team)
-        yield workbench
+        await prepare(bench, task, files, target=target, early=not has_team)
+        yield bench
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:

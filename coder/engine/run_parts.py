@@ -74,4 +74,4 @@ async def run_end_hooks(journal: Journal, bench: Workbench) -> None:
     if journal.state.settings.hooks and is_main and not bench.has_run_stop_hooks:
         from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 
-        await HookRuns.of(journal, bench.redactor.redact).objection_to_stop(None, is_repeated=False)
+        await HookRuns.of(journal, bench).objection_to_stop(None, is_repeated=False)

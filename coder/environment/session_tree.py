@@ -95,7 +95,7 @@ class SessionTree:
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
         """Return the files that changed since the last call, and reasons for changes that are left out."""
-        result = await self.session.changes(ignored=self._is_ignored)
+        result = await self.session.changes(ignored=self.is_ignored)
         refusals: dict[str, LeftOut] = {}
         removed: set[str] = set()
         for change in sorted(result.changes, key=lambda change: change.content is not None):
@@ -118,6 +118,12 @@ class SessionTree:
         self._seen_changes = current_changes
         notes = [f"{one_line(path)}: {reason}" for path, reason in refusals.items()]
         return changed_files, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
+
+    async def present(self, *, rescan: bool) -> Collection[Change]:
+        """Return all files that differ from the user's: at the latest look, or now if `rescan` is set."""
+        if rescan:
+            return (await self.session.changes(ignored=self.is_ignored)).changes
+        return self._seen_changes.values()
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
         """Replace the user's files with the current ones, and keep the run's changes. Raises FileRefused."""
@@ -180,7 +186,7 @@ class SessionTree:
             return "special"
         return None
 
-    def _is_ignored(self, path: str) -> bool:
+    def is_ignored(self, path: str) -> bool:
         """Whether git ignores a path or it is a cache of tools, unless the run read the file."""
         if path in self.files or path in self._folders:
             return False

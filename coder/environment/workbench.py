@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coder.context.documents import Documents
     from coder.context.survey import Survey
     from coder.environment.asked_hosts import AskedHosts
+    from coder.environment.hook_room import HookRoom, Keeps
     from coder.environment.session_tree import SessionTree, Tree
     from coder.run.state import State
 
@@ -29,7 +30,9 @@ _opened: set[tuple[str, str]] = set()
 
 _SESSIONS = ("session", "copy")
 """Names of the sandboxes that models work in."""
-_LOCKS = ("candidate", "checker", *_SESSIONS, "work", "copying")
+_ROOMS = {True: "deciding", False: "following"}
+"""Names of the sandboxes of a repository's hooks: of those before a call or message, and of the others."""
+_LOCKS = ("candidate", "checker", *_SESSIONS, *_ROOMS.values(), "work", "copying")
 
 
 class Workbench:
@@ -86,6 +89,7 @@ class Workbench:
         self._session_tree: SessionTree | None = None
         self._copy: SessionTree | None = None
         """The session whose changes are discarded."""
+        self._rooms: dict[bool, HookRoom] = {}
         self._initial_changes: Tree | None = None
         """The run's changes at the time when the session started to open; None after its first use."""
         self.known_to: set[str] = set()
@@ -243,6 +247,51 @@ class Workbench:
         async with self._locks["copying"]:
             self._copy = None
             await self._close("copy")
+
+    async def hook_room(self, state: State, kept: Callable[[], Keeps], *, decides: bool) -> HookRoom:
+        """Return the sandbox of a repository's hooks, on the files as the run has read them.
+
+        Args:
+            kept: returns the function that tells which changes of the model must not reach the hooks.
+            decides: whether it is for hooks before a call or message.
+
+        Raises:
+            SandboxError: it can't be opened, or the backend has no sessions.
+        """
+        from coder.environment.hook_room import open_room  # imported late: few repositories have hooks
+
+        name = _ROOMS[decides]
+        async with self._locks[name]:
+            if decides not in self._rooms or self._rooms[decides].files is not state.files:
+                await self._close(name)
+                stack = AsyncExitStack()
+                room = open_room(self.requested_policy, self._open, state, kept())
+                self._rooms[decides] = await stack.enter_async_context(room)
+                self._stacks[name] = stack
+            return self._rooms[decides]
+
+    def open_hook_room_early(self, state: State, kept: Callable[[], Keeps], *, decides: bool) -> None:
+        """Start to open the sandbox of hooks; if that fails, `hook_room` tries again."""
+        if decides not in self._rooms:
+            self._begin(_ROOMS[decides], self.hook_room(state, kept, decides=decides))
+
+    async def close_hook_room(self, *, decides: bool) -> None:
+        """Close the sandbox of hooks after it has broken; the next use opens another one."""
+        async with self._locks[_ROOMS[decides]]:
+            self._rooms.pop(decides, None)
+            await self._close(_ROOMS[decides])
+
+    def open_copy(
+        self, files: Mapping[str, StoredFile], adapt: Callable[[Policy], Policy]
+    ) -> AbstractAsyncContextManager[Sandbox]:
+        """Return a sandbox on a copy of the files, to be entered, for a program of the repository.
+
+        Args:
+            adapt: changes its policy.
+        """
+        from coder.environment.repository_copy import open_copy  # imported late: few runs have servers
+
+        return open_copy(self.requested_policy, self._open, files, adapt)
 
     async def _lay(self, name: str, state: State) -> SessionTree:
         """Open a session on the user's files, with the run's changes."""

@@ -1,11 +1,8 @@
 """EndHooks: the hooks at the end of a model's turn."""
 
-from collections.abc import Callable
-
 from coder.engine.participants.hook_runs import HookRuns
 from coder.engine.turn.turn import Turn
-from coder.run.event_types import ToolAnswered
-from coder.run.message import CodeMessage, Message
+from coder.run.message import Message
 from sandbox import SandboxBroken
 
 MAX_STOP_BLOCKS = 8
@@ -20,16 +17,10 @@ class EndHooks:
         self._blocks = 0
         """Times that a hook has blocked the end of this turn."""
 
-    async def checked(self, message: Message, code: Callable[..., CodeMessage]) -> Message | str:
-        """Return the message that ends the turn, or the text for the model if it must continue.
-
-        Changes of a repository's hook in the session are logged, as they belong to the work.
-
-        Args:
-            code: makes the message of the session's changes, by its text and its check.
-        """
-        turn, state = self._turn, self._turn.state
-        hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
+    async def checked(self, message: Message) -> Message | str:
+        """Return the message that ends the turn, or the text for the model if it must continue."""
+        turn = self._turn
+        hooks = HookRuns.of(turn.journal, turn.bench)
         if not hooks.has("Stop"):
             return message
         turn.bench.has_run_stop_hooks = True
@@ -39,8 +30,6 @@ class EndHooks:
         if objection is not None:
             self._blocks += 1
             return turn.bench.redactor.redact(objection)
-        if isinstance(message, CodeMessage) and turn.state is not state:  # a hook has changed files
-            return code(message.text, check=message.check)
         return message
 
 
@@ -49,13 +38,6 @@ async def _objection(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str |
         return await hooks.objection_to_stop(None, is_repeated=is_repeated)
     session_tree = await turn.bench.session(turn.state)
     try:
-        objection = await hooks.objection_to_stop(session_tree.session, is_repeated=is_repeated)
-        changes, left_out = await session_tree.changes()
+        return await hooks.objection_to_stop(session_tree, is_repeated=is_repeated)
     except SandboxBroken:
         return None
-    if changes:
-        calls = turn.state.spend.calls
-        await turn.journal.append(
-            ToolAnswered(call=calls, id="", name="edits", text="", changes=changes, left_out=left_out)
-        )
-    return objection

@@ -10,6 +10,7 @@ import re
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any, Literal
 
 from coder.base.text.sanitize import one_line, terminal_text
@@ -33,7 +34,11 @@ _OBJECT = re.compile(r"^[ \t]*(?P<object>\{\s*[\"'])", re.MULTILINE)
 """Beginning of an object at the beginning of a line."""
 _GOES_ON_BY_STOP = ("Stop", "SessionEnd")
 """Events for whose hooks `continue: false` has no effect, as the model stops anyway."""
-_DECIDING = ("PreToolUse", "UserPromptSubmit")
+DECIDING = ("SessionStart", "UserPromptSubmit", "PreToolUse")
+"""Events before a message or a call, whose hooks are kept from what the model has made most strictly."""
+_HOMES = "/tmp/.hook-homes"
+"""Folder of the sandbox with the home folder of the hook that runs."""
+_BLOCKING = ("PreToolUse", "UserPromptSubmit")
 """Events whose hooks block if their output can't be read whole, since a part may block."""
 _DECISIONS: dict[str, Literal["allow", "ask"]] = {
     "allow": "allow",
@@ -125,17 +130,20 @@ async def run_on_host(
 
 
 async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_s: float) -> HookAnswer:
-    """Run a hook of a repository in the session, for at most `most_s` seconds."""
-    errors = "/tmp/.hook-stderr"
+    """Run a hook of a repository in a session, with a new home folder, for at most `most_s` seconds."""
+    home = f"{_HOMES}/{token_hex(8)}"
+    errors = f"{home}.stderr"
     limit_s = min(hook.timeout, most_s)
     result = await session.sh(
-        f"rm -rf {errors}; ( {hook.command}\n) 2>{errors}",  # the model may have made a folder of this name
+        f"rm -rf {_HOMES}; mkdir -p {home}; ( {hook.command}\n) 2>{errors}",
         stdin=document,
         wall_s=limit_s,
         environment={
             "CLAUDE_PROJECT_DIR": session.root,
-            "PYTHONNOUSERSITE": "1",  # what the model has installed there is not the repository's
+            "HOME": home,
+            "PYTHONNOUSERSITE": "1",
             **({"CLAUDE_PLUGIN_ROOT": f"{session.root}/{hook.plugin}"} if hook.plugin else {}),
+            **({"PYTHONPATH": ""} if hook.event in DECIDING else {}),  # it names the model's folders
         },
     )
     if result.exit_code is None and result.killed_by != "output":
@@ -165,7 +173,7 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
         return block
     if ended.is_cut or not is_whole:
         reason = "it printed more than can be read, so whether it blocks isn't known: have it print less"
-        return HookAnswer(objection=reason) if event in _DECIDING else HookAnswer(problem=reason)
+        return HookAnswer(objection=reason) if event in _BLOCKING else HookAnswer(problem=reason)
     if ended.exit_code != 0:
         words = next((line for line in ended.stderr.splitlines() if line.strip()), "")
         return HookAnswer(problem=one_line(f"exit code {ended.exit_code} {words}".strip(), width=_MAX_REASON))

@@ -12,6 +12,7 @@ from coder.run.questions import Question
 if TYPE_CHECKING:
     from coder.engine.participants.hook_inputs import HookedEdit, Subject
     from coder.engine.participants.hook_runs import HookRuns
+    from coder.environment.session_tree import SessionTree
     from coder.tools.tool import Tool, ToolResult
     from sandbox import Session
 
@@ -67,11 +68,19 @@ class HookGate:
         return HookGate(self.turn, self.hooks.of_user)
 
     async def enter(
-        self, call: ToolCall, session: "Session", *, mcp_name: str = "", leaves: bool = False
+        self,
+        call: ToolCall,
+        session: "Session",
+        tree: "SessionTree | None" = None,
+        *,
+        mcp_name: str = "",
+        leaves: bool = False,
     ) -> Passage:
         """Run the hooks before a call, and ask the user if a hook requests it.
 
         Args:
+            session: where the call is made.
+            tree: the session's files, which a repository's hooks see; None: those don't run.
             mcp_name: `mcp__SERVER__TOOL` for a tool of an MCP server, by which a matcher may name it.
             leaves: whether the call reaches beyond the sandbox.
 
@@ -83,7 +92,7 @@ class HookGate:
         remarks: list[str] = []
         reason, is_allowed = None, bool(subjects)
         for subject in subjects:
-            verdict = await self.hooks.before(subject, session, leaves=leaves)
+            verdict = await self.hooks.before(subject, tree, leaves=leaves)
             if verdict.refusal is not None:
                 return Passage(call, verdict.refusal)
             reason, is_allowed = reason or verdict.asks, is_allowed and verdict.allows
@@ -99,16 +108,16 @@ class HookGate:
         settled_by = "person" if reason is not None else settled_by
         return Passage(call, None, tuple(passed), settled_by, tuple(dict.fromkeys(remarks)))
 
-    async def leave(self, passage: Passage, result: "ToolResult", session: "Session | None") -> list[str]:
+    async def leave(self, passage: Passage, result: "ToolResult", tree: "SessionTree | None") -> list[str]:
         """Run the hooks after a call that was made; return their remarks for the model."""
         remarks = list(passage.remarks)
         if result.failed and passage.call.name == "edit":  # no file was changed
             return remarks
         for subject in passage.subjects:
-            remarks += await self.hooks.remarks(subject, result, session)
+            remarks += await self.hooks.remarks(subject, result, tree)
         return remarks
 
-    async def enter_texts(self, texts: Texts, before: Texts, session: "Session | None") -> EditedTexts:
+    async def enter_texts(self, texts: Texts, before: Texts, tree: "SessionTree | None") -> EditedTexts:
         """Run the hooks before each edit of an answer's text; an edit that a hook blocks is left out.
 
         Args:
@@ -121,7 +130,7 @@ class HookGate:
             if path in before and before[path] == text:
                 continue
             edit = HookedEdit(ToolCall(id="", name="edit", arguments="{}"), path, before.get(path), text)
-            verdict = await self.hooks.before(edit, session)
+            verdict = await self.hooks.before(edit, tree)
             refusal, changed = verdict.refusal, verdict.subject
             assert isinstance(changed, HookedEdit)
             if changed.path != path:  # which files an answer may change was decided before
@@ -136,12 +145,12 @@ class HookGate:
             passed.edits.append(changed)
         return passed
 
-    async def leave_texts(self, passed: EditedTexts, session: "Session | None") -> None:
+    async def leave_texts(self, passed: EditedTexts, tree: "SessionTree | None") -> None:
         """Run the hooks after the edits of an answer's text, and add their remarks."""
         from coder.tools.tool import ToolResult
 
         for edit in passed.edits:
-            passed.remarks += await self.hooks.remarks(edit, ToolResult(""), session)
+            passed.remarks += await self.hooks.remarks(edit, ToolResult(""), tree)
 
     async def _ask(self, call: ToolCall, reason: str) -> str | None:
         """Ask the user about a call at the request of a hook; return the refusal, or None."""
@@ -172,7 +181,7 @@ def hooks_of(turn: Turn) -> "HookRuns | None":
         return None
     from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 
-    hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
+    hooks = HookRuns.of(turn.journal, turn.bench)
     return hooks if hooks.own or hooks.of_repository else None
 
 

@@ -1,21 +1,26 @@
-"""HookRuns: hooks around calls and edits, at the end of a model's turn, and a repository's for a message."""
+"""HookRuns: hooks around calls and edits, at the end of a model's turn, and a repository's for a message.
+
+A repository's hooks run in sandboxes that the model never works in (`coder/environment/hook_room.py`).
+"""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coder.config.hook_conditions import matches_call
 from coder.config.hooks import covers, hooks_of_repository
 from coder.engine.participants.hook_commands import (
+    DECIDING,
     MAX_OUTPUT,
     HookAnswer,
     hook_document,
     run_in_sandbox,
     run_on_host,
 )
-from coder.engine.participants.hook_files import as_read, files_run_by
+from coder.engine.participants.hook_files import kept_by
 from coder.engine.participants.hook_inputs import Subject
 from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
@@ -26,7 +31,12 @@ from coder.run.journal import Journal
 from coder.run.state import State
 from coder.run.watch import note_of, shown_wait
 from coder.tools.tool import ToolResult
-from sandbox import SandboxBroken, Session
+from sandbox import SandboxBroken
+
+if TYPE_CHECKING:
+    from coder.environment.hook_room import HookRoom, Keeps
+    from coder.environment.session_tree import SessionTree
+    from coder.environment.workbench import Workbench
 
 REPOSITORY_S = 120.0
 """Time limit of all hooks of a repository at one event, in seconds; after it, no further hook runs."""
@@ -55,18 +65,17 @@ class HookRuns:
     journal: Journal
     own: tuple[Hook, ...]
     of_repository: tuple[Hook, ...]
-    redact: Callable[[str], str] = str
-    """Removes secrets from what is logged."""
+    bench: "Workbench"
 
     @classmethod
-    def of(cls, journal: Journal, redact: Callable[[str], str] = str) -> "HookRuns":
+    def of(cls, journal: Journal, bench: "Workbench") -> "HookRuns":
         """Return the hooks of the user's settings and of the files that the run read."""
         state = journal.state
         texts = {
             path: state.files[path].text for path in with_manifests(hook_files(state.files), state.files)
         }
         of_repository = () if state.settings.no_hooks else hooks_of_repository(texts)
-        return cls(journal, state.settings.hooks, of_repository, redact)
+        return cls(journal, state.settings.hooks, of_repository, bench)
 
     @property
     def state(self) -> State:
@@ -80,25 +89,42 @@ class HookRuns:
     @property
     def of_user(self) -> "HookRuns":
         """The user's own hooks alone, which run on this machine."""
-        return HookRuns(self.journal, self.own, (), self.redact)
+        return HookRuns(self.journal, self.own, (), self.bench)
 
     @property
     def of_files(self) -> "HookRuns":
-        """The repository's hooks alone, which run in the sandbox."""
-        return HookRuns(self.journal, (), self.of_repository, self.redact)
+        """The repository's hooks alone, which run in sandboxes."""
+        return HookRuns(self.journal, (), self.of_repository, self.bench)
 
-    async def before(self, subject: Subject, session: Session | None, *, leaves: bool = False) -> HookVerdict:
+    async def room(self, *, decides: bool) -> "HookRoom":
+        """Return the sandbox of the repository's hooks. Raises SandboxError if it can't be opened."""
+        return await self.bench.hook_room(self.state, self._kept(decides), decides=decides)
+
+    def open_rooms_early(self) -> None:
+        """Start to open the sandboxes of the hooks around calls, during the model's first call."""
+        for event in ("PreToolUse", "PostToolUse"):
+            if self.of_files.has(event):
+                decides = event in DECIDING
+                self.bench.open_hook_room_early(self.state, self._kept(decides), decides=decides)
+
+    def _kept(self, decides: bool) -> "Callable[[], Keeps]":
+        hooks = [hook for hook in self.of_repository if (hook.event in DECIDING) == decides]
+        return partial(kept_by, hooks, self.state.files, decides=decides)
+
+    async def before(
+        self, subject: Subject, tree: "SessionTree | None", *, leaves: bool = False
+    ) -> HookVerdict:
         """Run the hooks before a call or an edit, the repository's first.
 
         Each gets the input as changed by earlier hooks, so that the user's own hooks see the final call.
         A repository's hook can't allow anything.
 
         Args:
-            session: where a repository's hooks run; None: they don't.
+            tree: the model's session, whose files a repository's hooks see; None: those don't run.
             leaves: whether the call reaches beyond the sandbox; a repository's hook can't change its input.
         """
         asks, allows, remarks = "", False, []
-        runs = _Batch(self, "PreToolUse", session)
+        runs = await _Batch.begun(self, "PreToolUse", tree)
         for hook, is_own in runs.hooks(subject):
             name, root = runs.name(hook, subject), runs.root(is_own)
             fields = {
@@ -121,10 +147,10 @@ class HookRuns:
             allows = allows or (is_own and answer.decision == "allow")
         return HookVerdict(subject, None, asks or None, allows and not asks, tuple(remarks))
 
-    async def remarks(self, subject: Subject, result: ToolResult, session: Session | None) -> list[str]:
+    async def remarks(self, subject: Subject, result: ToolResult, tree: "SessionTree | None") -> list[str]:
         """Run the hooks after a call or an edit; return their remarks for the model."""
         remarks = []
-        runs = _Batch(self, "PostToolUse", session)
+        runs = await _Batch.begun(self, "PostToolUse", tree)
         for hook, is_own in runs.hooks(subject):
             name, root = runs.name(hook, subject), runs.root(is_own)
             fields = {
@@ -137,21 +163,21 @@ class HookRuns:
             remarks += [f"[A hook says: {text}]" for text in (answer.objection or answer.context,) if text]
         return remarks
 
-    async def objection_to_stop(self, session: Session | None, *, is_repeated: bool) -> str | None:
+    async def objection_to_stop(self, tree: "SessionTree | None", *, is_repeated: bool) -> str | None:
         """Run the hooks at the end of the model's work; return the text for the model if it must continue.
 
         Args:
-            session: where a repository's hooks run; None: they don't.
+            tree: the model's session, whose files a repository's hooks see; None: those don't run.
             is_repeated: whether the model continues because such a hook blocked its previous end.
         """
-        runs = _Batch(self, "Stop", session)
+        runs = await _Batch.begun(self, "Stop", tree)
         for hook, is_own in runs.hooks():
             answer = await runs.answer(hook, is_own, {"stop_hook_active": is_repeated})
             if answer.objection is not None:
                 return f"[A hook of the end says that the work isn't done: {answer.objection}]"
         return None
 
-    async def context_of_repository(self, session: Session, *, is_first: bool) -> str:
+    async def context_of_repository(self, tree: "SessionTree", *, is_first: bool) -> str:
         """Run the repository's hooks for a message; return what they add to it.
 
         They can't block a message: the user has sent it.
@@ -162,9 +188,9 @@ class HookRuns:
         answers: list[HookAnswer] = []
         prompt = {"prompt": self.state.task.prompt[:MAX_OUTPUT]}
         for event, fields in (("SessionStart", {"source": "startup"}), ("UserPromptSubmit", prompt)):
-            runs = _Batch(self.of_files, event, session)
             if event == "SessionStart" and not is_first:
                 continue
+            runs = await _Batch.begun(self.of_files, event, tree)
             for hook, is_own in runs.hooks(kind="startup"):
                 answers.append(await runs.answer(hook, is_own, fields))
         return "\n".join(answer.context for answer in answers if answer.context)
@@ -173,15 +199,24 @@ class HookRuns:
 class _Batch:
     """The hooks of one event, with the time that those of the repository have left."""
 
-    def __init__(self, runs: HookRuns, event: str, session: Session | None) -> None:
-        self._runs, self._event, self._session = runs, event, session
+    def __init__(
+        self, runs: HookRuns, event: str, tree: "SessionTree | None", room: "HookRoom | None"
+    ) -> None:
+        self._runs, self._event, self._tree, self._room = runs, event, tree, room
         self._left_s = REPOSITORY_S
         self._folder = runs.state.root
+
+    @classmethod
+    async def begun(cls, runs: HookRuns, event: str, tree: "SessionTree | None") -> "_Batch":
+        """Return the hooks of one event, with the sandbox of the repository's open if it has any."""
+        has_room = tree is not None and any(hook.event == event for hook in runs.of_repository)
+        room = await runs.room(decides=event in DECIDING) if has_room else None
+        return cls(runs, event, tree, room)
 
     def hooks(self, subject: Subject | None = None, kind: str = "") -> Iterator[tuple[Hook, bool]]:
         """Yield the hooks that cover a call, or a kind of start, each with whether it is the user's own."""
         subjects: Sequence[str] = subject.names if subject is not None else (kind,)
-        of_repository = self._runs.of_repository if self._session is not None else ()
+        of_repository = self._runs.of_repository if self._room is not None else ()
         for hook, is_own in (
             *((hook, False) for hook in of_repository),
             *((hook, True) for hook in self._runs.own),
@@ -202,11 +237,13 @@ class _Batch:
 
     def root(self, is_own: bool) -> str:
         """Return the folder in which a hook runs."""
-        return self._session.root if self._session is not None and not is_own else self._folder or os.getcwd()
+        if self._room is not None and not is_own:
+            return self._room.session.root
+        return self._folder or os.getcwd()
 
     async def answer(self, hook: Hook, is_own: bool, fields: dict[str, Any]) -> HookAnswer:
         """Run a hook; log it if it couldn't run, and show its message to the user."""
-        journal, redact = self._runs.journal, self._runs.redact
+        journal, redact = self._runs.journal, self._runs.bench.redactor.redact
         async with shown_wait(journal.watch, redact(hook_wait(self._event, hook.shown))):
             answer = await self._run(hook, is_own, fields)
         if answer.problem:
@@ -225,26 +262,37 @@ class _Batch:
 
     async def _run(self, hook: Hook, is_own: bool, fields: dict[str, Any]) -> HookAnswer:
         document = hook_document(self._runs.state.run, self._event, self.root(is_own), **fields)
-        if is_own or self._session is None:
+        if is_own or self._room is None:
             return await run_on_host(hook, document, self._folder)
         if self._left_s <= 0:
             return HookAnswer(problem=f"not run: the repository's hooks have used their {REPOSITORY_S:g} s")
         began = monotonic()
-        files = files_run_by(hook, self._runs.state.files)
-        async with as_read(self._session, files):
-            answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
+        try:
+            answer = await self._run_apart(hook, document)
+        except SandboxBroken:
+            decides = self._event in DECIDING
+            await self._runs.bench.close_hook_room(decides=decides)
+            self._room = await self._runs.room(decides=decides)
+            answer = await self._run_apart(hook, document)
         self._left_s -= monotonic() - began
         return answer
+
+    async def _run_apart(self, hook: Hook, document: bytes) -> HookAnswer:
+        """Run a hook of the repository in its sandbox. Raises SandboxBroken."""
+        assert self._room is not None
+        assert self._tree is not None
+        async with self._room.at_work(self._tree, writes=self._event == "PostToolUse") as session:
+            return await run_in_sandbox(hook, document, session, most_s=self._left_s)
 
 
 async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> ChatMessage:
     """Return the user's message with what the repository's hooks add to it."""
-    hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
+    hooks = HookRuns.of(turn.journal, turn.bench)
     if not hooks.of_files.has("SessionStart", "UserPromptSubmit"):
         return message
     session_tree = await turn.bench.session(turn.state)
     try:
-        context = await hooks.context_of_repository(session_tree.session, is_first=is_first)
+        context = await hooks.context_of_repository(session_tree, is_first=is_first)
     except SandboxBroken:  # the next call opens another session
         return message
     notes = hook_notes(turn.bench.redactor.redact(context), of_repository=True)

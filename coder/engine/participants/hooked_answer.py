@@ -36,11 +36,10 @@ async def _passed(
 ) -> tuple[CodeMessage, str]:
     state, changes = gate.turn.state, message.changes
     before, repaired_texts = _texts_before(state)
-    session = session_tree.session if session_tree is not None else None
-    passed = await gate.enter_texts(changes.texts, before, session)
+    passed = await gate.enter_texts(changes.texts, before, session_tree)
     if session_tree is not None:
         await _write(session_tree, state, passed.texts)
-    await gate.leave_texts(passed, session)
+    await gate.leave_texts(passed, session_tree)
     if session_tree is not None:
         late = (await session_tree.changes())[0]
         passed.texts |= {

@@ -6,11 +6,12 @@ from coder.engine.participants.hook_gate import HookGate, Passage, mcp_name_of
 from coder.engine.participants.submission import write_edits
 from coder.engine.participants.workplace import Workplace
 from coder.engine.turn.turn import Turn
+from coder.environment.session_tree import SessionTree
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered
 from coder.tools.registry import Registry
 from coder.tools.tool import Fetches, ToolResult
-from sandbox import SandboxBroken, Session
+from sandbox import SandboxBroken
 
 
 class HookedWorkplace(Workplace):
@@ -19,6 +20,7 @@ class HookedWorkplace(Workplace):
     def __init__(self, turn: Turn, tools: Registry, gate: HookGate) -> None:
         super().__init__(turn, tools)
         self._gate = gate
+        gate.hooks.open_rooms_early()
         self._passage: Passage | None = None
         """The call that is being made, as the gate has let it pass."""
 
@@ -38,26 +40,25 @@ class HookedWorkplace(Workplace):
         mcp_name = mcp_name_of(self._tools.find(call.name))
         leaves = call.name in [tool.spec.name for tool in self._tools.own]
         leaves = leaves or isinstance(self._tools.find(call.name), Fetches)
-        session = (await self.session_tree()).session
+        tree = await self.session_tree()
         try:
-            return await self._gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
+            return await self._gate.enter(call, tree.session, tree, mcp_name=mcp_name, leaves=leaves)
         except SandboxBroken:
-            session = (await self.session_tree(anew=True)).session
-            return await self._gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
+            tree = await self.session_tree(anew=True)
+            return await self._gate.enter(call, tree.session, tree, mcp_name=mcp_name, leaves=leaves)
 
-    async def _remarks(self, result: ToolResult, session: Session) -> list[str]:
+    async def _remarks(self, result: ToolResult, tree: SessionTree) -> list[str]:
         assert self._passage is not None
-        return await self._gate.leave(self._passage, result, session)
+        return await self._gate.leave(self._passage, result, tree)
 
     async def write_edits(self, files: Mapping[str, str | None]) -> str:
         """Write the edits that hooks allow; return the hooks' remarks for the model."""
         turn, gate = self._turn, self._gate
         session_tree = await self.session_tree() if gate.hooks.of_repository else None
-        session = session_tree.session if session_tree is not None else None
         before = {path: stored.text for path, stored in turn.state.worked_at_answer.items()}
-        passed = await gate.enter_texts(files, before, session)
+        passed = await gate.enter_texts(files, before, session_tree)
         await write_edits(turn, passed.texts)
-        await gate.leave_texts(passed, session)
+        await gate.leave_texts(passed, session_tree)
         if session_tree is not None and (changes := (await session_tree.changes())[0]):
             calls = turn.state.spend.calls
             event = ToolAnswered(call=calls, id="", name="edits", text="", changes=changes)

@@ -136,7 +136,7 @@ class SessionWork:
         from coder.engine.participants.end_hooks import EndHooks  # imported late: few runs have hooks
 
         self._end_hooks = self._end_hooks or EndHooks(self._turn)
-        return await self._end_hooks.checked(message, self._code)
+        return await self._end_hooks.checked(message)
 
     def _done(self, call: ToolCall) -> Message | str:
         """Return the message of a call of `done`, or a follow-up request if no file has changed.

@@ -24,7 +24,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Fetches, ToolResult
-from sandbox import SandboxBroken, Session
+from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
     from coder.environment.session_tree import SessionTree, Tree
@@ -143,13 +143,13 @@ class Workplace:
             result = await programs.carry_out(desk)
         else:
             result = await self._tools.answer(call, desk)
-        remarks = await self._remarks(result, session_tree.session)
+        remarks = await self._remarks(result, session_tree)
         changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name):
             remarks += await ask_about_hosts(self._turn)
         return replace(result, text="\n".join([result.text, *remarks])), changes, left_out
 
-    async def _remarks(self, result: ToolResult, session: Session) -> list[str]:
+    async def _remarks(self, result: ToolResult, tree: "SessionTree") -> list[str]:
         """Return remarks to add to a call's result, before its changes are read."""
         return []
 
