@@ -6,8 +6,8 @@ ADR 0050 says why no library reads them.
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -51,7 +51,7 @@ def parse_file_pattern(text: str) -> FilePattern:
     behind_wildcard = parts[len(_literals(parts)) :]
     if any(part.literal == ".." for part in behind_wildcard):
         raise ValueError("`..` stands behind a wildcard")
-    if not start and len(parts) > 1 and parts[0].expression is None and not rest.startswith("./"):
+    if not start and len(parts) > 1 and parts[0].exact is None and not rest.startswith("./"):
         return FilePattern(start, parts[1:], rest.endswith("/"), is_anchored=False)  # `**/a` is `a`
     is_anchored = bool(start) or "/" in rest.rstrip("/") or rest.rstrip("/") in ("", ".", "..")
     return FilePattern(start, parts, rest.endswith("/"), is_anchored)
@@ -69,59 +69,96 @@ class _Place:
     pattern: IgnorePattern | None = None
     only_folders: bool = False
 
-    def covers(self, path: str, *, is_folder: bool, folds: bool) -> bool:
-        """Whether an absolute path is meant, or below what is meant."""
-        folder, name = (_folded(self.folder), _folded(path)) if folds else (self.folder, path)
-        if self.pattern is None and name == folder:
+    def covers(self, path: str, end: str, folder: str, *, is_folder: bool, folds: bool) -> bool:
+        """Whether an absolute path is meant, or below what is meant.
+
+        Args:
+            path: folded as `folder` is.
+            end: the path as it is.
+            folder: `self.folder`.
+        """
+        if self.pattern is None and path == folder:
             return is_folder or not self.only_folders
-        if not _is_below(name, folder):
+        if not _is_below(path, folder):
             return False
         if self.pattern is None:
             return True
-        start, path = (self.folder, path) if _is_below(path, self.folder) else (folder, name)
-        relative = path[len(start.rstrip("/")) + 1 :]
-        if folds and self.pattern.covers(
-            unicodedata.normalize("NFC", relative), is_folder=is_folder, folds=True
-        ):
-            return True
-        return self.pattern.covers(relative, is_folder=is_folder)
+        name, start = (end, self.folder) if len(end) == len(path) else (path, folder)
+        relative = name[len(start) + (start != "/") :]
+        return self.pattern.covers(relative, is_folder=is_folder, folds=folds)
 
     def concerns(self, folder: str) -> bool:
         """Whether what is meant may lie in a folder, both without links."""
-        place, folder = _folded(self.folder), _folded(folder)
+        place, folder = folded(self.folder), folded(folder)
         return _is_below(place, folder) or (self.pattern is not None and _is_below(folder, place))
 
 
 @dataclass(frozen=True, slots=True)
 class FileMatcher:
-    """Matches files of one folder with one pattern."""
+    """Matches files with one pattern, in folders as they were when it was made."""
 
-    root: str
     places: tuple[_Place, ...]
     folds: bool
-    """Whether names that differ in the case of letters alone are one, as on some disks, and a link is covered
+    """Whether names that differ in the case of letters alone are one, as on some disks, and a path is covered
     if it or its end is. False: both must be."""
-    resolve: Callable[[str], str] = os.path.realpath
+    starts: tuple[str, ...]
+    """The folders of the places, folded with `folds`."""
 
-    def covers(self, path: str, *, is_folder: bool = False) -> bool:
-        """Whether a path, absolute or relative to the root, is covered, or a folder above it."""
-        lexical = os.path.normpath(os.path.join(self.root, path))
-        ends = dict.fromkeys((lexical, self.resolve(lexical)))
+    def covers(self, ends: Sequence[tuple[str, str]], *, is_folder: bool = False) -> bool:
+        """Whether a file is covered, or a folder above it.
+
+        Args:
+            ends: the absolute path, and the one without links, as `Ends` returns them.
+        """
         covered = (
-            any(place.covers(end, is_folder=is_folder, folds=self.folds) for place in self.places)
-            for end in ends
+            any(
+                place.covers(path, end, start, is_folder=is_folder, folds=self.folds)
+                for place, start in zip(self.places, self.starts, strict=True)
+            )
+            for path, end in ends
         )
         return any(covered) if self.folds else all(covered)
 
-    def within(self, folder: Path) -> "FileMatcher | None":
+    def within(self, folder: str) -> "FileMatcher | None":
         """Return a matcher with the places that concern a folder; None if there are none."""
-        places = tuple(place for place in self.places if place.concerns(os.path.realpath(folder)))
-        return replace(self, places=places) if places else None
+        places = tuple(place for place in self.places if place.concerns(folder))
+        return _matcher(places, folds=self.folds) if places else None
 
-    def starts_in(self, folder: Path) -> bool:
+    def starts_in(self, folder: str) -> bool:
         """Whether a place that the pattern names lies in a folder."""
-        top = _folded(os.path.realpath(folder))
-        return any(_is_below(_folded(place.folder), top) for place in self.places)
+        return any(_is_below(folded(place.folder), folded(folder)) for place in self.places)
+
+
+def _matcher(places: Sequence[_Place], *, folds: bool) -> FileMatcher:
+    starts = tuple(folded(place.folder) if folds else place.folder for place in places)
+    return FileMatcher(tuple(places), folds, starts)
+
+
+class Ends:
+    """The paths under which rules may know a file: as it is named, and where links lead."""
+
+    def __init__(self, root: Path, *, folds: bool) -> None:
+        self._root, self._folds = os.path.realpath(root), folds
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> tuple[tuple[str, str], ...]:
+        """Return the absolute paths of one that is absolute or relative to the root, folded and as they are.
+
+        They are two if links lead elsewhere.
+        """
+        lexical = os.path.normpath(os.path.join(self._root, path))
+        end = self._resolve(lexical)
+        ends = (lexical,) if end == lexical else (lexical, end)
+        return tuple((folded(end) if self._folds else end, end) for end in ends)
+
+    def _resolve(self, path: str) -> str:
+        """Return a path without links; folders are resolved once."""
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        parent, name = os.path.split(path)
+        if parent not in self._folders:
+            self._folders[parent] = os.path.realpath(parent)
+        return os.path.join(self._folders[parent], name)
 
 
 def place_pattern(text: str, root: Path, *, folds: bool, others: Sequence[Path] = ()) -> FileMatcher:
@@ -139,7 +176,7 @@ def place_pattern(text: str, root: Path, *, folds: bool, others: Sequence[Path] 
     else:
         anywhere = IgnorePattern(pattern.parts, only_folders=pattern.only_folders)
         places = (_Place(each, anywhere) for each in (folder, *map(os.path.realpath, others)))
-    return FileMatcher(folder, tuple(dict.fromkeys(places)), folds, _resolver())
+    return _matcher(tuple(dict.fromkeys(places)), folds=folds)
 
 
 def _places(start: str, parts: Sequence[Part], *, only_folders: bool, depth: int = 0) -> Iterator[_Place]:
@@ -158,7 +195,7 @@ def _places(start: str, parts: Sequence[Part], *, only_folders: bool, depth: int
     yield _Place(folder, IgnorePattern(tuple(rest), is_anchored=True, only_folders=only_folders))
     if depth < _MAX_DEPTH:
         for name, end in _links_in(folder):
-            if rest[0].expression is None:
+            if rest[0].exact is None:
                 yield from _places(end, rest, only_folders=only_folders, depth=depth + 1)
             elif rest[0].fits(name, folds=True):
                 yield from _places(end, rest[1:], only_folders=only_folders, depth=depth + 1)
@@ -174,25 +211,10 @@ def _links_in(folder: str) -> list[tuple[str, str]]:
     return [(link.name, os.path.realpath(link.path)) for link in links]
 
 
-def _resolver() -> Callable[[str], str]:
-    """Return a function that resolves paths, and remembers the folders that it has resolved."""
-    folders: dict[str, str] = {}
-
-    def resolve(path: str) -> str:
-        parent, name = os.path.split(path)
-        if os.path.islink(path):
-            return os.path.realpath(path)
-        if parent not in folders:
-            folders[parent] = os.path.realpath(parent)
-        return os.path.join(folders[parent], name)
-
-    return resolve
-
-
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
-@lru_cache(maxsize=4096)
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
+def folded(path: str) -> str:
+    """Return a path with letters of one case, and in one form: on some disks, these names are one."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()

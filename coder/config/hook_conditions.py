@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from coder.base.text.wildcards import Wild, matches
-from coder.config.file_rules import place_pattern
+from coder.config.file_rules import Ends, place_pattern
 from coder.config.permission_rules import (
     PermissionRule,
     command_patterns,
@@ -87,7 +87,8 @@ def _matches_input(rule: PermissionRule, fields: Mapping[str, object], root: str
     if rule.tool == "Bash":
         return _names_command(rule.specifier, text("command"))
     if rule.tool in _FILE_TOOLS:
-        return place_pattern(rule.specifier, Path(root), folds=True).covers(text("file_path"))
+        ends = Ends(Path(root), folds=True).of(text("file_path"))
+        return place_pattern(rule.specifier, Path(root), folds=True).covers(ends)
     if rule.tool == "Skill":
         return runs_command(rule.specifier, text("skill"))
     host = urlsplit(text("url")).hostname or ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeGuard
 
 from coder.base.text.wildcards import Wild, matches
-from coder.config.file_rules import ALL_FILES, FileMatcher, parse_file_pattern, place_pattern
+from coder.config.file_rules import ALL_FILES, Ends, FileMatcher, parse_file_pattern, place_pattern
 from coder.config.host_rules import HostPattern, ascii_host, parse_host_pattern
 from coder.config.mcp_rules import PREFIX, ServerName, allow_problem, parse_mcp_pattern
 from coder.run.extensions import Rules, Ruling
@@ -201,7 +201,11 @@ def of_edits(rules: Rules | None, paths: Iterable[str], root: Path) -> dict[str,
         if rule is not None and rule.tool in _EDITS:
             folds = ruling.verdict != "allow"
             matchers.append((ruling, place_pattern(_edited_files(rule), root, folds=folds)))
-    rulings = ((path, next((each for each, files in matchers if files.covers(path)), None)) for path in paths)
+    ends = {folds: Ends(root, folds=folds) for folds in (True, False)}
+    rulings = (
+        (path, next((each for each, files in matchers if files.covers(ends[files.folds].of(path))), None))
+        for path in paths
+    )
     return {path: ruling for path, ruling in rulings if ruling is not None}
 
 

@@ -4,6 +4,7 @@ A link to another file of the folder is laid as a copy that follows the file; ve
 again. When an answer writes to a link, the link's target is written.
 """
 
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,10 +99,10 @@ def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> 
     denied = Unread(unread, root)
     for path in show:
         place = place_in(root, path)
-        for file, glob in denied.below(place):
-            raise UsageError(f"--show {path}: your rules deny reading {file}: deny Read({glob}).")
-        if (denying := denied.by(path) or denied.by(str(place))) is not None:
-            raise UsageError(f"--show {path}: your rules deny reading {path}: deny Read({denying}).")
+        named = [(str(place), glob) for each in (path, str(place)) if (glob := denied.by(each))]
+        for file, glob in (*named, *denied.below(place)):
+            name = os.path.relpath(file, root.resolve())
+            raise UsageError(f"--show {path}: your rules deny reading {name}: deny Read({glob}).")
 
 
 def ignored_files(state: State) -> dict[str, bytes]:

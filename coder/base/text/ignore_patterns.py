@@ -5,7 +5,7 @@ regular expressions can.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,14 +30,22 @@ _NOTHING = "(?!)"
 class Part:
     """Pattern of one name in a path; `**` stands for any number of names."""
 
-    expression: str | None
-    """Regular expression; None for `**`."""
+    exact: re.Pattern[str] | None
+    """None for `**`."""
+    folded: re.Pattern[str] | None = None
+    """The same, without regard to the case of letters."""
     literal: str | None = None
     """The name, if the part has no wildcard."""
+    is_negating: bool = False
+    """Whether it has a negated set, which may hold letters whose other case it leaves out."""
 
     def fits(self, name: str, *, folds: bool) -> bool:
-        """Whether a name matches; with `folds`, whether it matches but for the case of letters."""
-        return self.expression is not None and _compiled(self.expression, folds).fullmatch(name) is not None
+        """Whether a name matches; with `folds`, also in other cases of its letters."""
+        if self.exact is None or self.folded is None:
+            return False
+        if folds and self.folded.fullmatch(name) is not None:
+            return True
+        return (not folds or self.is_negating) and self.exact.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +58,36 @@ class IgnorePattern:
     is_negated: bool = False
     only_folders: bool = False
 
-    def fits(self, path: str, *, folds: bool = False) -> bool:
+    def fits(self, path: str) -> bool:
         """Whether the whole path matches, part by part."""
         names = path.split("/")
-        reached = {0} if self.is_anchored else set(range(len(names)))
-        *parts, last_part = self.parts
-        for part in parts:
-            if not reached:
-                return False
-            if part.expression is None:
-                reached = set(range(min(reached), len(names) + 1))
-            else:
-                reached = {
-                    index + 1
-                    for index in reached
-                    if index < len(names) and part.fits(names[index], folds=folds)
-                }
-        if last_part.expression is None:
-            return any(index < len(names) for index in reached)
-        return len(names) - 1 in reached and last_part.fits(names[-1], folds=folds)
+        return len(names) in self._ends(names, folds=False)
 
     def covers(self, path: str, *, is_folder: bool = False, folds: bool = False) -> bool:
         """Whether it matches a path or a folder above it, as git ignores all files of an ignored folder."""
-        if (is_folder or not self.only_folders) and self.fits(path, folds=folds):
-            return True
-        return any(
-            self.fits(path[:index], folds=folds) for index, char in enumerate(path) if char == "/" and index
-        )
+        names = path.split("/")
+        ends = self._ends(names, folds=folds)
+        return bool(ends) and (is_folder or not self.only_folders or min(ends) < len(names))
+
+    def _ends(self, names: Sequence[str], *, folds: bool) -> set[int]:
+        """Return the numbers of names that the pattern may match, from the first of a path."""
+        reached = {0} if self.is_anchored else set(range(len(names)))
+        for part in self.parts[:-1]:
+            if not reached:
+                break
+            if part.exact is None:
+                reached = set(range(min(reached), len(names) + 1))
+            else:
+                reached = _behind(part, names, reached, folds=folds)
+        last_part = self.parts[-1]
+        if last_part.exact is None:
+            return set(range(min(reached) + 1, len(names) + 1)) if reached else set()
+        return _behind(last_part, names, reached, folds=folds)
+
+
+def _behind(part: Part, names: Sequence[str], reached: set[int], *, folds: bool) -> set[int]:
+    """Return the indexes behind names that a part matches, of those at `reached`."""
+    return {index + 1 for index in reached if index < len(names) and part.fits(names[index], folds=folds)}
 
 
 @lru_cache(maxsize=4096)
@@ -137,7 +148,9 @@ def _part(tokens: list[re.Match[str]]) -> Part:
     middle = "".join(f"(?>.*?{piece})" for piece in others[:-1] if piece)
     expression = first + (f"{middle}.*{others[-1]}" if others else "")
     literal = "".join(token["sign"] or token["plain"] for token in tokens) if is_literal else None
-    return Part(expression, literal)
+    exact = re.compile(expression, re.DOTALL)
+    folded = re.compile(expression, re.DOTALL | re.IGNORECASE)
+    return Part(exact, folded, literal, is_negating="[^" in expression)
 
 
 def _set(text: str) -> str:
@@ -153,8 +166,3 @@ def _set(text: str) -> str:
             first, last = member["first"], member["last"] or member["first"]
             members += [re.escape(first), f"{re.escape(first)}-{re.escape(last)}"][: 1 + (first < last)]
     return f"[{'^' if is_negated else ''}{''.join(members)}]" if members else _NOTHING
-
-
-@lru_cache(maxsize=8192)
-def _compiled(expression: str, folds: bool) -> re.Pattern[str]:
-    return re.compile(expression, re.DOTALL | (re.IGNORECASE if folds else re.NOFLAG))

@@ -7,6 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
+from coder.base.text.guards import guards_for
+from coder.base.text.redact import Redactor
 from coder.context import documents as documents_module
 from coder.context.document_chunks import (
     MAX_CHUNK,
@@ -14,7 +16,8 @@ from coder.context.document_chunks import (
     chunks_by_heading,
     chunks_by_paragraph,
 )
-from coder.context.documents import Documents
+from coder.context.documents import Documents, open_documents
+from coder.run.settings import Settings
 
 GUIDE = """# Guide
 
@@ -181,3 +184,32 @@ def test_a_folder_that_is_not_there_is_named_before_any_call(tmp_path: Path) -> 
         UsageError, match=r"There are no documents at .*/gone. Name a file or a folder: --docs"
     ):
         Documents([tmp_path / "gone"])
+
+
+async def test_documents_that_the_users_rules_deny_to_read_are_found_by_no_search(tmp_path: Path) -> None:
+    for name in ("a.md", "secret.md"):
+        (tmp_path / name).write_text("tangerine\n")
+    denied = {str(tmp_path / "secret.md"): "secret.md"}
+
+    chunks = await Documents([tmp_path], denied=denied.get).search("tangerine", count=9)
+
+    assert [Path(chunk.path).name for chunk in chunks] == ["a.md"]
+
+
+async def test_a_link_in_the_folder_names_no_documents_outside_of_it(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "shop/inside").mkdir(parents=True)
+    (tmp_path / "shop/docs").symlink_to(tmp_path / "private")
+    (tmp_path / "shop/guide").symlink_to("inside")
+
+    async def opened(name: str) -> Documents:
+        settings = Settings(docs=(tmp_path / name,))
+        where = tmp_path / "shop"
+        return await open_documents(
+            settings, Redactor(), guards_for(None), workspace=where, denied=lambda path: None
+        )
+
+    assert await opened("shop/guide")
+    assert await opened("private")
+    with pytest.raises(UsageError, match="leads out of"):
+        await opened("shop/docs")

@@ -159,6 +159,43 @@ def test_a_file_that_the_rules_deny_to_be_read_is_in_no_request_and_not_in_the_s
 
 
 @pytest.mark.slow
+def test_a_rule_that_cannot_be_read_denies_its_whole_tool_and_is_named_once_a_day(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Edit([docs)", "Frobnicate(x)"], allow=["WebFetch(https://a.example)"])
+    (folder / "total.py").write_text("1\n")
+    with faulty_endpoint(calls("bash", command=WORK), calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+        again = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert (folder / "total.py").read_text() == "1\n", done.err
+    note = "Edit([docs): this rule denies Edit as a whole, as it can't be read: `[` isn't closed by `]`"
+    assert note in done.err
+    assert "Frobnicate(x): this rule has no effect: there is no tool Frobnicate here" in done.err
+    assert "WebFetch(https://a.example): this rule has no effect: " in done.err
+    assert note not in again.err
+
+
+@pytest.mark.slow
+def test_programs_see_no_modules_with_a_file_that_the_rules_deny_to_be_read(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Read(secret.txt)"])
+    (folder / "package.json").write_text("{}\n")
+    (folder / "node_modules/x").mkdir(parents=True)
+    (folder / "node_modules/x/secret.txt").write_text("tangerine\n")
+    look = "cat node_modules/x/secret.txt; echo 'def total(): return 3' > total.py"
+    with faulty_endpoint(calls("bash", command=look), calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert "No such file" in endpoint.requests[1].body["messages"][-1]["content"]
+    assert not any("tangerine" in json.dumps(request.body) for request in endpoint.requests)
+    assert "programs don't see node_modules: your rules deny reading " in done.err
+
+
+@pytest.mark.slow
 def test_a_commit_that_the_rules_deny_is_refused_before_a_model_is_called(
     console: Console, folder: Path
 ) -> None:
