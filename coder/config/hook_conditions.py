@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from coder.base.text.wildcards import Wild, matches
 from coder.config.file_rules import Ends, place_pattern
+from coder.config.mcp_rules import parse_mcp_pattern
 from coder.config.permission_rules import (
     PermissionRule,
     command_patterns,
@@ -74,7 +75,7 @@ def matches_call(condition: str, names: Sequence[str], fields: Mapping[str, obje
     """
     rule = parse_rule(condition)
     if rule.tool.startswith("mcp__"):
-        return any(_covers_mcp(rule.tool, name) for name in names)
+        return any(parse_mcp_pattern(rule.tool).may_mean(name) for name in names)
     if rule.tool not in names:
         return False
     return not rule.specifier or _matches_input(rule, fields, root)
@@ -122,11 +123,6 @@ def _commands(line: str) -> Iterator[str]:
         unquoted = _QUOTES.sub(mark, line)
         for text in (unquoted, _REDIRECTION.sub(" ", unquoted)):
             yield from (" ".join(command.split()) for command in _SEPARATOR.split(text))
-
-
-def _covers_mcp(pattern: str, name: str) -> bool:
-    """Whether `mcp__SERVER`, `mcp__SERVER__TOOL` or a pattern with `*` covers a tool of a server."""
-    return runs_command(pattern, name) or name.startswith(f"{pattern}__")
 
 
 def _is_balanced(specifier: str) -> bool:

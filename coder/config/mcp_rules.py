@@ -39,7 +39,7 @@ class McpPattern:
         names = {_plain(name) for name in (server.name, server.given) if name}
         return any(
             _fits(_plain(pattern), name) and (not tool_pattern or _fits(_plain(tool_pattern), _plain(tool)))
-            for pattern, tool_pattern in self._readings()
+            for pattern, tool_pattern in _splits(self.text)
             for name in names
         )
 
@@ -52,13 +52,21 @@ class McpPattern:
         tools = (tool, _UNUSUAL.sub("_", tool))
         return pattern in names and (not tool_pattern or any(_fits(tool_pattern, each) for each in tools))
 
-    def _readings(self) -> Iterator[tuple[str, str]]:
-        """Yield each server with the tool that the rule may name; without a tool, all are meant."""
-        yield self.text, ""
-        for match in re.finditer(f"(?={_BETWEEN})", self.text):
-            server, tool = self.text[: match.start()], self.text[match.start() + len(_BETWEEN) :]
-            if server and tool:
-                yield server, tool
+    def may_mean(self, name: str) -> bool:
+        """Whether the rule may mean a tool by its name `mcp__SERVER__TOOL`, however both are split."""
+        if not name.startswith(PREFIX):
+            return False
+        pairs = _splits(name.removeprefix(PREFIX))
+        return any(self.restricts(ServerName(server), tool) for server, tool in pairs)
+
+
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each server with the tool that a text may name; first the text as a server."""
+    yield text, ""
+    for match in re.finditer(f"(?={_BETWEEN})", text):
+        server, tool = text[: match.start()], text[match.start() + len(_BETWEEN) :]
+        if server and tool:
+            yield server, tool
 
 
 def parse_mcp_pattern(tool: str) -> McpPattern:

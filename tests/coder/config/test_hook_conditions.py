@@ -110,6 +110,8 @@ def test_rules_of_hosts_and_mcp_tools_are_compared_with_theirs() -> None:
     assert not matches_call("WebFetch(domain:example.com)", ("WebFetch",), page, "/")
     for rule in ("mcp__shop", "mcp__shop__*", "mcp__shop__buy", "mcp__*"):
         assert matches_call(rule, ("mcp__shop__buy", "shop_buy"), {}, "/")
+    for rule in ("mcp__my.shop", "mcp__my_shop__buy", "mcp__my-shop__b*"):
+        assert matches_call(rule, ("mcp__my-shop__buy",), {}, "/")
     assert not matches_call("mcp__shop__sell", ("mcp__shop__buy",), {}, "/")
 
 
