@@ -23,12 +23,13 @@ def reason_line(stderr: str, stdout: str) -> str:
     """Return the line that says why a command failed; empty if nothing is printed.
 
     It is the last line of stderr, else the last of stdout that tells of a failure, else the last one. What a
-    launcher adds counts only if nothing else is printed.
+    launcher adds counts only if nothing else is printed, and a single word, as `FAIL`, if no more is said.
     """
     texts = [[line.strip() for line in text.splitlines() if _is_message(line)] for text in (stderr, stdout)]
     errors, printed = ([line for line in lines if not _LAUNCHER.match(line)] for lines in texts)
     failures = [line for line in printed if _FAILURE.search(line)]
-    lines = next(filter(None, (errors, failures, printed, *texts)), [""])
+    told = [line for line in failures if len(line.split()) > 1]
+    lines = next(filter(None, (errors, told, failures, printed, *texts)), [""])
     return lines[-1]
 
 

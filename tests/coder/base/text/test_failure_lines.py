@@ -40,7 +40,11 @@ TOX = "evaluation failed :( (0.5 seconds)"
         pytest.param(MAKE, "", MAKE, id="make alone"),
         pytest.param("npm error code 1", "a: expected 1\n1 failing\ndone", "1 failing", id="npm"),
         pytest.param(CARGO, "running 1 test", CARGO, id="cargo"),
-        pytest.param("", "--- FAIL: TestA\nFAIL\tshop\t0.1s\nFAIL", "FAIL", id="go"),
+        pytest.param("", "--- FAIL: TestA\nFAIL\tshop\t0.1s\nFAIL", "FAIL\tshop\t0.1s", id="go"),
+        pytest.param("", "ok\tshop\nFAIL", "FAIL", id="go without a package that failed"),
+        pytest.param(
+            "", "Got:\n    1\n***Test Failed*** 1 failures.", "***Test Failed*** 1 failures.", id="doctest"
+        ),
         pytest.param("", f"  py: FAIL code 1\n  {TOX}", TOX, id="tox"),
         pytest.param("", "tests: 3\nall done", "all done", id="nothing tells of a failure"),
         pytest.param("", "", "", id="nothing printed"),
