@@ -42,6 +42,10 @@ class NodeLost(MachineError):
     """A node has ended or is unreachable; other nodes do its jobs, if there are any."""
 
 
+class NoAnswer(NodeLost):
+    """A node answers by what no worker sends, as a proxy before it or another program does."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFailed:
     """Error of one job, which a node yields in place of its outcome."""

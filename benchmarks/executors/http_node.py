@@ -10,7 +10,7 @@ from typing import Generic
 import httpx2
 from pydantic import ValidationError
 
-from benchmarks.executors.executor import J, JobFailed, NodeLost, O, failed
+from benchmarks.executors.executor import J, JobFailed, NoAnswer, NodeLost, O, failed
 from benchmarks.executors.facts import WorkerFacts, installed_version
 from benchmarks.executors.wire import (
     HEARTBEAT_S,
@@ -120,7 +120,7 @@ class HttpNode(Generic[J, O]):
                     elif head.key in remaining:
                         yield head.key, self._decode(remaining.pop(head.key), line)
                 if remaining and not missing:
-                    raise NodeLost(f"{self.name} ended its answer early.")
+                    raise NoAnswer(f"{self.name} ended its answer early.")
                 if not remaining:
                     break
                 self._sent -= missing
@@ -133,7 +133,7 @@ class HttpNode(Generic[J, O]):
         try:
             return self._wire.decode(job, WireLine.model_validate_json(line))
         except ValueError as error:
-            return failed(NodeLost(f"{self.name} sent no outcome: {_text(error)}"))
+            return failed(NoAnswer(f"{self.name} sent no outcome: {_text(error)}"))
 
     async def is_back(self) -> bool:
         """Poll a lost worker until it answers; return False after `patience_s`, or if its facts changed."""
@@ -193,7 +193,7 @@ class HttpNode(Generic[J, O]):
         return case, wire_job.model_copy(update={"case": digest, "text": sendable_text(wire_job.text)})
 
     async def _stream(self, request: WireRequest) -> AsyncIterator[tuple[WireHead, str]]:
-        """Yield each line with its head. Raises NodeLost."""
+        """Yield each line with its head. Raises NodeLost, NoAnswer."""
         content = request.model_dump_json(by_alias=True).encode()
         headers = {"Content-Type": "application/json"}
         try:
@@ -203,7 +203,9 @@ class HttpNode(Generic[J, O]):
                 async for text in response.aiter_lines():
                     if text:
                         yield WireHead.model_validate_json(text), text
-        except (httpx2.HTTPError, httpx2.StreamError, ValidationError, UsageError) as error:
+        except ValidationError as error:
+            raise NoAnswer(f"{self.name} sent no outcome: {_text(error)}") from error
+        except (httpx2.HTTPError, httpx2.StreamError, UsageError) as error:
             raise NodeLost(f"{self.name} is lost: {_text(error)}") from error
 
     def _check(self, status: int, text: str) -> None:

@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import Generic, Self
 from zlib import crc32
 
-from benchmarks.executors.executor import J, JobFailed, Node, NodeLost, NodeTally, O, Worker, failed
+from benchmarks.executors.executor import J, JobFailed, NoAnswer, Node, NodeLost, NodeTally, O, Worker, failed
 from coder.base.errors import MachineError
 
 _LOOKAHEAD = 4
 """Look ahead for jobs whose usual node is free: by this many times the room of all nodes."""
+_MAX_NO_ANSWERS = 3
+"""Jobs to which a node may give no answer, one after another, before it is given up."""
 
 
 class InProcess(Generic[J, O]):
@@ -70,6 +72,8 @@ class NodePool(Generic[J, O]):
             event.set()
         self._tallies = [NodeTally(name=node.name) for node in nodes]
         self._returns: dict[int, asyncio.Task[None]] = {}
+        self._unanswered: list[set[str]] = [set() for _ in nodes]
+        """Keys of the jobs to which a node gave no answer since its last outcome."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,17 +120,33 @@ class NodePool(Generic[J, O]):
         """Whether a node accepts a job now."""
         return self.is_up[at].is_set() and not self.is_gone(at) and not self.rooms[at].locked()
 
-    def lose(self, at: int) -> None:
-        """Count a loss, and give the node no jobs until it is back."""
-        if at not in self._returns and not self.is_gone(at):
-            self.count(at, lost=1)
-            self.is_up[at].clear()
-            self._returns[at] = asyncio.create_task(self._wait_for(at))
+    def lose(self, at: int) -> bool:
+        """Count a loss, and give the node no jobs until it is back; return False if it is lost already."""
+        if at in self._returns or self.is_gone(at):
+            return False
+        self.count(at, lost=1)
+        self.is_up[at].clear()
+        self._returns[at] = asyncio.create_task(self._wait_for(at))
+        return True
+
+    def count_unanswered(self, at: int, key: str) -> None:
+        """Count a job to which a node gave no answer; give the node up if there are too many."""
+        self._unanswered[at].add(key)
+        if len(self._unanswered[at]) == _MAX_NO_ANSWERS:
+            self._give_up_node(at)
+
+    def count_answered(self, at: int) -> None:
+        """Count an outcome of a node."""
+        self.count(at, done=1)
+        self._unanswered[at].clear()
+
+    def _give_up_node(self, at: int) -> None:
+        self._tallies[at] = self._tallies[at].model_copy(update={"is_gone": True})
 
     async def _wait_for(self, at: int) -> None:
         try:
             if not await self.nodes[at].is_back():
-                self._tallies[at] = self._tallies[at].model_copy(update={"is_gone": True})
+                self._give_up_node(at)
         finally:
             del self._returns[at]
             self.is_up[at].set()  # who waits looks whether it is gone
@@ -141,6 +161,8 @@ class _Mapping(Generic[J, O]):
         self._orphans: deque[J] = deque()
         """Jobs of lost nodes."""
         self._losses: Counter[str] = Counter()
+        self._failed_at: dict[str, set[int]] = {}
+        """Indexes of the nodes that were lost under a job, or gave it no answer."""
         self._in_flight: dict[str, int] = {}
         """Index of a job's node by key, while the job or its unread outcome occupies room."""
         self._unsettled = 0
@@ -179,6 +201,7 @@ class _Mapping(Generic[J, O]):
         while True:
             await self._pool.is_up[at].wait()
             if self._pool.is_gone(at):
+                self._wake()  # others may take what it failed to do, or was to do
                 return
             changed = self._changed
             if room.locked() and self._queues[at]:
@@ -203,8 +226,9 @@ class _Mapping(Generic[J, O]):
                 await changed.wait()
 
     def _next(self, at: int) -> J | None:
-        if self._orphans:
-            return self._orphans.popleft()
+        if (orphan := next((job for job in self._orphans if self._may_repeat(at, job)), None)) is not None:
+            self._orphans.remove(orphan)
+            return orphan
         queues, lookahead = self._queues, _LOOKAHEAD * self._pool.room
         while not queues[at] and not self._is_exhausted and sum(map(len, queues)) < lookahead:
             job = next(self._source, None)
@@ -219,6 +243,12 @@ class _Mapping(Generic[J, O]):
         busy = (queue for owner, queue in enumerate(queues) if not self._pool.is_free(owner))
         queue = max(busy, key=len, default=None)
         return queue.popleft() if queue else None
+
+    def _may_repeat(self, at: int, job: J) -> bool:
+        """Whether a node may do another's job: one that has failed it only if no other one is left."""
+        left = {other for other in range(len(self._pool.nodes)) if not self._pool.is_gone(other)}
+        failed_at = self._failed_at.get(job.key, set())
+        return at not in failed_at or left <= failed_at
 
     async def _call(self, at: int, jobs: Sequence[J]) -> None:
         open_jobs, node = {job.key: job for job in jobs}, self._pool.nodes[at]
@@ -236,12 +266,18 @@ class _Mapping(Generic[J, O]):
                 if (job := open_jobs.pop(key, None)) is None:  # counted once, even if a node says it twice
                     continue
                 if isinstance(outcome, JobFailed):
+                    if isinstance(outcome.error, NoAnswer):
+                        self._pool.count_unanswered(at, key)
                     self._fail(at, job, outcome)
                 else:
-                    self._pool.count(at, done=1)
+                    self._pool.count_answered(at)
                     self._settle(key, outcome)
-        if isinstance(failure.error, NodeLost):
-            self._pool.lose(at)
+        if (
+            isinstance(failure.error, NodeLost)
+            and self._pool.lose(at)
+            and isinstance(failure.error, NoAnswer)
+        ):
+            self._pool.count_unanswered(at, next(iter(open_jobs), ""))
         for job in open_jobs.values():
             if len(jobs) > 1:  # then alone, as the cause may be one of its neighbors
                 self._repeat(at, job, failure)
@@ -256,6 +292,7 @@ class _Mapping(Generic[J, O]):
 
     def _repeat(self, at: int, job: J, failure: JobFailed) -> None:
         self._losses[job.key] += 1
+        self._failed_at.setdefault(job.key, set()).add(at)
         if self._losses[job.key] >= job.max_tries:
             self._settle(job.key, self._pool.give_up(job, failure))
             return
@@ -266,6 +303,7 @@ class _Mapping(Generic[J, O]):
 
     def _settle(self, key: str, outcome: O) -> None:
         self._losses.pop(key, None)
+        self._failed_at.pop(key, None)
         self._unsettled -= 1
         self._ended.put_nowait((key, outcome))
         self._end_if_done()

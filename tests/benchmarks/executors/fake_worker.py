@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benchmarks.executors.facts import installed_version
@@ -14,8 +14,10 @@ WireJobs = Sequence[dict[str, Any]]
 PASSED = {"id": "", "sample": 0, "verdict": "passed", "strength": "strong", "cpu_s": 0.1, "wall_s": 0.1}
 
 
-class FakeWorker(HTTPServer):
+class FakeWorker(ThreadingHTTPServer):
     """Answers `GET /worker` and `POST /jobs`; `fault` may answer in its place, and says whether it did."""
+
+    request_queue_size = 256
 
     def __init__(self, fault: Callable[["Handler", WireJobs, int], bool]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

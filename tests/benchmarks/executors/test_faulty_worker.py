@@ -126,6 +126,28 @@ async def test_a_worker_that_refuses_from_now_on_leaves_its_jobs_to_the_others(
     assert verdicts(judged) == {"passed": len(CASES) * SAMPLES}
 
 
+@pytest.mark.parametrize(
+    "body", [b"<html>\n</html>\n", b"", b'{"key": "another"}\n'], ids=["a page", "nothing", "another's line"]
+)
+async def test_a_worker_that_never_answers_by_verdicts_is_left_out_by_name(body: bytes) -> None:
+    def fault(handler: Handler, jobs: WireJobs, call: int) -> bool:
+        if jobs:
+            handler.answer(body)
+        return bool(jobs)
+
+    async with AsyncExitStack() as stack:
+        with fake_worker(fault) as one, fake_worker(lambda *_: False) as other:
+            pool = await open_fleet(stack, [one.url, other.url], None, SampleWire(), give_up)
+            jobs = [
+                SampleJob(case, n, CaseAttempt(text="pass")) for case in CASES for n in range(40 * SAMPLES)
+            ]
+            judged = [outcome async for outcome in pool.map(jobs)]
+            gone = [tally.name for tally in pool.tallies if tally.is_gone]
+
+    assert verdicts(judged) == {"passed": len(jobs)}
+    assert gone == [one.url]
+
+
 async def test_an_answer_that_is_too_large_for_a_worker_is_that_ones_infrastructure() -> None:
     large = SampleJob(CASES[0], 0, CaseAttempt(text="x" * (7 << 20)))
     small = [SampleJob(CASES[0], sample, CaseAttempt(text="pass")) for sample in range(1, 9)]

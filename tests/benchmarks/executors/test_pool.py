@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.executors.executor import JobFailed, NodeLost, failed
+from benchmarks.executors.executor import JobFailed, NoAnswer, NodeLost, failed
 from benchmarks.executors.pool import InProcess, NodePool
 from coder.base.errors import MachineError
 from tests.benchmarks.executors.nodes import Doubling, Number, give_up
@@ -215,3 +215,42 @@ async def test_a_single_outcome_that_can_not_be_read_is_asked_for_again_and_lose
 
     assert sorted(doubled) == [2 * value for value in range(30)]
     assert pool.tallies[0].lost == 0
+
+
+class Silent(Doubling):
+    """A node that gives no job an answer, but says that it is back."""
+
+    async def work(
+        self, jobs: Sequence[Number], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, int | JobFailed]]:
+        for job in jobs:
+            yield job.key, failed(NoAnswer("garbled"))
+
+
+async def test_a_node_that_answers_three_jobs_by_nothing_is_left_out_and_costs_none_of_them() -> None:
+    async with NodePool([Silent("proxy"), Doubling("steady")], give_up) as pool:
+        doubled = await outcomes(pool, 50)
+        gone = [tally.name for tally in pool.tallies if tally.is_gone]
+
+    assert sorted(doubled) == [2 * value for value in range(50)]
+    assert gone == ["proxy"]
+
+
+async def test_a_job_is_repeated_by_a_node_that_has_not_failed_it() -> None:
+    class Fails13(Doubling):
+        async def work(
+            self, jobs: Sequence[Number], on_slow: Callable[[str], None]
+        ) -> AsyncIterator[tuple[str, int | JobFailed]]:
+            for job in jobs:
+                yield job.key, failed(NoAnswer("13")) if job.value == 13 else 2 * job.value
+
+    async with NodePool([Fails13("a"), Doubling("b"), Fails13("c")], give_up) as pool:
+        doubled = await outcomes(pool, 200)
+
+    assert sorted(doubled) == [2 * value for value in range(200)]
+
+
+async def test_a_map_ends_with_an_error_if_no_node_answers() -> None:
+    async with NodePool([Silent("a"), Silent("b")], give_up) as pool:
+        with pytest.raises(MachineError, match="No worker is left of a, b"):
+            await outcomes(pool, 50)
