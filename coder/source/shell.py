@@ -6,10 +6,19 @@ from collections.abc import Sequence
 
 _BASH = ("bash", "-o", "pipefail", "-c")
 """With `pipefail`, a pipe fails if any of its commands fails."""
+_MAX_CHARACTERS = 8_192
+"""Characters of a line of others: `shlex` takes quadratic time for a long word."""
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 _EXPANDED = r"\$[\w({]|`"
 _OPERATOR = re.compile(rf"[|&;<>\n]|{_EXPANDED}")
 _EXPANDED_IN_QUOTES = re.compile(rf"(?<!\\)(?:{_EXPANDED})")
+
+
+def split_line(text: str, *, comments: bool = False) -> list[str]:
+    """Split a line of others into words, as `shlex.split`. Raises ValueError also if it is too long."""
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"more than {_MAX_CHARACTERS:,} characters")
+    return shlex.split(text, comments=comments)
 
 
 def command_words(text: str) -> tuple[str, ...]:

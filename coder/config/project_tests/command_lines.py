@@ -12,6 +12,7 @@ from itertools import dropwhile
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import split_assignments
+from coder.source.shell import split_line
 
 Argv = tuple[str, ...]
 Follow = Callable[[str, Sequence[str]], Iterator[tuple[str, str]]]
@@ -285,7 +286,7 @@ def _words(part: str) -> list[str]:
     if text.startswith("#"):
         return []
     try:
-        return shlex.split(text, comments=True)
+        return split_line(text, comments=True)
     except ValueError:
         return []
 

@@ -32,6 +32,8 @@ _SETS_MORE_IN_JUST = re.compile(r"^(?:export|import|set)\b", re.MULTILINE)
 _TEST_NAMES = ("test", "tests", "unit", "unittest", "test-unit", "unit-test", "test_unit", "check", "pytest")
 """Names under which people run their tests, the most usual first."""
 _MAX_TEXT = 1 << 20
+_MAX_INI, _MAX_INI_LINE = 1 << 16, 2_000
+"""Characters of an INI file and of its longest line: `configparser` takes quadratic time for a long one."""
 _MAX_TARGETS = 50
 """Targets that a target of a Makefile needs, of which the lines are read."""
 
@@ -150,10 +152,18 @@ def does_more(texts: Mapping[str, str], tool: str, name: str) -> bool:
             )
 
 
+class _Ini(configparser.ConfigParser):
+    """A parser that ends at the first line that it can't parse: it would join messages in quadratic time."""
+
+    def _handle_error(self, exc: object, fpname: str, lineno: int, line: str) -> configparser.ParsingError:
+        raise configparser.ParsingError(f"{fpname}, line {lineno}")
+
+
 def _ini(text: str) -> configparser.ConfigParser:
-    settings = configparser.ConfigParser(interpolation=None, strict=False)
+    settings = _Ini(interpolation=None, strict=False)
     try:
-        settings.read_string(text)
+        if len(text) <= _MAX_INI and max(map(len, text.splitlines()), default=0) <= _MAX_INI_LINE:
+            settings.read_string(text)
     except configparser.Error:
         return configparser.ConfigParser()
     return settings

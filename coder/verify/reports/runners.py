@@ -4,11 +4,11 @@ An unknown command is run unchanged: its exit code decides, and a JUnit XML file
 """
 
 import json
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from coder.source.shell import split_line
 from coder.verify.reports.failures import PrintedPlaces, RunnerReport
 from coder.verify.reports.readers import (
     read_cargo,
@@ -84,7 +84,7 @@ def _package_runner(words: list[str], tool: str, report: str, files: Mapping[str
     if text is None or _SHELL_CHARACTERS & set(text):
         return None
     try:
-        inner = shlex.split(text)
+        inner = split_line(text)
     except ValueError:
         return None
     inner_tool, start = _tool(inner)

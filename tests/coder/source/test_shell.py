@@ -9,7 +9,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.source.shell import command_words, format_command, line_of
+from coder.source.shell import command_words, format_command, line_of, split_line
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.recorded_runs import RECORDED
@@ -90,3 +90,9 @@ async def test_a_file_that_a_pipe_names_is_never_written(tmp_path: Path) -> None
     run = await solved(tmp_path, "python3 check.py | cat", "check.py\n```python\nprint(1)\n```\n")
 
     assert (run.status, run.landed) == ("limit", ())
+
+
+def test_a_line_of_others_is_split_unless_it_is_far_too_long() -> None:
+    assert split_line("a 'b c' # d", comments=True) == ["a", "b c"]
+    with pytest.raises(ValueError, match="more than 8,192 characters"):
+        split_line("a" * 8_193)

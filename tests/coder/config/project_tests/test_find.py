@@ -420,3 +420,21 @@ def test_the_command_inside_of_tox_is_known_where_tox_is_not() -> None:
 
     assert inner_command(("tox", "-e", "py"), texts) == ("python", "-m", "pytest", "-q", "tests")
     assert inner_command(("pytest", "-q"), {}) == ("python", "-m", "pytest", "-q")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package.json", package(test="pytest -" + "q" * 10_000)),
+        ("Makefile", f"test:\n\tpytest -{'q' * 10_000}\n"),
+        ("tox.ini", f"[testenv]\ncommands = pytest -{'q' * 10_000}\n"),
+        ("tox.ini", "[testenv]\ncommands = pytest\n" + "# a\n" * 20_000),
+        ("tox.ini", "[testenv]\ncommands = pytest\n\ne\ne\n"),
+    ],
+    ids=["a script", "a target", "a long line", "a large file", "what can't be parsed"],
+)
+def test_what_would_take_quadratic_time_holds_no_command(name: str, text: str) -> None:
+    assert find_test_commands({name: text}) == ()
+    assert find_test_commands(
+        {name: text.replace("q" * 10_000, "q").partition("# a")[0].partition("\n\ne")[0]}
+    )
