@@ -1,6 +1,5 @@
 """Rules of permission on hosts: `WebFetch(domain:HOST)`, compared as names are sent, in ASCII."""
 
-import ipaddress
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,6 +90,8 @@ def _host_in(domain: str) -> str:
 
 
 def _address(name: str) -> str | None:
+    import ipaddress  # imported late: few users have rules
+
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:

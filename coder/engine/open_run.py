@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
@@ -48,14 +47,9 @@ async def open_environment(
             tools, optional = await stack.enter_async_context(serving_tools)
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
-            from coder.config.unread import Unread
-            from coder.context.documents import open_documents  # imported late: few runs have documents
+            from coder.environment.unread_folders import open_readable  # imported late: few have documents
 
-            parents = [path.parent for path in settings.docs]
-            denied = Unread(task.unread, task.workspace or Path(), parents).by
-            documents = await open_documents(
-                settings, redactor, guards, workspace=task.workspace, denied=denied
-            )
+            documents = await open_readable(task, settings, redactor, guards)
             stack.push_async_callback(documents.close)
         ask_host = watch.ask_host if isinstance(watch, Permitting) else None
         if ask_host is not None and settings.rules is not None:

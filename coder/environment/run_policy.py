@@ -11,7 +11,6 @@ from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.environment.python_path import find_python_path
 from coder.environment.time_zone import find_time_zone
-from coder.environment.unread_folders import without_unread, without_unread_python
 from coder.environment.watch_modes import watch_variables
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
@@ -83,10 +82,17 @@ def policy_for(
     Raises as `policy_of` does.
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
-    policy = without_unread_python(policy, task, note)
+    if task.unread:
+        from coder.environment.unread_folders import without_unread_python  # imported late: few have rules
+
+        policy = without_unread_python(policy, task, note)
     plain = with_sources(policy, task, settings, files)
     policy = with_dependencies(plain, task.workspace, files, settings=settings)
-    policy = mounted = without_unread(policy, task, note)
+    if task.unread:
+        from coder.environment.unread_folders import without_unread
+
+        policy = without_unread(policy, task, note)
+    mounted = policy
     if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
     backend = "container" if settings.in_place else settings.sandbox

@@ -1,15 +1,22 @@
-"""Leave out folders that programs would be shown whole, if the user's rules deny reading a file in them."""
+"""Leave out of what a run is shown, folders and documents, what the user's rules deny to read."""
 
 import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from coder.base.text.guards import Guards
+from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import one_line
 from coder.config.unread import Unread
+from coder.run.settings import Settings
 from coder.run.task import Task
 from sandbox import Policy
 from sandbox.interpreter.interpreter import describe
+
+if TYPE_CHECKING:
+    from coder.context.documents import Documents
 
 _CACHE = "__pycache__"
 
@@ -20,8 +27,6 @@ def without_unread(policy: Policy, task: Task, note: Callable[[str], None]) -> P
     Args:
         note: receives a line for each folder that is left out.
     """
-    if not task.unread:
-        return policy
     shown = {**policy.folders, **policy.beside}
     denied = {name: reason for name, folder in shown.items() if (reason := _denied_in(folder, task))}
     for name, reason in denied.items():
@@ -40,11 +45,23 @@ def without_unread_python(policy: Policy, task: Task, note: Callable[[str], None
 
     Files that its packages list as their own don't count: they are no secrets, and programs import them.
     """
-    environment = describe(policy.python).venv if task.unread and policy.python is not None else None
+    environment = describe(policy.python).venv if policy.python is not None else None
     if environment is None or not (reason := _denied_in(environment, task, besides=_packaged)):
         return policy
     note(f"programs use Python without {one_line(str(environment))}: {reason}")
     return policy.model_copy(update={"python": None})
+
+
+async def open_readable(task: Task, settings: Settings, redactor: Redactor, guards: Guards) -> "Documents":
+    """Return the documents of a run without those that the rules deny to read.
+
+    Raises as `open_documents` does.
+    """
+    from coder.context.documents import open_documents  # imported late: few runs have documents
+
+    parents = [path.parent for path in settings.docs]
+    denied = Unread(task.unread, task.workspace or Path(), parents).by
+    return await open_documents(settings, redactor, guards, workspace=task.workspace, denied=denied)
 
 
 def _denied_in(folder: Path, task: Task, besides: Callable[[Path], set[str]] | None = None) -> str:
