@@ -21,6 +21,8 @@ REPOSITORY = "coder-harbor"
 """Repository of images built from environment folders; the tag is the folder's digest."""
 _TAG_LENGTH = 32
 _KEPT_LINES = 20
+_MAX_FOLDER_BYTES = 64 << 30
+"""Size in bytes of all files of a folder whose digest is made."""
 
 
 class TaskImageNotBuilt(BackendMissing):
@@ -111,10 +113,16 @@ def _check_ignoring(context: Path) -> None:
 
 
 def folder_digest(folder: Path) -> str:
-    """Return the SHA-256 (hex) of a folder: paths, modes, contents, and targets of symbolic links."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 (hex) of a folder: paths, modes, contents, and targets of symbolic links.
+
+    Raises UsageError if its files are too large, as a sparse one can be.
+    """
+    digest, size = hashlib.sha256(), 0
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()
+        size += stat.st_size
+        if size > _MAX_FOLDER_BYTES:
+            raise UsageError(f"{folder} holds more than {_MAX_FOLDER_BYTES >> 30} GiB, with {path}.")
         digest.update(os.fsencode(path.relative_to(folder)) + f"\0{stat.st_mode:o}\0".encode())
         if path.is_symlink():
             digest.update(os.fsencode(path.readlink()))

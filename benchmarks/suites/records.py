@@ -5,6 +5,7 @@ Streams JSON Lines, so that a file may exceed the memory; unpacks `.gz` on the f
 
 import gzip
 import json
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,9 @@ MAX_DOCUMENT = 512 << 20
 
 MAX_UNPACKED = 4 << 30
 """Maximum size in bytes that a packed file may have unpacked; an unpacked file may be larger."""
+
+MAX_FILE = 64 << 30
+"""Maximum size in bytes of an unpacked file; a larger one is a sparse file, or to be divided."""
 
 _LONGEST_BLANK = 4096
 """A file that begins with more blanks than this is read as JSON Lines."""
@@ -145,8 +149,13 @@ def parse_json(text: bytes, where: str) -> object:
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file; unpack it if its first bytes are those of gzip. Raises UsageError."""
+    """Open a regular file; unpack it if its first bytes are those of gzip. Raises UsageError."""
     try:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise UsageError(f"{path} is a pipe, socket or device. It is read twice, so save it in a file.")
+        if status.st_size > MAX_FILE:
+            raise UsageError(f"{path} has more than {MAX_FILE >> 30} GiB. Divide it.")
         with path.open("rb") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)

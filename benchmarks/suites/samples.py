@@ -76,8 +76,6 @@ def take_stock(path: Path, suite: Suite, *, graded: Suite | None = None) -> Inve
         suite: the whole suite, which must contain the case of every sample.
         graded: the graded part of the suite; None: the whole suite.
     """
-    if path.exists() and not path.is_dir() and not path.is_file():
-        raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
     case_ids = dict.fromkeys(case.id for case in suite.cases)
     counts: Counter[str] = Counter()
     first_fault: UsageError | None = None

@@ -1,11 +1,13 @@
 """The image of a Harbor task is built once for each content of its environment folder."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harbor.image import ImageBuild, TaskImageNotBuilt, built_image, folder_digest, task_image
+from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import make_task
@@ -35,6 +37,15 @@ async def test_a_changed_file_or_mode_changes_the_digest(tmp_path: Path) -> None
     digests.append(folder_digest(environment))
 
     assert len(set(digests)) == 3
+
+
+async def test_a_folder_with_a_sparse_file_that_would_be_read_for_minutes_is_refused(tmp_path: Path) -> None:
+    environment = make_task(tmp_path) / "environment"
+    (environment / "large").touch()
+    os.truncate(environment / "large", 65 << 30)
+
+    with pytest.raises(UsageError, match=r"holds more than 64 GiB, with .*large"):
+        folder_digest(environment)
 
 
 async def test_options_of_a_build_change_the_digest_and_reach_it(engine: Engine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import tracemalloc
 from pathlib import Path
@@ -214,11 +215,6 @@ def test_a_file_that_isnt_there_is_named(tmp_path: Path) -> None:
         take_stock(tmp_path / "nothing.jsonl", SUITE)
 
 
-def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
-    with pytest.raises(UsageError, match="is no file"):
-        take_stock(Path("/dev/null"), SUITE)
-
-
 @pytest.mark.slow
 def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     max_line = 4 << 20
@@ -286,3 +282,18 @@ def test_a_sample_says_where_it_stands(tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", f"\n{A}\n")
 
     assert list(read_samples(path, IDS)) == [Sample("HumanEval/0", 0, "completion", "a", f"{path}, line 2")]
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a sparse file"])
+def test_what_would_never_end_is_no_file_of_samples(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "samples.jsonl"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.touch()
+        os.truncate(path, records.MAX_FILE + 1)
+
+    with pytest.raises(UsageError, match=r"pipe, socket or device|more than 64 GiB"):
+        take_stock(path, SUITE)
