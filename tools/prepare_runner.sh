@@ -8,7 +8,7 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 venv=$RUNNER_TEMP/coder-venv
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+python3 -I -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     sudo apt-get update -q
     sudo apt-get install -y -q "${missing[@]}"
@@ -17,5 +17,5 @@ fi
 if [ -e /proc/sys/kernel/apparmor_restrict_unprivileged_userns ]; then
     sudo sysctl -q -w kernel.apparmor_restrict_unprivileged_userns=0
 fi
-python3 -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet "$root[$1]" "${@:2}"
+python3 -I -m venv "$venv"
+"$venv/bin/python" -I -m pip install --quiet "$root[$1]" "${@:2}"

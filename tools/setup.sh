@@ -22,14 +22,14 @@ give_up() {
 # The first interpreter that is new enough; nothing where there is none.
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11 python; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if "$name" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$name"
             return
         fi
     done
 }
 
-has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+has_venv() { "$1" -I -c 'import ensurepip, venv' 2>/dev/null; }
 
 is_needed() {
     [ "$purpose" = test ] || return 1
@@ -43,7 +43,7 @@ missing_packages() {
     if [ -z "$python" ]; then
         printf ' python3 python3-venv'
     elif [ ! -x "$venv/bin/python" ] && ! has_venv "$python"; then
-        printf ' python%s-venv' "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+        printf ' python%s-venv' "$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
     fi
     if [ "$purpose" = test ]; then
         command -v git >/dev/null || printf ' git'
@@ -124,16 +124,16 @@ make_venv() {
     python=$1
     if [ -e "$unfinished" ]; then
         say "an earlier set-up was cut off: making .venv anew"
-    elif [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    elif [ -x "$venv/bin/python" ] && "$venv/bin/python" -I -m pip --version >/dev/null 2>&1; then
         return
     else
         say "making .venv with $("$python" --version)"
     fi
-    "$python" -m venv --clear "$venv" >&2 || give_up "$python could not make $venv."
+    "$python" -I -m venv --clear "$venv" >&2 || give_up "$python could not make $venv."
 }
 
 pip() {
-    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input "$@" >&2 </dev/null
+    "$venv/bin/python" -I -m pip install -qq --disable-pip-version-check --no-input "$@" >&2 </dev/null
 }
 
 # The tests need many packages, which uv installs in a tenth of pip's time. Where it fails, pip tries: it reads other

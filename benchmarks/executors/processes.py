@@ -75,7 +75,7 @@ class ProcessNode(Generic[J, O]):
 
     async def _start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", "from benchmarks.executors.processes import serve; serve()"),
+            *(sys.executable, "-P", "-c", "from benchmarks.executors.processes import serve; serve()"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the owner, at whose end it ends

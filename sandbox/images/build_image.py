@@ -174,6 +174,7 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
         )
     command = [
         sys.executable,
+        "-P",
         "-m",
         "pip",
         "download",

@@ -19,6 +19,10 @@ _COLLECTION_THRESHOLD = 100_000
 def entry() -> NoReturn:
     """Run `coder`, and end the process without freeing memory, which saves a tenth of a second."""
     gc.set_threshold(_COLLECTION_THRESHOLD, 50, 100)
+    if (
+        path := os.environ.get("PATH")
+    ) is not None:  # no program of the current folder is started by its name
+        os.environ["PATH"] = os.pathsep.join(filter(os.path.isabs, path.split(os.pathsep)))
     exit_code = main()
     with suppress(OSError):  # stderr is closed, but the exit code still reports the result
         sys.stderr.flush()

@@ -115,7 +115,7 @@ def _bubblewrap() -> SetUpStep:
 def _packages(name: str, *requirements: Sequence[str]) -> SetUpStep:
     """Return the step that installs packages beside this one."""
     if find_spec("pip") is not None:
-        installer: tuple[str, ...] = (sys.executable, "-m", "pip", "install", "-qq")
+        installer: tuple[str, ...] = (sys.executable, "-P", "-m", "pip", "install", "-qq")
     elif shutil.which("uv"):
         installer = ("uv", "pip", "install", "-q", "--python", sys.executable)
     else:

