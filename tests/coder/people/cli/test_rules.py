@@ -1,6 +1,7 @@
 """The user's rules (`permissions` of settings.json) in a run: tools of servers, and files that land."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -111,6 +112,24 @@ def test_tools_of_a_server_are_denied_or_called_without_a_question(
     assert ("your rule: ask mcp__shop__pay of ~/.claude/settings.json" in done.err) == ("ask" in permissions)
     if "shop_pay" in names:
         assert ("did not allow" in endpoint.requests[1].body["messages"][-1]["content"]) == is_asked, done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("server", "is_asked"), [("shop__pay", True), ("shop", False)])
+def test_a_rule_that_allows_a_tool_allows_no_tool_of_a_repositorys_server_with_a_longer_name(
+    console: Console, folder: Path, server: str, is_asked: bool
+) -> None:
+    rules(console, allow=["mcp__shop__pay"])
+    (folder / "serve.py").write_text(ROUGH.read_text())
+    entry = {"command": "python3", "args": ["serve.py"]}
+    (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {server: entry}}))
+    listed = console.run("skills", cwd=folder)
+    console.run("skills", "--allow", re.findall(r"--allow (\w+)", listed.out + listed.err)[0], cwd=folder)
+    with faulty_endpoint(calls(f"{server}_pay", text="tea"), says("Done.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        done = console.run("chat", ".", *flags, stdin=b"Pay.\nn\n", cwd=folder)
+
+    assert ("did not allow" in endpoint.requests[1].body["messages"][-1]["content"]) == is_asked, done.err
 
 
 @pytest.mark.slow
