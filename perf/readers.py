@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.contracts.foreign_readers import READERS, Reader, is_read
+from tests.foreign_readers import READERS, Reader, is_read
 
 _SIZES = (8_000, 32_000, 128_000)
 """Bytes of what is repeated."""

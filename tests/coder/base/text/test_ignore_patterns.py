@@ -66,7 +66,7 @@ def covered(pattern: str, paths: Iterable[str], *, folds: bool = False) -> set[s
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PATTERNS, PATHS)
 def test_a_pattern_that_folds_covers_what_git_ignores_where_case_is_none(
     repository: Path, pattern: str, paths: list[str]
@@ -77,7 +77,7 @@ def test_a_pattern_that_folds_covers_what_git_ignores_where_case_is_none(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PATTERNS, PATHS)
 @example("[ab].py", ["a.py", "b.py", "c.py", "x/a.py"])
 @example("[b-a]", ["a", "b"])

@@ -177,7 +177,7 @@ def test_a_hook_of_the_end_that_is_never_content_ends_the_run_after_eight_times(
 
 
 @pytest.mark.slow
-def test_what_a_hook_of_the_end_formats_belongs_to_the_work(console: Console, folder: Path) -> None:
+def test_what_a_hook_of_a_repository_changes_at_the_end_is_undone(console: Console, folder: Path) -> None:
     add_hooks(folder, Stop='sed -i "s/\'/\\"/g" total.py')
     script = (
         calls("edit", path="total.py", new=f"NAME = 'x'\n\n\n{RIGHT}"),
@@ -187,7 +187,7 @@ def test_what_a_hook_of_the_end_formats_belongs_to_the_work(console: Console, fo
         done = solve(console, folder, endpoint)
 
     assert done.code == 0, done.err
-    assert (folder / "total.py").read_text() == f'NAME = "x"\n\n\n{RIGHT}'
+    assert (folder / "total.py").read_text() == f"NAME = 'x'\n\n\n{RIGHT}"
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.foreign_readers import READERS, is_read
+from tests.foreign_readers import READERS, is_read
 
 PIECES = [
     *(b"{", b"[", b"]", b"}", b'"', b"'", b",", b":", b"-", b"=", b"#", b"\\", b"<", b">", b"&", b"$", b"`"),
@@ -56,7 +56,7 @@ def test_an_example_is_read(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 @settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(data=st.data())
 def test_changed_examples_give_a_value_or_the_error_that_callers_expect(
