@@ -1,10 +1,13 @@
 """Rules of permission on hosts: `WebFetch(domain:HOST)`, compared as names are sent, in ASCII."""
 
+import ipaddress
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
+
+import idna
 
 from coder.base.text.wildcards import Wild, matches
 
@@ -90,7 +93,6 @@ def _host_in(domain: str) -> str:
 
 
 def _address(name: str) -> str | None:
-    import ipaddress  # imported late: few users have rules
 
     try:
         return str(ipaddress.ip_address(name))
@@ -102,7 +104,6 @@ def _in_ascii(name: str) -> tuple[str, ...]:
     """Return a name in ASCII, as browsers write it, and as older programs do; empty if neither can."""
     if name.isascii():
         return (name,)
-    import idna  # imported late: it is large, and few names need it
 
     star = "*." if name.startswith("*.") else ""
     name = name.removeprefix("*.")

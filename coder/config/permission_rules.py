@@ -19,6 +19,7 @@ from coder.config.file_rules import ALL_FILES, Ends, FileMatcher, parse_file_pat
 from coder.config.host_rules import HostPattern, ascii_host, parse_host_pattern
 from coder.config.mcp_rules import PREFIX, ServerName, allow_problem, parse_mcp_pattern
 from coder.run.extensions import Rules, Ruling
+from sandbox.network.allowed_hosts import REGISTRIES, parse_hosts, split_authority
 
 Verdict = Literal["deny", "ask", "allow"]
 _TOOL = re.compile(r"mcp__[^()]+|[A-Za-z][\w-]*", re.ASCII)
@@ -246,7 +247,6 @@ def _unrestricted(rules: Rules | None, entry: str) -> Sequence[str]:
 
 def _names_of(entry: str) -> list[str]:
     """Return the hosts of an entry; `.NAME` for those below one."""
-    from sandbox.network.allowed_hosts import REGISTRIES, parse_hosts, split_authority
 
     if entry == REGISTRIES:
         return [host.name for host in parse_hosts((entry,))]

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
+from coder.environment.unread_folders import open_readable
 from coder.environment.workbench import Workbench
 from coder.run.journal import Journal
 from coder.run.settings import Settings
@@ -47,8 +48,6 @@ async def open_environment(
             tools, optional = await stack.enter_async_context(serving_tools)
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
-            from coder.environment.unread_folders import open_readable  # imported late: few have documents
-
             documents = await open_readable(task, settings, redactor, guards)
             stack.push_async_callback(documents.close)
         ask_host = watch.ask_host if isinstance(watch, Permitting) else None

@@ -11,6 +11,7 @@ from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.environment.python_path import find_python_path
 from coder.environment.time_zone import find_time_zone
+from coder.environment.unread_folders import without_unread, without_unread_python
 from coder.environment.watch_modes import watch_variables
 from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
@@ -83,14 +84,10 @@ def policy_for(
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     if task.unread:
-        from coder.environment.unread_folders import without_unread_python  # imported late: few have rules
-
         policy = without_unread_python(policy, task, note)
     plain = with_sources(policy, task, settings, files)
     policy = with_dependencies(plain, task.workspace, files, settings=settings)
     if task.unread:
-        from coder.environment.unread_folders import without_unread
-
         policy = without_unread(policy, task, note)
     mounted = policy
     if settings.show or settings.add_dir:

@@ -10,6 +10,7 @@ from coder.base.text.guards import Guards
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import one_line
 from coder.config.unread import Unread
+from coder.context.documents import open_documents
 from coder.run.settings import Settings
 from coder.run.task import Task
 from sandbox import Policy
@@ -57,7 +58,6 @@ async def open_readable(task: Task, settings: Settings, redactor: Redactor, guar
 
     Raises as `open_documents` does.
     """
-    from coder.context.documents import open_documents  # imported late: few runs have documents
 
     parents = [path.parent for path in settings.docs]
     denied = Unread(task.unread, task.workspace or Path(), parents).by

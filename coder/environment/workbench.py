@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from coder.base.text.guards import Guards
 from coder.base.text.redact import Redactor
+from coder.environment.hook_room import open_room
+from coder.environment.repository_copy import open_copy
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
 from sandbox import BackendMissing, Policy, Sandbox, Session
@@ -258,7 +260,6 @@ class Workbench:
         Raises:
             SandboxError: it can't be opened, or the backend has no sessions.
         """
-        from coder.environment.hook_room import open_room  # imported late: few repositories have hooks
 
         name = _ROOMS[decides]
         async with self._locks[name]:
@@ -289,7 +290,6 @@ class Workbench:
         Args:
             adapt: changes its policy.
         """
-        from coder.environment.repository_copy import open_copy  # imported late: few runs have servers
 
         return open_copy(self.requested_policy, self._open, files, adapt)
 

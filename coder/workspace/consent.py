@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from coder.base.text.sanitize import as_bytes, as_text
+from coder.config.permission_rules import of_edits, restricts
 from coder.run.attempts import best_code, decisive_outcome, shows_done, tried
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.extensions import Ruling
@@ -110,7 +111,6 @@ def rulings_of(state: State, files: Iterable[str]) -> dict[str, Ruling]:
     rules = state.settings.rules
     if rules is None or state.root is None:
         return {}
-    from coder.config.permission_rules import of_edits, restricts  # imported late: few users have rules
 
     rulings = of_edits(rules, files, Path(state.root))
     return {path: ruling for path, ruling in rulings.items() if restricts(ruling)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.config.unread import Unread
 from coder.run.stored_file import StoredFile, in_charsets
 from coder.run.verdict_words import join_names
 from coder.workspace.git.found import find_repository
@@ -104,7 +105,6 @@ def _denier(globs: Sequence[str], root: Path) -> Callable[[str], str | None] | N
     """Return a function that finds the rule that denies reading a path; None without rules."""
     if not globs:
         return None
-    from coder.config.unread import Unread  # imported late: few users have rules
 
     return Unread(globs, root).by
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import as_bytes
+from coder.config.unread import Unread
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 
@@ -94,7 +95,6 @@ def place_in(root: Path, path: str) -> Path:
 
 def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> None:
     """Raise UsageError if `--show` names files that the user's rules deny to be read."""
-    from coder.config.unread import Unread  # imported late: few users have rules
 
     denied = Unread(unread, root)
     for path in show:

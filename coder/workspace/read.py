@@ -14,6 +14,7 @@ from types import MappingProxyType
 from coder.base.errors import FolderError, UsageError
 from coder.base.fs.private_folder import own_folders
 from coder.base.text.sanitize import one_line
+from coder.config.unread import Unread, unread_globs
 from coder.config.unusable import unusable_in
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
@@ -42,7 +43,6 @@ def with_unread(task: Task, settings: Settings) -> Task:
     """
     if settings.rules is None:
         return task if not task.unread else task.model_copy(update={"unread": ()})
-    from coder.config.unread import Unread, unread_globs  # imported late: few users have rules
 
     task = task.model_copy(update={"unread": unread_globs(settings.rules)})
     for folder in settings.add_dir:

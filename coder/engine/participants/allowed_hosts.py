@@ -1,11 +1,13 @@
 """Hosts that a session's programs and `web_fetch` may reach, as a person allows them between two calls."""
 
+from coder.config.permission_rules import allows_pages, denies_pages, of_host
 from coder.engine.participants.call_permission import call_key
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
 from coder.run.extensions import Ruling
 from coder.run.questions import Question
 from coder.tools.tool import Fetches, Tool
+from sandbox.network.allowed_hosts import parse_hosts
 
 
 def web_tools(turn: Turn) -> list[Tool]:
@@ -13,8 +15,6 @@ def web_tools(turn: Turn) -> list[Tool]:
     settings = turn.state.settings
     is_allowed = False
     if settings.rules is not None:
-        from coder.config.permission_rules import allows_pages, denies_pages  # imported late: few have rules
-
         if denies_pages(settings.rules):
             return []
         is_allowed = allows_pages(settings.rules)
@@ -59,7 +59,6 @@ async def refuse_page(turn: Turn, tool: Fetches, call: ToolCall) -> str | None:
 def _may_fetch(turn: Turn, host: str, port: int) -> bool:
     """Whether a flag or a person allows a host."""
     from coder.environment.asked_hosts import format_host
-    from sandbox.network.allowed_hosts import parse_hosts
 
     ruling = _ruling(turn, host)
     if ruling is not None and ruling.verdict != "ask":
@@ -75,7 +74,6 @@ def _ruling(turn: Turn, host: str, *, is_page: bool = True) -> Ruling | None:
     rules = turn.state.settings.rules
     if rules is None:
         return None
-    from coder.config.permission_rules import of_host  # imported late: few users have rules
 
     return of_host(rules, host, is_page=is_page)
 
