@@ -247,7 +247,6 @@ def _unrestricted(rules: Rules | None, entry: str) -> Sequence[str]:
 
 def _names_of(entry: str) -> list[str]:
     """Return the hosts of an entry; `.NAME` for those below one."""
-
     if entry == REGISTRIES:
         return [host.name for host in parse_hosts((entry,))]
     try:

@@ -58,7 +58,6 @@ async def open_readable(task: Task, settings: Settings, redactor: Redactor, guar
 
     Raises as `open_documents` does.
     """
-
     parents = [path.parent for path in settings.docs]
     denied = Unread(task.unread, task.workspace or Path(), parents).by
     return await open_documents(settings, redactor, guards, workspace=task.workspace, denied=denied)

@@ -260,7 +260,6 @@ class Workbench:
         Raises:
             SandboxError: it can't be opened, or the backend has no sessions.
         """
-
         name = _ROOMS[decides]
         async with self._locks[name]:
             if decides not in self._rooms or self._rooms[decides].files is not state.files:
@@ -290,7 +289,6 @@ class Workbench:
         Args:
             adapt: changes its policy.
         """
-
         return open_copy(self.requested_policy, self._open, files, adapt)
 
     async def _lay(self, name: str, state: State) -> SessionTree:

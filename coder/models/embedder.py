@@ -47,7 +47,7 @@ class Embedded:
 
 
 class Embedder(Protocol):
-    """Interface of embedders."""
+    """A model that makes vectors of texts."""
 
     @property
     def name(self) -> str:

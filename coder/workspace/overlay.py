@@ -95,7 +95,6 @@ def place_in(root: Path, path: str) -> Path:
 
 def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> None:
     """Raise UsageError if `--show` names files that the user's rules deny to be read."""
-
     denied = Unread(unread, root)
     for path in show:
         place = place_in(root, path)

@@ -67,7 +67,7 @@ def _can_go_on(turn: Turn, answer: CallAnswered, sampling: Sampling) -> bool:
 
 
 def _is_known_as_too_long(turn: Turn, request: list[ChatMessage], sampling: Sampling) -> bool:
-    """Return whether the log answers a shorter form of this request next."""
+    """Whether the log holds an answer to a shorter form of this request."""
     if not turn.calls.stored:
         return False
     shorter = shorten_longest(request)
